@@ -1,0 +1,52 @@
+# One command for everything, the same in CI. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.PHONY: help setup run test check fmt bench lock
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: $(BIN)/onecard ## .venv with .venv/bin/onecard
+
+$(BIN)/onecard: requirements/runtime.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("OneCard needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV) ..." >&2
+	@$(PIP) --requirement requirements/runtime.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(BIN)/onecard
+	@$(PIP) --requirement requirements/test.txt
+	@touch $@
+
+$(VENV)/.check: requirements/check.txt $(BIN)/onecard
+	@$(PIP) --requirement requirements/check.txt
+	@touch $@
+
+run: setup ## start OneCard at http://127.0.0.1:8080 with a small sample
+	@exec $(BIN)/onecard serve --open --sample
+
+test: $(VENV)/.test ## every test that this machine can run; skipped groups are printed with what they need
+	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: $(VENV)/.check $(VENV)/.test ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: $(VENV)/.check ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.test ## measure against a trivial handler, in one run
+	@$(BIN)/python -m conformance.bench
+
+lock: $(VENV)/.check ## renew requirements/*.txt from their sources (needs the package uv)
+	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet pyproject.toml requirements/build.in --output-file requirements/runtime.txt
+	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet requirements/test.in --output-file requirements/test.txt
+	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet requirements/check.in --output-file requirements/check.txt

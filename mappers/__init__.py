@@ -1,0 +1,1 @@
+"""HIS formats <-> FHIR resources: rows in, resources out, pure."""

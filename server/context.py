@@ -1,0 +1,44 @@
+"""What every handler is given: clock, ids, store, definitions. Passed in, never global, so tests see literal answers."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fhir_profiles.definitions import Definitions
+    from fhir_profiles.validation import Validator
+    from terminology.service import TerminologyService
+
+    from server.config import Settings
+    from server.search.engine import Search
+    from server.store.contract import Store
+
+
+def now_ms() -> int:
+    """Milliseconds UTC since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """Time-ordered random id: UUID version 7 (RFC 9562 section 5.7); new rows go to the right edge of the indexes."""
+    value = (
+        (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    )
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@dataclass(slots=True)
+class Context:
+    settings: Settings
+    store: Store
+    definitions: Definitions
+    validator: Validator
+    search: Search
+    terminology: TerminologyService
+    clock: Callable[[], int] = field(default=now_ms)
+    ids: Callable[[], str] = field(default=new_id)

@@ -1,0 +1,1 @@
+"""One contract (`contract.py`), two engines (`embedded/`, `mongo/`)."""
