@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.access.principal import Principal
+
+if TYPE_CHECKING:
+    from server.routes import Route
 
 
 @dataclass(slots=True)
@@ -31,6 +34,8 @@ class FhirRequest:
     resource: dict[str, Any] | None = None
     """Already parsed body: set for bundle entries, else parsed by the handler."""
     request_id: str = ""
+    route: Route | None = None
+    """Set by the boundary: the row of the routes table that answers; names the request in metrics and logs."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,34 @@
+"""From a request to its answer: find the route, decide on access, call the handler, turn errors into OperationOutcomes.
+
+Entries of a batch come in here as well: an entry is a `FhirRequest` like any other. A transaction, which is whole or
+nothing, calls `dispatch` and lets the error of an entry fail it all.
+"""
+
+from __future__ import annotations
+
+from server import routes
+from server.access.decide import decide
+from server.context import Context
+from server.errors import FhirError
+from server.messages import FhirRequest, FhirResponse
+from server.observability import failures
+from server.outcome import response_of
+from server.store.contract import StoreError
+
+
+async def handle(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """The answer, whatever happens; `request.route` is the row that gave it (None if no row fits)."""
+    try:
+        return await dispatch(ctx, request)
+    except (FhirError, StoreError) as error:
+        return response_of(error, request.request_id)
+    except Exception as error:
+        failures.record(error, request.request_id)
+        return response_of(error, request.request_id)
+
+
+async def dispatch(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """Raises: what the handler raises; NotFound and MethodNotAllowed of the routes table; Unauthorized, Forbidden."""
+    route = request.route = routes.find(request.method, request.path)
+    decide(request.principal, route, request)
+    return await route.handler(ctx, request)
