@@ -1,0 +1,101 @@
+"""Starting and watching a server process and its children: CPU, memory, disk."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    cpu: float
+    """CPU seconds so far, children included."""
+    memory: int
+    """Resident bytes, summed over the processes."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def family(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            for child in task.read_text().split():
+                found += family(int(child))
+        except OSError:
+            continue  # ended meanwhile
+    return found
+
+
+def usage(pid: int) -> Usage:
+    cpu, memory = 0.0, 0
+    for number in family(pid):
+        try:
+            fields = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        cpu += (int(fields[11]) + int(fields[12])) / TICK
+        memory += int(fields[21]) * PAGE
+    return Usage(cpu, memory)
+
+
+def disk(path: Path) -> int:
+    """Bytes allocated on disk below a file or folder (for a database file: with its -wal and -shm)."""
+    files = path.rglob("*") if path.is_dir() else path.parent.glob(path.name + "*")
+    return sum(f.stat().st_blocks * 512 for f in files if f.is_file())
+
+
+@contextmanager
+def started(arguments: Sequence[str], ready_url: str, *, core: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A running process that answers `ready_url`; ended by its process id afterwards.
+
+    core: pin it to this CPU core, so that the generator has the other one.
+    """
+
+    def pin() -> None:
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {core})
+
+    process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, preexec_fn=pin)
+    try:
+        wait_for(ready_url, process)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], *, seconds: float = 30) -> float:
+    """Seconds until the URL answered. Raises: RuntimeError if the process ends or time runs out."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return time.perf_counter() - began
+        except OSError as error:
+            if hasattr(error, "code"):
+                return time.perf_counter() - began  # it answered, be it with an error
+            time.sleep(0.01)
+    raise RuntimeError(f"no answer from {url} within {seconds} s")
