@@ -6,7 +6,6 @@ nothing, calls `dispatch` and lets the error of an entry fail it all.
 
 from __future__ import annotations
 
-from server import routes
 from server.access.decide import decide
 from server.context import Context
 from server.errors import FhirError
@@ -29,6 +28,6 @@ async def handle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 async def dispatch(ctx: Context, request: FhirRequest) -> FhirResponse:
     """Raises: what the handler raises; NotFound and MethodNotAllowed of the routes table; Unauthorized, Forbidden."""
-    route = request.route = routes.find(request.method, request.path)
+    route = request.route = ctx.routes.find(request.method, request.path)
     decide(request.principal, route, request)
     return await route.handler(ctx, request)

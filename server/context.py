@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from terminology.service import TerminologyService
 
     from server.config import Settings
+    from server.jobs import Jobs
+    from server.reindexing import Reindexing
+    from server.routes import Routes
     from server.search.engine import Search
     from server.store.contract import Store
 
@@ -40,5 +43,10 @@ class Context:
     validator: Validator
     search: Search
     terminology: TerminologyService
+    routes: Routes
+    jobs: Jobs
+    """Requests that are answered later (`Prefer: respond-async`)."""
+    reindexing: Reindexing
+    """SearchParameter resources made searchable in the background."""
     clock: Callable[[], int] = field(default=now_ms)
     ids: Callable[[], str] = field(default=new_id)
