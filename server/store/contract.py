@@ -235,6 +235,16 @@ class SearchRules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """A version of another store or of a backup, to be stored as it was."""
+
+    version: Version
+    index: Index
+    """Its values; empty for a deletion."""
+    text: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     engine: str
     """"sqlite" or "mongodb"."""
@@ -287,6 +297,13 @@ class Store(Protocol):
 
     def changes(self, since: int) -> AsyncIterator[Version]:
         """Versions with seq > since, in commit order, up to now: nothing is missed beside concurrent writers."""
+
+    async def replay(self, versions: Sequence[Replayed]) -> None:
+        """Store versions verbatim: ids, numbers, times, methods and bodies as given, in the order given, all or none.
+
+        For restore and copy, into a store that nobody writes to otherwise: each call goes on where the last one ended; the
+        last version of a resource is its current one. `seq` is allotted anew, in the same order.
+        """
 
     async def info(self) -> StoreInfo: ...
 
