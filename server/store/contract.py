@@ -317,6 +317,9 @@ class Store(Protocol):
     async def put_setting(self, key: str, value: bytes, *, only_if_absent: bool = False) -> bytes:
         """The value that is now stored (with only_if_absent: perhaps another process's)."""
 
+    async def all_settings(self) -> dict[str, bytes]:
+        """For backups and copies."""
+
     async def close(self) -> None: ...
 
 

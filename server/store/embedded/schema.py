@@ -1,0 +1,81 @@
+"""Tables of the embedded store, their versions, and what is fixed when a store is made.
+
+All rows speak in small integers. `rid` numbers a resource for ever, in creation order; `t` a type, `k` a
+(type, parameter), `s` an interned code (symbol). A reference to what is not here has a negative target (`ext`).
+Layout and its measurements: docs/decisions/embedded-layout.md
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from server.store.contract import StoreRefused
+from server.store.embedded.driver import ID, Connection, failures
+
+DELETED = 3
+"""Method code of a tombstone: index of DELETE in METHODS."""
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+VERSION_BITS = 24
+"""hist.hk = rid << 24 | vid: sixteen million versions of a resource."""
+
+_FIRST = f"""
+CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), seq INT NOT NULL, hw INT NOT NULL, epoch TEXT NOT NULL,
+  zone TEXT NOT NULL) STRICT;
+CREATE TABLE setting(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE dict(n INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+
+CREATE TABLE type(t INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE param(k INTEGER PRIMARY KEY, t INT NOT NULL, code TEXT NOT NULL, UNIQUE(t, code)) STRICT;
+CREATE TABLE sym(s INTEGER PRIMARY KEY, k INT NOT NULL, v TEXT NOT NULL, sy TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX sym_v ON sym(k, v, sy);
+CREATE TABLE symtext(k INT NOT NULL, v TEXT NOT NULL, s INT NOT NULL, PRIMARY KEY(k, v, s)) STRICT, WITHOUT ROWID;
+CREATE TABLE ext(x INTEGER PRIMARY KEY, r TEXT NOT NULL UNIQUE, rid INT) STRICT;
+
+CREATE TABLE res(rid INTEGER PRIMARY KEY, t INT NOT NULL, id ANY NOT NULL, vid INT NOT NULL, seq INT NOT NULL,
+  lu INT NOT NULL, m INT NOT NULL, d INT, keys BLOB, body BLOB) STRICT;
+CREATE UNIQUE INDEX res_id ON res(id, t);
+CREATE INDEX res_t ON res(t) WHERE m < {DELETED};
+CREATE INDEX res_lu ON res(t, lu) WHERE m < {DELETED};
+CREATE TABLE hist(hk INTEGER PRIMARY KEY, seq INT NOT NULL, lu INT NOT NULL, m INT NOT NULL, body BLOB) STRICT;
+CREATE TABLE log(t INT NOT NULL, seq INT NOT NULL, rid INT NOT NULL, vid INT NOT NULL, lu INT NOT NULL,
+  PRIMARY KEY(t, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE tick(lu INTEGER PRIMARY KEY, seq INT NOT NULL) STRICT;
+"""
+
+_MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Migration n brings a store from version n to n + 1, within one transaction."""
+
+
+def prepare(connection: Connection, zone: str) -> None:
+    """Makes the tables of a new store, or brings an older one up to date. Call it inside the writers' gate.
+
+    Raises: StoreRefused for a newer schema, another program's file, or another time zone.
+    """
+    with failures(), connection:
+        version = int(connection.pragma("user_version"))
+        owner = int(connection.pragma("application_id"))
+        if version > len(_MIGRATIONS):
+            raise StoreRefused(
+                f"the store has schema {version}, this program knows {len(_MIGRATIONS)}: use the newer program"
+            )
+        if owner != ID:
+            if owner or connection.execute("SELECT count(*) FROM sqlite_schema").get:
+                raise StoreRefused("the file is a database of another program")
+            connection.pragma("application_id", ID)
+        for number in range(version, len(_MIGRATIONS)):
+            connection.execute(_MIGRATIONS[number])
+        if version < len(_MIGRATIONS):
+            connection.pragma("user_version", len(_MIGRATIONS))
+        connection.execute(
+            "INSERT INTO state VALUES(1, 0, 0, ?, ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8), zone)
+        )
+    check_zone(connection, zone)
+
+
+def check_zone(connection: Connection, zone: str) -> None:
+    stored = connection.execute("SELECT zone FROM state").get
+    if stored != zone:
+        raise StoreRefused(
+            f"the store reads dates without a zone in {stored}, asked for is {zone}: "
+            "run `onecard store reindex` with the new zone first"
+        )

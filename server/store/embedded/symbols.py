@@ -1,0 +1,141 @@
+"""Small integers for names: resource types, parameters, codes, reference targets.
+
+They are allocated inside the write transaction and never change, so a process may cache them for as long as the
+store's epoch lasts. A cache may be stale (another process has just made a symbol): a miss is looked up in the
+reader's own snapshot, and only a miss there means "never seen".
+"""
+
+from __future__ import annotations
+
+from server.store.embedded.driver import Connection
+from server.store.embedded.ids import id_key
+
+_LARGEST = 200_000
+"""Entries of one cache before it starts anew: codes and patients may be many."""
+
+SymbolKey = tuple[int, str, str]
+"""(parameter, system or "", code)"""
+
+
+class Symbols:
+    """What a process knows of the store's symbols; shared by its threads (single dict operations are atomic)."""
+
+    def __init__(self) -> None:
+        self.types: dict[str, int] = {}
+        self.names: dict[int, str] = {}
+        self.params: dict[tuple[int, str], int] = {}
+        self.syms: dict[SymbolKey, int] = {}
+        self.rids: dict[tuple[int, str], int] = {}
+
+    def clear(self) -> None:
+        for cache in (self.types, self.names, self.params, self.syms, self.rids):
+            cache.clear()
+
+    def bound(self) -> None:
+        for cache in (self.syms, self.rids):
+            if len(cache) > _LARGEST:
+                cache.clear()
+
+    def type(self, connection: Connection, name: str) -> int | None:
+        t = self.types.get(name)
+        if t is None:
+            t = connection.execute("SELECT t FROM type WHERE name = ?", (name,)).get
+            if t is not None:
+                self.types[name] = t
+        return t
+
+    def name(self, connection: Connection, t: int) -> str:
+        name = self.names.get(t)
+        if name is None:
+            name = str(connection.execute("SELECT name FROM type WHERE t = ?", (t,)).get)
+            self.names[t] = name
+        return name
+
+    def param(self, connection: Connection, t: int, code: str) -> int | None:
+        k = self.params.get((t, code))
+        if k is None:
+            k = connection.execute("SELECT k FROM param WHERE t = ? AND code = ?", (t, code)).get
+            if k is not None:
+                self.params[t, code] = k
+        return k
+
+    def symbol(self, connection: Connection, k: int, system: str, code: str) -> int | None:
+        s = self.syms.get((k, system, code))
+        if s is None:
+            s = connection.execute("SELECT s FROM sym WHERE k = ? AND v = ? AND sy = ?", (k, code, system)).get
+            if s is not None:
+                self.syms[k, system, code] = s
+        return s
+
+    def rid(self, connection: Connection, t: int, id: str) -> int | None:
+        """The number of a resource that is or was here, tombstones included."""
+        rid = self.rids.get((t, id))
+        if rid is None:
+            rid = connection.execute("SELECT rid FROM res WHERE id = ? AND t = ?", (id_key(id), t)).get
+            if rid is not None:
+                self.rids[t, id] = rid
+        return rid
+
+
+class Allocation:
+    """Symbols within one write transaction: makes what is missing, and shows it to the process after the commit."""
+
+    def __init__(self, connection: Connection, symbols: Symbols) -> None:
+        self._connection = connection
+        self._symbols = symbols
+        self._fresh = Symbols()
+
+    def publish(self) -> None:
+        """After COMMIT, never before: a symbol of a transaction that failed does not exist."""
+        mine, shared = self._fresh, self._symbols
+        shared.types.update(mine.types)
+        shared.names.update(mine.names)
+        shared.params.update(mine.params)
+        shared.syms.update(mine.syms)
+        shared.rids.update(mine.rids)
+        shared.bound()
+
+    def type(self, name: str) -> int:
+        t = self._symbols.types.get(name) or self._fresh.type(self._connection, name)
+        if t is None:
+            t = self._insert("INSERT INTO type(name) VALUES(?) RETURNING t", (name,))
+            self._fresh.types[name] = t
+        return t
+
+    def name(self, t: int) -> str:
+        return self._symbols.names.get(t) or self._fresh.name(self._connection, t)
+
+    def param(self, t: int, code: str) -> int:
+        k = self._symbols.params.get((t, code)) or self._fresh.param(self._connection, t, code)
+        if k is None:
+            k = self._insert("INSERT INTO param(t, code) VALUES(?, ?) RETURNING k", (t, code))
+            self._fresh.params[t, code] = k
+        return k
+
+    def symbol(self, k: int, system: str, code: str) -> int:
+        s = self._symbols.syms.get((k, system, code)) or self._fresh.symbol(self._connection, k, system, code)
+        if s is None:
+            s = self._insert("INSERT INTO sym(k, v, sy) VALUES(?, ?, ?) RETURNING s", (k, code, system))
+            self._fresh.syms[k, system, code] = s
+        return s
+
+    def target(self, type: str, id: str) -> int:
+        """Number of the referenced resource: its rid, or a negative number for one that is not here (yet)."""
+        t = self.type(type)
+        rid = self._symbols.rids.get((t, id)) or self._fresh.rid(self._connection, t, id)
+        return rid if rid is not None else self.absent(f"{type}/{id}")
+
+    def made(self, t: int, id: str, rid: int) -> None:
+        self._fresh.rids[t, id] = rid
+
+    def absent(self, text: str) -> int:
+        """Negative number of a target that is not here: `Type/id`, or `|url` for one that is elsewhere."""
+        x = self._connection.execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+        if x is None:
+            lowest = self._connection.execute("SELECT min(x) FROM ext").get
+            x = (lowest or 0) - 1
+            self._connection.execute("INSERT INTO ext(x, r) VALUES(?, ?)", (x, text))
+        return int(x)
+
+    def _insert(self, sql: str, bindings: tuple[object, ...]) -> int:
+        return int(self._connection.execute(sql, bindings).get)
