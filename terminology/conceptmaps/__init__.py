@@ -1,0 +1,1 @@
+"""Concept maps between Thai codes and HL7's, as data."""

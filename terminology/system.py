@@ -1,0 +1,224 @@
+"""A code system that can be asked: the protocol all kinds fulfil, and the kind made from a CodeSystem resource.
+
+Kinds: `ResourceSystem` (here: official, Thai and stored ones, in memory), `storage.StoredSystem` (large ones in a
+read-only file), `implied` (systems defined by a grammar or a short list of a standard).
+https://hl7.org/fhir/R4/codesystem.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from terminology.concept import Concept, Designation, Json, Property
+from terminology.folding import fold
+
+
+class CodeSystem(Protocol):
+    """Codes given to the methods are spelt as the system spells them: take them from `find`."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def version(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def case_sensitive(self) -> bool: ...
+    @property
+    def complete(self) -> bool:
+        """Every code is known: a code that is not found is wrong. False: a fragment or an example."""
+
+    @property
+    def enumerable(self) -> bool:
+        """`all` gives every concept. False: defined by a grammar."""
+
+    def find(self, code: str) -> Concept | None: ...
+    def all(self) -> Iterator[Concept]:
+        """In the order of the definition."""
+
+    def count(self) -> int: ...
+    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+        """Concepts in which every folded word occurs (code, display, designations), in the order of the definition."""
+
+    def children(self, code: str) -> Iterator[Concept]: ...
+    def descendants(self, code: str) -> Iterator[Concept]:
+        """Without the concept itself."""
+
+    def ancestors(self, code: str) -> frozenset[str]:
+        """Without the concept itself."""
+
+    def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
+        """Concepts with one of the values (as text) in the property `code`."""
+
+    def properties(self) -> frozenset[str]:
+        """Codes of the properties that concepts of this system may have."""
+
+    def hierarchical(self) -> bool: ...
+
+
+class ResourceSystem:
+    """A CodeSystem resource, read on first use."""
+
+    enumerable = True
+
+    def __init__(self, resource: Json) -> None:
+        self.url = str(resource.get("url", ""))
+        self.version: str | None = resource.get("version")
+        self.name = str(resource.get("title") or resource.get("name") or self.url)
+        self.case_sensitive = bool(resource.get("caseSensitive", True))
+        self.complete = resource.get("content", "complete") == "complete"
+        self._declared = frozenset(str(p["code"]) for p in resource.get("property", ()) if "code" in p)
+        self._concepts: dict[str, Concept] = {}
+        self._children: dict[str, list[str]] = {}
+        self._read(resource.get("concept", ()))
+        self._spelling = {} if self.case_sensitive else {code.lower(): code for code in self._concepts}
+        self._searchable: dict[str, str] | None = None
+
+    def _read(self, roots: Iterable[Json]) -> None:
+        parents: dict[str, list[str]] = {}
+        found: list[Json] = []
+        for raw, parent in nested(roots):
+            code = str(raw["code"])
+            found.append(raw)
+            above = parents.setdefault(code, [])
+            if parent is not None:
+                above.append(parent)
+            for item in raw.get("property", ()):
+                if item.get("code") in PARENT_PROPERTIES:
+                    above.append(Property("", "", value_of(item)[1]).text())
+                elif item.get("code") == "child":
+                    parents.setdefault(Property("", "", value_of(item)[1]).text(), []).append(code)
+        for raw in found:
+            code = str(raw["code"])
+            above_once = tuple(dict.fromkeys(p for p in parents[code] if p != code and p in parents))
+            self._concepts.setdefault(code, read_concept(raw, above_once))
+        for code, concept in self._concepts.items():
+            for parent in concept.parents:
+                self._children.setdefault(parent, []).append(code)
+
+    def find(self, code: str) -> Concept | None:
+        concept = self._concepts.get(code)
+        if concept is None and not self.case_sensitive:
+            concept = self._concepts.get(self._spelling.get(code.lower(), ""))
+        return concept
+
+    def all(self) -> Iterator[Concept]:
+        return iter(self._concepts.values())
+
+    def count(self) -> int:
+        return len(self._concepts)
+
+    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+        if self._searchable is None:
+            self._searchable = {c.code: "\n".join(map(fold, c.texts())) for c in self._concepts.values()}
+        for code, text in self._searchable.items():
+            if all(word in text for word in words):
+                yield self._concepts[code]
+
+    def children(self, code: str) -> Iterator[Concept]:
+        return (self._concepts[child] for child in self._children.get(code, ()))
+
+    def descendants(self, code: str) -> Iterator[Concept]:
+        below: set[str] = set()
+        waiting = [code]
+        while waiting:
+            for child in self._children.get(waiting.pop(), ()):
+                if child not in below:
+                    below.add(child)
+                    waiting.append(child)
+        below.discard(code)
+        if len(below) * 4 < len(self._concepts):
+            position = self._position()
+            return (self._concepts[c] for c in sorted(below, key=position.__getitem__))
+        return (c for c in self._concepts.values() if c.code in below)
+
+    def _position(self) -> dict[str, int]:
+        return {code: number for number, code in enumerate(self._concepts)}
+
+    def ancestors(self, code: str) -> frozenset[str]:
+        above: set[str] = set()
+        waiting = [code]
+        while waiting:
+            concept = self._concepts.get(waiting.pop())
+            for parent in concept.parents if concept else ():
+                if parent not in above:
+                    above.add(parent)
+                    waiting.append(parent)
+        above.discard(code)
+        return frozenset(above)
+
+    def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
+        return (c for c in self._concepts.values() if any(p.code == code and p.text() in values for p in c.properties))
+
+    def properties(self) -> frozenset[str]:
+        return self._declared
+
+    def hierarchical(self) -> bool:
+        return bool(self._children)
+
+
+PARENT_PROPERTIES = frozenset({"parent", "subsumedBy"})
+
+
+def nested(roots: Iterable[Json]) -> Iterator[tuple[Json, str | None]]:
+    """Every concept with the code of the one it is nested in, parents first; depth costs no recursion."""
+    waiting: list[tuple[Iterator[Json], str | None]] = [(iter(roots), None)]
+    while waiting:
+        siblings, parent = waiting[-1]
+        raw = next(siblings, None)
+        if raw is None:
+            waiting.pop()
+        elif "code" in raw:
+            yield raw, parent
+            waiting.append((iter(raw.get("concept", ())), str(raw["code"])))
+
+
+def value_of(element: Json) -> tuple[str, Any]:
+    """Name and value of the `value[x]` of a JSON element; ("", None) without one."""
+    for name, value in element.items():
+        if name.startswith("value"):
+            return name, value
+    return "", None
+
+
+def read_concept(raw: Json, parents: tuple[str, ...] = ()) -> Concept:
+    """A Concept from `CodeSystem.concept`."""
+    return Concept(
+        str(raw["code"]),
+        raw.get("display"),
+        raw.get("definition"),
+        tuple(
+            Designation(str(d["value"]), d.get("language"), d.get("use"))
+            for d in raw.get("designation", ())
+            if "value" in d
+        ),
+        tuple(Property(str(p["code"]), *value_of(p)) for p in raw.get("property", ()) if "code" in p),
+        parents,
+    )
+
+
+def nest(concepts: Iterable[Concept]) -> list[Json]:
+    """`CodeSystem.concept` again, each concept under its first parent."""
+    rows: dict[str, Json] = {}
+    roots: list[Json] = []
+    for concept in concepts:
+        row = write_concept(concept)
+        rows[concept.code] = row
+        above = rows.get(concept.parents[0]) if concept.parents else None
+        (roots if above is None else above.setdefault("concept", [])).append(row)
+    return roots
+
+
+def write_concept(concept: Concept) -> Json:
+    """One `CodeSystem.concept` without its children."""
+    row: Json = {"code": concept.code}
+    if concept.display is not None:
+        row["display"] = concept.display
+    if concept.definition is not None:
+        row["definition"] = concept.definition
+    if concept.designations:
+        row["designation"] = [d.to_fhir() for d in concept.designations]
+    if concept.properties:
+        row["property"] = [{"code": p.code, p.type: p.value} for p in concept.properties]
+    return row
