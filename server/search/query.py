@@ -115,7 +115,9 @@ class Parameter:
 class Match:
     """One of `operands` matches one value of the parameter. `modifier` is one of
     "", "exact", "contains", "text", "identifier", "of-type", "above", "below" (uri and hierarchical reference);
-    `:in`, `:not-in`, and `:above`/`:below` on tokens arrive expanded to operands, `:not` as Not(Match), `:[type]` in the operands.
+    `:in`, `:not-in`, and `:above`/`:below` on tokens arrive expanded to operands, `:not` as Not(Match), `:[type]` in
+    the operands; `:above`/`:below` through a hierarchy of references as chains, so "below" on a reference concerns
+    the version of a canonical only. `:text` on tokens finds the folded text anywhere in it.
     """
 
     parameter: Parameter

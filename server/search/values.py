@@ -16,7 +16,8 @@ class Token(NamedTuple):
     system: str | None
     """`Coding.system`; the implied system of a `code` with a required binding; None if there is none."""
     code: str | None
-    """The code or identifier value as written; None for a value that is only text."""
+    """The code or identifier value as written (strings, e-mail addresses and telephone numbers in the form that
+    `types/token.py` compares); None for a value that is only text."""
     text: str | None = None
     """What `:text` searches: `Coding.display`, `CodeableConcept.text` or `Identifier.type.text`."""
 
@@ -44,9 +45,11 @@ class Date(NamedTuple):
 
 
 class Number(NamedTuple):
-    """Interval [lower, upper) of the implicit precision: 5.40 is [5.395, 5.405). Doubles, the same on every engine.
+    """Half-open interval [lower, upper) of doubles, the same on every engine.
 
-    https://hl7.org/fhir/R4/search.html#number
+    A written number is the point it says: upper is the next double, so that 1 g is found by 1000 mg; the implicit
+    precision is that of the search value (RangeOperand). A Range, or a quantity with a comparator, is what lies
+    between its limits, the largest doubles standing for open ends. https://hl7.org/fhir/R4/search.html#number
     """
 
     lower: float
@@ -66,7 +69,10 @@ class Quantity(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A reference, absolute local ones made relative. `type`/`id` are set for literal references to this server."""
+    """A reference, absolute local ones made relative. `type`/`id` are set for literal references to this server.
+
+    A reference to a contained resource has the url `#Type`, by which chains find `#Type.code` values of the index.
+    """
 
     type: str | None
     id: str | None

@@ -1,0 +1,156 @@
+"""Token parameters: code, Coding, CodeableConcept, Identifier, ContactPoint, boolean, uri, id and string.
+https://hl7.org/fhir/R4/search.html#token
+
+Codes and identifiers are compared as written; strings and e-mail addresses without case, telephone numbers without
+the characters that separate their digits. `:text` finds the text anywhere in what is shown for the code, since Thai
+has no spaces at which a word could begin.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from server.search.fold import fold
+from server.search.query import OfTypeOperand, TextOperand, TokenOperand
+from server.search.types.written import Unreadable, split, unescape
+from server.search.values import OfType, Token
+
+MODIFIERS = frozenset({"not", "text", "in", "not-in", "above", "below", "of-type"})
+
+SPECIAL_VALUES = "http://hl7.org/fhir/special-values"
+"""The system of `true` and `false`."""
+
+_TELEPHONE = re.compile(r"\+?[\d\s().\-]*\d[\d\s().\-]*", re.ASCII)
+_SEPARATORS = re.compile(r"[\s().\-]+")
+
+
+def values(node: Any, fhir_type: str, system: str | None = None) -> list[Token | OfType]:
+    """system: that of a `code` element, implied by its required binding."""
+    if isinstance(node, bool):
+        return [Token(SPECIAL_VALUES, "true" if node else "false")]
+    if isinstance(node, str):
+        return [Token(system if fhir_type == "code" else None, comparable(node, fhir_type))] if node else []
+    if isinstance(node, dict):
+        reader = _READERS.get(fhir_type)
+        return reader(node) if reader is not None else []
+    if isinstance(node, list) or node is None:
+        return []
+    return [Token(None, str(node))]
+
+
+def comparable(text: str, fhir_type: str) -> str:
+    """The form in which a token of this type is stored and asked for."""
+    if fhir_type in ("string", "markdown"):
+        return text.casefold()
+    if fhir_type == "ContactPoint":
+        return _SEPARATORS.sub("", text) if _TELEPHONE.fullmatch(text) else text.casefold()
+    return text
+
+
+def _text(node: dict[str, Any], name: str) -> str | None:
+    value = node.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _coding(coding: Any) -> list[Token | OfType]:
+    if not isinstance(coding, dict):
+        return []
+    token = Token(_text(coding, "system"), _text(coding, "code"), _text(coding, "display"))
+    return [token] if token != _EMPTY else []
+
+
+_EMPTY = Token(None, None, None)
+
+
+def _codeable_concept(concept: dict[str, Any]) -> list[Token | OfType]:
+    found = [token for coding in concept.get("coding") or () for token in _coding(coding)]
+    text = _text(concept, "text")
+    if text is not None:
+        found.append(Token(None, None, text))
+    return found
+
+
+def _identifier(identifier: dict[str, Any]) -> list[Token | OfType]:
+    type_ = identifier.get("type")
+    type_ = type_ if isinstance(type_, dict) else {}
+    system, value, text = _text(identifier, "system"), _text(identifier, "value"), _text(type_, "text")
+    token = Token(system, value, text)
+    found: list[Token | OfType] = [token] if token != _EMPTY else []
+    if value is not None:
+        found.extend(
+            OfType(_text(coding, "system"), code, value)
+            for coding in type_.get("coding") or ()
+            if isinstance(coding, dict) and (code := _text(coding, "code")) is not None
+        )
+    return found
+
+
+def _contact_point(contact: dict[str, Any]) -> list[Token | OfType]:
+    value = _text(contact, "value")
+    return [] if value is None else [Token(None, comparable(value, "ContactPoint"))]
+
+
+def _quantity(quantity: dict[str, Any]) -> list[Token | OfType]:
+    token = Token(_text(quantity, "system"), _text(quantity, "code"), _text(quantity, "unit"))
+    return [token] if token != _EMPTY else []
+
+
+_READERS = {
+    "Coding": _coding,
+    "CodeableConcept": _codeable_concept,
+    "Identifier": _identifier,
+    "ContactPoint": _contact_point,
+    "Quantity": _quantity,
+}
+
+
+def first_identifier(identifier: Any) -> Token | None:
+    """The system and value of an Identifier, without its type."""
+    if not isinstance(identifier, dict):
+        return None
+    token = Token(_text(identifier, "system"), _text(identifier, "value"))
+    return token if token != _EMPTY else None
+
+
+def parse(text: str, modifier: str, fhir_type: str = "") -> TokenOperand | OfTypeOperand | TextOperand:
+    """fhir_type: what the parameter's elements are, where its tokens are compared without case."""
+    if modifier == "text":
+        written = unescape(text)
+        folded = fold(written)
+        if not folded:
+            raise Unreadable("there is no letter or digit to search for")
+        return TextOperand(folded, written)
+    parts = [unescape(part) for part in split(text, "|")]
+    if modifier == "of-type":
+        if len(parts) != 3 or not all(parts):
+            raise Unreadable(":of-type takes system|code|value, all three")
+        return OfTypeOperand(*parts)
+    if len(parts) > 2:
+        raise Unreadable(r"expected code, system|code, |code or system|; a | within a code is written \|")
+    if len(parts) == 1:
+        if not parts[0]:
+            raise Unreadable("expected code, system|code, |code or system|")
+        return TokenOperand(None, comparable(parts[0], fhir_type), True)
+    system, code = parts
+    if not system and not code:
+        raise Unreadable("expected a system or a code beside the |")
+    return TokenOperand(system or None, comparable(code, fhir_type) or None, False)
+
+
+def matches(value: Token | OfType, modifier: str, operand: TokenOperand | OfTypeOperand | TextOperand) -> bool:
+    if isinstance(operand, OfTypeOperand):
+        return isinstance(value, OfType) and tuple(value) == tuple(operand)
+    if isinstance(value, OfType):
+        return False
+    if isinstance(operand, TextOperand):
+        return value.text is not None and operand.folded in fold(value.text)
+    if operand.code is None:
+        return value.system == operand.system
+    return value.code == operand.code and (operand.any_system or value.system == operand.system)
+
+
+def sort_key(value: Token | OfType) -> str:
+    if isinstance(value, OfType):
+        return value.value
+    return value.code or value.text or value.system or ""
