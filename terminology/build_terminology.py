@@ -41,7 +41,20 @@ def bare(value: Any) -> Any:
 
 
 def boiled(resource: Json) -> Json:
-    return {key: bare(resource[key]) for key in KEPT if key in resource}
+    """What is kept, with the slips of the official files put right (see CORRECTED)."""
+    kept = {key: bare(resource[key]) for key in KEPT if key in resource}
+    url, bar, version = str(kept["url"]).partition("|")
+    if bar:  # v2-0006 and v2-0391 carry the version in their url; `system: ...|2.6` refers to them
+        kept["url"], kept["version"] = url, version
+    return {**kept, **CORRECTED.get(url, {})}
+
+
+CORRECTED: dict[str, Json] = {
+    # names version 3.6.0 of a code system that was published as 4.0.1 only
+    "http://hl7.org/fhir/ValueSet/task-code": {
+        "compose": {"include": [{"system": "http://hl7.org/fhir/CodeSystem/task-code"}]}
+    }
+}
 
 
 def official(folder: Path) -> Iterator[Json]:

@@ -22,7 +22,7 @@ class Designation(NamedTuple):
 
 
 class Property(NamedTuple):
-    """`value` is the JSON value of `type`: valueCode valueCoding valueString valueInteger valueBoolean valueDateTime valueDecimal."""
+    """`value` is the JSON value of `type`, one of valueCode Coding String Integer Boolean DateTime Decimal."""
 
     code: str
     type: str

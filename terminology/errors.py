@@ -4,7 +4,7 @@
 |-------------|--------------------|------|
 | invalid     | 400                | a parameter is missing, of the wrong type, or contradicts another |
 | not-found   | 404                | no such code system, value set, concept map or code |
-| processing  | 422                | the definition itself cannot be evaluated: cycle, unsupported filter, missing part |
+| processing  | 422                | the definition cannot be evaluated: cycle, unknown filter, missing part |
 | too-costly  | 403                | the expansion is larger than the limit |
 | not-supported | 501              | a parameter or a kind of definition that this server does not do |
 

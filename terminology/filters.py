@@ -108,7 +108,7 @@ def generalizes(system: CodeSystem, name: str, value: str) -> Filter:
 
 
 def equals(system: CodeSystem, name: str, value: str) -> Filter:
-    return one_of(system, name, "=", value, (value,))
+    return one_of(system, name, "=", value, (system.comparable(name, value),))
 
 
 def is_in(system: CodeSystem, name: str, value: str) -> Filter:

@@ -2,11 +2,12 @@
 
 | system | known here |
 |---|---|
-| urn:ietf:bcp:13 (media types) | grammar of RFC 6838 with the registered top-level types, parameters allowed; and FHIR's short forms xml, json, ttl |
+| urn:ietf:bcp:13 (media types) | grammar of RFC 6838, registered top-level types, parameters; and xml, json, ttl |
 | urn:ietf:bcp:47 (languages) | well-formed tags of RFC 5646; subtags are not looked up in the registry |
 | urn:ietf:rfc:3986 (URIs) | a scheme and no character that RFC 3986 excludes |
 | urn:iso:std:iso:3166 | the list: alpha-2, alpha-3 and numeric codes |
 | urn:iso:std:iso:3166:-2 | `XX-` and 1 to 3 letters or digits, XX a listed alpha-2 code |
+| http://unitsofmeasure.org | the whole grammar of UCUM; the property `canonical` is the code in base units |
 | urn:iso:std:iso:4217 | the list of currencies, with those replaced since R4 (HRK, SLL, ZWL, ANG ...) |
 
 https://hl7.org/fhir/R4/terminologies-systems.html
@@ -20,7 +21,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from terminology.concept import Concept
+from fhir_profiles import ucum
+from terminology.concept import Concept, Property
 from terminology.system import CodeSystem, ResourceSystem
 
 
@@ -38,7 +40,10 @@ class GrammarSystem:
         self._accepts = accepts
 
     def find(self, code: str) -> Concept | None:
-        return Concept(code) if self._accepts(code) else None
+        return Concept(code, properties=self._properties(code)) if self._accepts(code) else None
+
+    def _properties(self, code: str) -> tuple[Property, ...]:
+        return ()
 
     def all(self) -> Iterator[Concept]:
         return iter(())
@@ -67,11 +72,32 @@ class GrammarSystem:
     def hierarchical(self) -> bool:
         return False
 
+    def comparable(self, code: str, value: str) -> str:
+        return value
 
-TOKEN = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+
+class UnitSystem(GrammarSystem):
+    """UCUM.   https://hl7.org/fhir/R4/valueset.html#ucum"""
+
+    def __init__(self) -> None:
+        super().__init__("http://unitsofmeasure.org", "UCUM", ucum.is_valid)
+
+    def _properties(self, code: str) -> tuple[Property, ...]:
+        return (Property("canonical", "valueCode", self.comparable("canonical", code)),)
+
+    def properties(self) -> frozenset[str]:
+        return frozenset({"canonical"})
+
+    def comparable(self, code: str, value: str) -> str:
+        """`a` and `min` are both `s` in base units: what is commensurable compares equal."""
+        unit = ucum.canonical(value) if code == "canonical" else None
+        return value if unit is None else unit.code
+
+
+SUBTYPE = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 MEDIA_TYPE = re.compile(
     r"(application|audio|chemical|example|font|haptics|image|message|model|multipart|text|video|x-[a-z0-9-]+)/"
-    + TOKEN
+    + SUBTYPE
     + r"(\s*;\s*[A-Za-z0-9!#$&^_.+-]+=(\"[^\"\\]*\"|[^\s;\"]+))*",
     re.IGNORECASE,
 )
@@ -143,6 +169,7 @@ MAKERS: dict[str, Callable[[], CodeSystem]] = {
     "urn:iso:std:iso:3166": countries,
     "urn:iso:std:iso:3166:-2": lambda: GrammarSystem("urn:iso:std:iso:3166:-2", "ISO 3166-2 subdivisions", subdivision),
     "urn:iso:std:iso:4217": currencies,
+    "http://unitsofmeasure.org": UnitSystem,
 }
 
 

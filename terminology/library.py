@@ -63,7 +63,7 @@ class Library:
         return Packed(OFFICIAL)
 
     def add(self, resource: Json) -> None:
-        """Takes up a CodeSystem, ValueSet or ConceptMap with a `url`, in the place of one of the same url and version."""
+        """Takes up a CodeSystem, ValueSet or ConceptMap with a `url`, for one of the same url and version."""
         key = (resource["resourceType"], system_url(str(resource["url"])))
         self._added.setdefault(key, {})[resource.get("version")] = resource
         self._changed()
@@ -117,7 +117,7 @@ class Library:
         return {**resource, "concept": [joined(c, extra) for c in resource.get("concept", ())]} if extra else resource
 
     def resource(self, resource_type: str, canonical: str) -> Json | None:
-        """The CodeSystem, ValueSet or ConceptMap as a resource, or None; the content of files and grammars is left out."""
+        """The CodeSystem, ValueSet or ConceptMap as a resource, or None; not those of files and grammars."""
         url, version = split_canonical(canonical)
         return self._resource(resource_type, url, version)
 

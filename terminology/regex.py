@@ -1,8 +1,8 @@
 """Regular expressions of value set filters, matched in time linear in the length of the code.
 
 A filter comes from whoever posts a ValueSet; a backtracking matcher could be kept busy for hours by one of them.
-Understood: literals, `.`, `[...]` with ranges and `^`, `\\d \\w \\s \\D \\W \\S`, escaped characters, `( )`, `(?: )`, `|`,
-`* + ? {n} {n,} {n,m}`, and `^`, `$` at the two ends. A code matches as a whole.
+Understood: literals, `.`, `[...]` with ranges and `^`, `\\d \\w \\s \\D \\W \\S`, escaped characters, `( )`,
+`(?: )`, `|`, `* + ? {n} {n,} {n,m}`, and `^`, `$` at the two ends. A code matches as a whole.
 https://hl7.org/fhir/R4/valueset-filter-operator.html#valueset-filter-operator-regex
 """
 
@@ -242,7 +242,7 @@ class Source:
         self.at += negated
         ranges: list[tuple[str, str]] = []
         tests: list[CharTest] = []
-        while not ranges and not tests or self.peek() != "]":
+        while (not ranges and not tests) or self.peek() != "]":
             char = self.take()
             if char == "\\":
                 name = self.take()

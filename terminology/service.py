@@ -100,7 +100,7 @@ class TerminologyService:
         return f"the code {code[:40]}{f' of {system}' if system else ''} is not in the value set {value_set}"
 
     def codes_of(self, value_set: str) -> frozenset[Code] | None:
-        """All codes that may be used in data, of a value set with at most 5,000 of them.   terminology_protocol.Terminology"""
+        """All codes that may be used in data, of a value set with at most 5,000.   terminology_protocol.Terminology"""
         try:
             view = self.view(value_set)
             if view is None:
@@ -147,7 +147,7 @@ def same_version(used: str, asked: str) -> bool:
 
 
 def is_display(concept: Concept, display: str) -> bool:
-    """Whether it is one of the concept's names; case, spacing and accents do not matter. Unknown names prove nothing."""
+    """Whether it is one of the concept's names; case, spacing and accents do not matter. No names: nothing differs."""
     names = [concept.display, *(d.value for d in concept.designations)]
     known = {" ".join(fold(name).split()) for name in names if name}
     return not known or " ".join(fold(display).split()) in known

@@ -55,6 +55,8 @@ class CodeSystem(Protocol):
         """Codes of the properties that concepts of this system may have."""
 
     def hierarchical(self) -> bool: ...
+    def comparable(self, code: str, value: str) -> str:
+        """The value of a filter on the property `code` in the form that concepts of this system have."""
 
 
 class ResourceSystem:
@@ -156,6 +158,9 @@ class ResourceSystem:
 
     def hierarchical(self) -> bool:
         return bool(self._children)
+
+    def comparable(self, code: str, value: str) -> str:
+        return value
 
 
 PARENT_PROPERTIES = frozenset({"parent", "subsumedBy"})

@@ -1,6 +1,7 @@
 """The committed ConceptMaps."""
 
 from __future__ import annotations
+
 from terminology.concept import Json
 
 
