@@ -61,6 +61,13 @@ class Terminology(Protocol):
     def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
         """Whether `code` is `ancestor` or below it; None if the system or one of the codes is not known."""
 
+    def below(self, system: str, code: str, *, limit: int = 5000) -> tuple[str, ...] | None:
+        """The code and all that it subsumes, at most `limit`; None if the system or the code is not known.
+        What search asks for `:below`."""
+
+    def above(self, system: str, code: str) -> tuple[str, ...] | None:
+        """The code and all that subsume it; None if the system or the code is not known."""
+
 
 class NoTerminology:
     """Knows no value set: validation without bindings, as for a first start or a test of structure alone."""
@@ -83,4 +90,10 @@ class NoTerminology:
         return None
 
     def subsumes(self, system: str, ancestor: str, code: str) -> bool | None:
+        return None
+
+    def below(self, system: str, code: str, *, limit: int = 5000) -> tuple[str, ...] | None:
+        return None
+
+    def above(self, system: str, code: str) -> tuple[str, ...] | None:
         return None

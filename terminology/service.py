@@ -131,6 +131,22 @@ class TerminologyService:
             return None
         return above.code == below.code or above.code in known.ancestors(below.code)
 
+    def below(self, system: str, code: str, *, limit: int = 5000) -> tuple[str, ...] | None:
+        """The code and all that it subsumes.   terminology_protocol.Terminology"""
+        known = self.library.code_system(system)
+        top = None if known is None else known.find(code)
+        if known is None or top is None:
+            return None
+        return tuple(islice((top.code, *(concept.code for concept in known.descendants(top.code))), limit))
+
+    def above(self, system: str, code: str) -> tuple[str, ...] | None:
+        """The code and all that subsume it.   terminology_protocol.Terminology"""
+        known = self.library.code_system(system)
+        bottom = None if known is None else known.find(code)
+        if known is None or bottom is None:
+            return None
+        return (bottom.code, *sorted(known.ancestors(bottom.code)))
+
     def find(self, system: str, code: str, version: str | None = None) -> Concept | None:
         """The concept, or None if the system or the code is not known."""
         known = self.library.code_system(system, version)
