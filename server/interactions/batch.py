@@ -1,0 +1,63 @@
+"""A Bundle posted to the base: batch (each entry on its own) or transaction (whole or nothing).
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from server import boundary
+from server.context import Context
+from server.errors import BadRequest, FhirError
+from server.interactions.entry import entries_of, entry_request, response_bundle, response_entry
+from server.interactions.storing import read_body
+from server.interactions.transaction import transaction
+from server.messages import FhirRequest, FhirResponse
+from server.outcome import response_of
+
+TOGETHER = 64
+"""Entries of a batch at work at one time: enough to share the commits of the store."""
+
+# Order of the specification, also for a batch (3.1.0.11.1).
+PHASES: Sequence[tuple[str, ...]] = (("DELETE",), ("POST",), ("PUT", "PATCH"), ("GET", "HEAD"))
+
+
+async def bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """200 with a Bundle of type batch-response or transaction-response. Raises: BadRequest for another Bundle."""
+    body = read_body(ctx, request)
+    if body["resourceType"] != "Bundle":
+        raise BadRequest("A Bundle is posted here; other resources go to their type", expression="resourceType")
+    kind = body.get("type")
+    if kind == "transaction":
+        return await transaction(ctx, request, body)
+    if kind == "batch":
+        return await _batch(ctx, request, body)
+    raise BadRequest("The type of the Bundle must be batch or transaction", code="value", expression="Bundle.type")
+
+
+async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
+    rows = entries_of(ctx, body)
+    answers: list[bytes] = [b""] * len(rows)
+    gate = asyncio.Semaphore(TOGETHER)
+
+    async def answer(number: int) -> None:
+        async with gate:
+            answers[number] = await _answer(ctx, request, rows[number])
+
+    for methods in PHASES:
+        chosen = [number for number, row in enumerate(rows) if row["request"]["method"] in methods]
+        await asyncio.gather(*map(answer, chosen))
+    return FhirResponse(200, body=response_bundle(ctx, "batch-response", answers))
+
+
+async def _answer(ctx: Context, outer: FhirRequest, row: dict[str, Any]) -> bytes:
+    try:
+        request = entry_request(ctx, outer, row)
+        if request.method == "POST" and not request.path:
+            raise BadRequest("A Bundle within a Bundle is not processed")
+    except FhirError as error:
+        return response_entry(outer, response_of(error, outer.request_id))
+    return response_entry(request, await boundary.handle(ctx, request))

@@ -1,0 +1,185 @@
+"""Entries of a batch or transaction: from Bundle.entry to a request, and from an answer to Bundle.entry.
+
+https://hl7.org/fhir/R4/http.html#transaction https://hl7.org/fhir/R4/bundle.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from fhir_profiles.issue import Issue
+from fhir_profiles.json_reading import write_json
+from server.context import Context
+from server.errors import BadRequest, FhirError, TooLarge, Unprocessable
+from server.interactions.preconditions import http_date
+from server.messages import FhirRequest, FhirResponse
+from server.search.instant import interval
+from server.wire import target
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+JSON = "application/fhir+json"
+
+# Bundle.entry.request element -> header of the same meaning.
+_CONDITIONS = {"ifMatch": "if-match", "ifNoneMatch": "if-none-match", "ifNoneExist": "if-none-exist"}
+
+
+def entries_of(ctx: Context, bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of a Bundle whose envelope is sound; their resources are not looked at.
+
+    Raises: TooLarge (too many entries), Unprocessable.
+    """
+    rows = bundle.get("entry", [])
+    if isinstance(rows, list) and len(rows) > ctx.settings.max_entries:
+        raise TooLarge(f"More than {ctx.settings.max_entries} entries", expression="Bundle.entry")
+    envelope = dict(bundle)
+    if isinstance(rows, list) and rows:
+        envelope["entry"] = [_without_resource(row) for row in rows]
+    issues = ctx.validator.validate(envelope)
+    if any(issue.severity in ("error", "fatal") for issue in issues):
+        raise Unprocessable("The Bundle breaks rules of FHIR", issues=issues)
+    for number, row in enumerate(rows):
+        if "request" not in row:
+            raise BadRequest("request is missing", code="required", expression=f"Bundle.entry[{number}].request")
+    return list(rows)
+
+
+def _without_resource(row: Any) -> Any:
+    if isinstance(row, dict) and "resource" in row:
+        return {name: value for name, value in row.items() if name != "resource"}
+    return row
+
+
+def entry_request(ctx: Context, outer: FhirRequest, row: dict[str, Any]) -> FhirRequest:
+    """What an entry asks for, as a request. Raises: BadRequest."""
+    asked = row["request"]
+    method, url = asked["method"], asked["url"]
+    path, _, query = _relative(url, outer.base).partition("?")
+    headers = {header: asked[name] for name, header in _CONDITIONS.items() if name in asked}
+    if "ifModifiedSince" in asked:
+        moment = interval(asked["ifModifiedSince"], UTC)
+        if moment is not None:
+            headers["if-modified-since"] = http_date(moment[0] // 1000)
+    if "prefer" in outer.headers:
+        headers["prefer"] = outer.headers["prefer"]
+    request = FhirRequest(
+        method=method,
+        path=target.segments(path),
+        query=target.parameters(query, ctx.settings.max_parameters),
+        headers=headers,
+        base=outer.base,
+        principal=outer.principal,
+        request_id=outer.request_id,
+    )
+    resource = row.get("resource")
+    if resource is not None:
+        _give_body(ctx, request, resource)
+    elif method in ("POST", "PUT", "PATCH") and "$" not in path and not path.endswith("_search"):
+        raise BadRequest(f"An entry with {method} needs a resource", code="required")
+    return request
+
+
+def _relative(url: str, base: str) -> str:
+    """`request.url` below our base. Raises: BadRequest for another server's address."""
+    text = url.removeprefix(base) if url.startswith((base + "/", base + "?")) else url
+    if "://" in text.partition("?")[0]:
+        raise BadRequest("request.url must be relative to the base of this server", code="value")
+    return text.removeprefix("/")
+
+
+def _give_body(ctx: Context, request: FhirRequest, resource: Any) -> None:
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    if not isinstance(kind, str) or kind not in ctx.definitions.resource_types:
+        raise BadRequest("resourceType must name a resource type of FHIR R4", code="structure", expression="resourceType")
+    if request.method in ("GET", "HEAD", "DELETE"):
+        raise BadRequest(f"An entry with {request.method} has no resource", code="structure")
+    if request.method == "PATCH" and kind == "Binary":
+        try:
+            request.body = base64.b64decode(resource.get("data", ""), validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise BadRequest("The data of the patch is not base64", expression="Binary.data") from None
+        request.media_type = str(resource.get("contentType", "")).partition(";")[0].strip().lower()
+    else:
+        request.resource = resource
+        request.media_type = JSON
+
+
+# ---------------------------------------------------------------- answers
+
+
+def response_entry(request: FhirRequest, response: FhirResponse) -> bytes:
+    """Bundle.entry of an answer: the resource if there is one, and how it went."""
+    headers = response.headers
+    said: dict[str, Any] = {"status": f"{response.status} {HTTPStatus(response.status).phrase}"}
+    if "Location" in headers:
+        said["location"] = headers["Location"]
+    if "ETag" in headers:
+        said["etag"] = headers["ETag"]
+    if "Last-Modified" in headers:
+        said["lastModified"] = _instant(headers["Last-Modified"])
+    body = _json_body(response)
+    if body is None or request.method == "HEAD":
+        return orjson.dumps({"response": said})
+    if response.status >= 400 or body.startswith(b'{"resourceType":"OperationOutcome","issue"'):
+        return b'{"response":' + orjson.dumps(said)[:-1] + b',"outcome":' + body + b"}}"
+    url = _full_url(request, headers)
+    start = b'{"fullUrl":' + orjson.dumps(url) + b"," if url else b"{"
+    return start + b'"resource":' + body + b',"response":' + orjson.dumps(said) + b"}"
+
+
+def _json_body(response: FhirResponse) -> bytes | None:
+    if response.body is not None and response.media_type.startswith(JSON):
+        return response.body
+    if response.resource is not None:
+        return write_json(response.resource)
+    if response.body is not None:
+        binary = {"contentType": response.media_type, "data": base64.b64encode(response.body).decode()}
+        return orjson.dumps({"resourceType": "Binary", **binary})
+    return None
+
+
+def _full_url(request: FhirRequest, headers: dict[str, str]) -> str | None:
+    if "Location" in headers:
+        return headers["Location"].partition("/_history/")[0]
+    path = request.path
+    if len(path) == 2 and path[1][:1] not in ("$", "_") or len(path) == 4 and path[2] == "_history":
+        return f"{request.base}/{path[0]}/{path[1]}"
+    return None
+
+
+@lru_cache(maxsize=64)
+def _instant(http: str) -> str:
+    return parsedate_to_datetime(http).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def response_bundle(ctx: Context, kind: str, entries: Sequence[bytes]) -> bytes:
+    head = orjson.dumps({"resourceType": "Bundle", "id": ctx.ids(), "type": kind})[:-1]
+    return head + b',"entry":[' + b",".join(entries) + b"]}" if entries else head + b"}"
+
+
+# ---------------------------------------------------------------- failures
+
+
+def located(error: FhirError, number: int) -> FhirError:
+    """The same error, its issues pointing into the Bundle: `Bundle.entry[3].resource.name[0]`."""
+    issues = [issue._replace(expression=_within(issue, number)) for issue in error.issues]
+    return type(error)(str(error), issues=issues, headers=error.headers)
+
+
+def _within(issue: Issue, number: int) -> str:
+    entry = f"Bundle.entry[{number}]"
+    if issue.expression is None:
+        return entry
+    first, _, rest = issue.expression.partition(".")
+    if first == "Bundle":
+        return issue.expression
+    below = rest if first[:1].isupper() else issue.expression
+    return f"{entry}.resource.{below}" if below else f"{entry}.resource"

@@ -1,0 +1,55 @@
+"""Literal references of a resource: which are ours, what they point to.   https://hl7.org/fhir/R4/references.html#literal"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from server.logical_id import is_id
+
+
+class Target(NamedTuple):
+    type: str
+    id: str
+    version: str | None = None
+
+
+def reference_elements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every element that has a literal `reference`, wherever it is: nested, contained, in extensions."""
+    found = []
+    waiting: list[Any] = [resource]
+    while waiting:
+        value = waiting.pop()
+        if value.__class__ is dict:
+            if value.get("reference").__class__ is str:
+                found.append(value)
+            waiting.extend([each for each in value.values() if each.__class__ is dict or each.__class__ is list])
+        else:
+            waiting.extend([each for each in value if each.__class__ is dict or each.__class__ is list])
+    return found
+
+
+def local_target(reference: str, base: str, resource_types: Collection[str]) -> Target | None:
+    """What a reference to a resource of this server points to: relative, or absolute below our base URL."""
+    text = reference.removeprefix(base + "/") if reference.startswith(base) else reference
+    parts = text.partition("#")[0].split("/")
+    if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
+        if parts[0] in resource_types and is_id(parts[1]):
+            return Target(parts[0], parts[1], parts[3] if len(parts) == 4 else None)
+    return None
+
+
+def without_version(reference: str) -> str:
+    return reference.partition("/_history/")[0]
+
+
+def local_targets(
+    elements: Iterable[dict[str, Any]], base: str, resource_types: Collection[str]
+) -> set[tuple[str, str]]:
+    """Type/id pairs of this server that the elements refer to."""
+    found = set()
+    for element in elements:
+        target = local_target(element["reference"], base, resource_types)
+        if target is not None:
+            found.add((target.type, target.id))
+    return found

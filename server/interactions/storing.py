@@ -1,0 +1,164 @@
+"""What all writes share: reading the body, checking it, and making of it what the store keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_profiles.issue import Issue
+from fhir_profiles.json_reading import read_json, write_json
+from server.context import Context
+from server.errors import BadRequest, Conflict, Unprocessable, UnsupportedMedia
+from server.interactions import binary
+from server.interactions.references import local_targets, reference_elements, without_version
+from server.messages import FhirRequest
+from server.store.contract import (
+    Body,
+    Change,
+    Commit,
+    Condition,
+    ConditionFailed,
+    Exists,
+    Put,
+    Unreferenced,
+    Written,
+)
+from server.wire.media import RESOURCE_TYPES
+
+Resource = dict[str, Any]
+
+_FIRST = frozenset({"resourceType", "id", "meta"})
+_STAMPED = frozenset({"versionId", "lastUpdated", "_versionId", "_lastUpdated"})
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_body(ctx: Context, request: FhirRequest) -> Resource:
+    """The body as a resource of any type. Raises: BadRequest, UnsupportedMedia, ReadError."""
+    if request.resource is not None:
+        return request.resource
+    if request.media_type not in RESOURCE_TYPES:
+        sent = f"not {request.media_type[:80]}" if request.media_type else "but no Content-Type was sent"
+        raise UnsupportedMedia(f"The body must be application/fhir+json, {sent}")
+    if not request.body.strip():
+        raise BadRequest("The body is empty: a resource was expected", code="structure")
+    resource = read_json(request.body, max_depth=ctx.settings.max_depth)
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or kind not in ctx.definitions.resource_types:
+        found = repr(kind[:40]) if isinstance(kind, str) else "none"
+        raise BadRequest(
+            f"resourceType must name a resource type of FHIR R4, found {found}",
+            code="structure",
+            expression="resourceType",
+        )
+    return resource
+
+
+def read_resource(ctx: Context, request: FhirRequest, resource_type: str) -> Resource:
+    """The body as a resource of the type that the URL names, raw content of a Binary included.
+
+    Raises: BadRequest, UnsupportedMedia, ReadError.
+    """
+    if resource_type == "Binary" and binary.is_raw(request):
+        return binary.from_raw(request)
+    resource = read_body(ctx, request)
+    if resource["resourceType"] != resource_type:
+        raise BadRequest(
+            f"The URL says {resource_type}, the resource is a {resource['resourceType']}", expression="resourceType"
+        )
+    return resource
+
+
+def check(ctx: Context, resource: Resource) -> list[Issue]:
+    """Warnings and information about a resource that may be stored. Raises: Unprocessable with all issues."""
+    issues = ctx.validator.validate(resource)
+    if issues and any(issue.severity in ("error", "fatal") for issue in issues):
+        raise Unprocessable("The resource breaks rules of FHIR", issues=issues)
+    return issues
+
+
+# ---------------------------------------------------------------- storing
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A checked resource, ready to be stored."""
+
+    put: Put
+    conditions: list[Condition]
+    """What must exist by referential integrity."""
+    warnings: list[Issue]
+
+
+def prepare(
+    ctx: Context, base: str, resource: Resource, resource_id: str, method: str, *, expected: int | None = None
+) -> Prepared:
+    """Check a resource and make the change that stores it under an id. The resource is changed, not copied.
+
+    base: FHIR base URL, absolute references to it are ours. Raises: Unprocessable.
+    """
+    resource["id"] = resource_id
+    warnings = check(ctx, resource)
+    resource_type: str = resource["resourceType"]
+    elements = reference_elements(resource)
+    if not ctx.settings.versioned_references:
+        for element in elements:
+            element["reference"] = without_version(element["reference"])
+    conditions: list[Condition] = []
+    if elements and ctx.settings.referential_integrity:
+        targets = local_targets(elements, base, ctx.definitions.resource_types)
+        targets.discard((resource_type, resource_id))
+        conditions = [Exists(*target) for target in targets]
+    put = Put(
+        resource_type,
+        resource_id,
+        body_of(resource, resource_id),
+        ctx.search.extract(resource_type, resource),
+        method,
+        expected,
+        ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
+    )
+    return Prepared(put, conditions, warnings)
+
+
+def body_of(resource: Resource, resource_id: str) -> Body:
+    """Compact JSON in the order resourceType, id, meta, then as written; the store stamps version and time into meta."""
+    rest = write_json({name: value for name, value in resource.items() if name not in _FIRST})
+    head = f'{{"resourceType":"{resource["resourceType"]}","id":"{resource_id}","meta":{{'.encode()
+    tail = b"}," + rest[1:] if len(rest) > 2 else b"}}"
+    meta = resource.get("meta")
+    if meta:
+        kept = {name: value for name, value in meta.items() if name not in _STAMPED}
+        if kept:
+            tail = b"," + write_json(kept)[1:-1] + tail
+    return Body(head, tail)
+
+
+async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[Condition] = ()) -> list[Written]:
+    """Store, and tell whoever has to know of search parameters that changed.
+
+    Raises: Conflict (referential integrity), ConditionFailed (of Matches), VersionConflict.
+    """
+    try:
+        written = await ctx.store.commit(Commit(changes, conditions))
+    except ConditionFailed as error:
+        refuse_dangling(error)
+        raise
+    if any(change.type == "SearchParameter" for change in changes):
+        ctx.reindexing.wake()
+    return written
+
+
+def refuse_dangling(error: ConditionFailed) -> None:
+    """Raises: Conflict, if it was referential integrity that failed."""
+    condition = error.condition
+    if isinstance(condition, Exists):
+        raise Conflict(
+            f"Referential integrity: {condition.type}/{condition.id}, which is referred to, does not exist"
+        ) from None
+    if isinstance(condition, Unreferenced):
+        others = ", ".join(f"{kind}/{each}" for kind, each in error.found[:5])
+        by = f" by {others}" if others else ""
+        raise Conflict(f"Referential integrity: {condition.type}/{condition.id} is still referred to{by}") from None

@@ -1,0 +1,146 @@
+"""New version of a resource, which is made if it is absent.   https://hl7.org/fhir/R4/http.html#update"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fhir_profiles.json_reading import read_json
+from server.context import Context
+from server.errors import BadRequest, Conflict, Unprocessable
+from server.interactions import conditional
+from server.interactions.preconditions import check_if_match, check_if_none_match
+from server.interactions.storing import Resource, commit, prepare, read_resource
+from server.interactions.written import written_answer
+from server.logical_id import is_id
+from server.messages import FhirRequest, FhirResponse
+from server.store.contract import Condition, Version, VersionConflict
+
+
+async def update(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """200, or 201 with Location if no live resource was there.
+
+    Raises: BadRequest (id missing or another one), Unprocessable, PreconditionFailed (If-Match, If-None-Match).
+    """
+    resource_type, resource_id = request.path
+    resource = read_resource(ctx, request, resource_type)
+    check_id(resource, resource_id)
+
+    async def attempt() -> FhirResponse:
+        current = await ctx.store.read(resource_type, resource_id)
+        return await replace(ctx, request, resource, resource_id, current)
+
+    return await conditional.patiently(attempt)
+
+
+async def conditional_update(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """The one that matches is updated; none: created, with the id of the body if that is free.
+
+    https://hl7.org/fhir/R4/http.html#cond-update
+    Raises: PreconditionFailed (several match), BadRequest (the body has another id), Conflict (its id is taken).
+    """
+    resource_type = request.path[0]
+    resource = read_resource(ctx, request, resource_type)
+    parameters = conditional.url_criteria(request.query)
+
+    async def attempt() -> FhirResponse:
+        found = await conditional.find(ctx, resource_type, parameters, request.base)
+        current = found.one_or_none()
+        resource_id = await identity(ctx, resource, current)
+        return await replace(ctx, request, resource, resource_id, current, [found.condition])
+
+    return await conditional.patiently(attempt)
+
+
+async def identity(ctx: Context, resource: Resource, matched: Version | None) -> str:
+    """Id under which a conditional update stores. Raises: BadRequest, Conflict."""
+    given = resource.get("id")
+    if matched is not None:
+        if given is not None and given != matched.id:
+            raise BadRequest("The resource has another id than the one that matches", expression="id")
+        return matched.id
+    if given is None:
+        return ctx.ids()
+    if not isinstance(given, str) or not is_id(given):
+        raise BadRequest("id must have 1 to 64 characters of A-Z a-z 0-9 - and .", expression="id")
+    taken = await ctx.store.read(resource["resourceType"], given)
+    if taken is not None and not taken.deleted:
+        raise Conflict(f"Nothing matches, and {taken.type}/{taken.id} is another resource", expression="id")
+    return given
+
+
+async def replace(
+    ctx: Context,
+    request: FhirRequest,
+    resource: Resource,
+    resource_id: str,
+    current: Version | None,
+    conditions: Sequence[Condition] = (),
+) -> FhirResponse:
+    """Store the resource over `current`, under the client's conditions.
+
+    Raises: PreconditionFailed, Unprocessable, Overtaken (start over).
+    """
+    expected = check_if_match(request.headers, current)
+    if check_if_none_match(request.headers, current):
+        expected = 0
+    sent = resource.get("meta", {})
+    carried = carry_labels(resource, current)
+    guard = current.version if carried and expected is None and current is not None else expected
+    prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard)
+    try:
+        [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
+    except VersionConflict as error:
+        if carried and expected is None:
+            resource["meta"] = sent
+            raise conditional.Overtaken(str(error)) from None
+        raise
+    return written_answer(request, written.version, created=written.created, warnings=prepared.warnings)
+
+
+def check_id(resource: Resource, resource_id: str) -> None:
+    """https://hl7.org/fhir/R4/http.html#update: the body has an id, and it is the one of the URL. Raises: BadRequest."""
+    given = resource.get("id")
+    if given is None:
+        raise BadRequest("The resource must have the id of the URL, it has none", code="required", expression="id")
+    if given != resource_id:
+        raise BadRequest("The resource has another id than the URL", expression="id")
+
+
+def carry_labels(resource: Resource, current: Version | None) -> bool:
+    """Tags and security labels stay on a resource until `$meta-delete` takes them off; profiles are those sent.
+
+    https://hl7.org/fhir/R4/resource.html#tag-updates True if the current version had some to keep.
+    """
+    meta: Any = resource.get("meta", {})
+    if not _well_formed(meta):
+        return False  # the validator says what is wrong
+    if any(tag.get("code") == "SUBSETTED" for tag in meta.get("tag", ())):
+        raise Unprocessable(
+            "The resource is a subset (tag SUBSETTED): storing it would lose the rest", expression="meta.tag"
+        )
+    if current is None or current.body is None or not (b'"tag":' in current.body or b'"security":' in current.body):
+        return False
+    before = read_json(current.body).get("meta", {})
+    merged = {name: union(meta.get(name, ()), before.get(name, ())) for name in _LABELS}
+    kept = {**meta, **{name: codings for name, codings in merged.items() if codings}}
+    if kept == meta:
+        return False
+    resource["meta"] = kept
+    return True
+
+
+_LABELS = ("tag", "security")
+
+
+def _well_formed(meta: Any) -> bool:
+    return isinstance(meta, dict) and all(
+        isinstance(meta.get(name, []), list) and all(isinstance(each, dict) for each in meta.get(name, ()))
+        for name in _LABELS
+    )
+
+
+def union(first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Codings of both without repetition: system and code say what is the same."""
+    known = {(each.get("system"), each.get("code")) for each in first}
+    return [*first, *(each for each in second if (each.get("system"), each.get("code")) not in known)]
