@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from server.search.query import Criterion, Position, Query
+from server.search.query import Criterion, Parameter, Position, Query
 from server.search.values import Index
 
 # ---------------------------------------------------------------- what is written
@@ -228,6 +228,10 @@ class SearchRules(Protocol):
 
     def extract(self, resource_type: str, body: bytes) -> Index:
         """Index values of a stored resource (reindexing, rechecks)."""
+
+    def parameter(self, resource_type: str, code: str) -> Parameter | None:
+        """The search parameter of that code on the type; None if there is none (any more). Engines store the tokens of
+        `identifying` ones apart. Codes of contained resources (`#Type.code`) are asked as (Type, code)."""
 
     def holds(self, criterion: Criterion, resource_type: str, index: Index) -> bool:
         """Truth of a Match or Missing on a resource's values; an engine asks it for every hit found by a hash or

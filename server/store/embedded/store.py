@@ -145,7 +145,7 @@ class EmbeddedStore:
 
         def put(transaction: Transaction) -> bytes:
             execute = transaction.connection.execute
-            execute(f"INSERT INTO setting VALUES(?, ?) ON CONFLICT DO {conflict}", (key, value))  # noqa: S608
+            execute(f"INSERT INTO setting VALUES(?, ?) ON CONFLICT DO {conflict}", (key, value))
             return bytes(execute("SELECT value FROM setting WHERE key = ?", (key,)).get)
 
         stored: bytes = await self._writer.submit(put)

@@ -1,0 +1,48 @@
+"""The store contract, run against every engine: an engine adds one entry to ENGINES."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from server.store.contract import SearchRules, Store
+from server.store.embedded import open_embedded
+from tests.contract.resources import Clock, HandRules
+
+OpenStore = Callable[..., Awaitable[Store]]
+"""open(rules, clock=..., zone=...) -> a store on the place that belongs to this test; again: the same place."""
+
+
+def embedded(folder: Path) -> OpenStore:
+    async def open(rules: SearchRules, *, clock: Callable[[], int], zone: str = "Asia/Bangkok") -> Store:
+        return await open_embedded(folder / "store.db", rules, zone=zone, clock=clock)
+
+    return open
+
+
+ENGINES: dict[str, Callable[[Path], OpenStore]] = {"embedded": embedded}
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Opens a store on the same data each time it is called within one test."""
+    return ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def rules() -> HandRules:
+    return HandRules()
+
+
+@pytest.fixture
+async def store(open_store: OpenStore, rules: HandRules, clock: Clock) -> AsyncIterator[Store]:
+    opened = await open_store(rules, clock=clock)
+    yield opened
+    await opened.close()
