@@ -6,6 +6,7 @@ nothing, calls `dispatch` and lets the error of an entry fail it all.
 
 from __future__ import annotations
 
+from fhir_profiles.json_reading import ReadError
 from server.access.decide import decide
 from server.context import Context
 from server.errors import FhirError
@@ -19,7 +20,7 @@ async def handle(ctx: Context, request: FhirRequest) -> FhirResponse:
     """The answer, whatever happens; `request.route` is the row that gave it (None if no row fits)."""
     try:
         return await dispatch(ctx, request)
-    except (FhirError, StoreError) as error:
+    except (FhirError, StoreError, ReadError) as error:
         return response_of(error, request.request_id)
     except Exception as error:
         failures.record(error, request.request_id)
@@ -28,6 +29,10 @@ async def handle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 async def dispatch(ctx: Context, request: FhirRequest) -> FhirResponse:
     """Raises: what the handler raises; NotFound and MethodNotAllowed of the routes table; Unauthorized, Forbidden."""
-    route = request.route = ctx.routes.find(request.method, request.path)
+    try:
+        route = request.route = ctx.routes.find(request.method, request.path)
+    except FhirError:
+        decide(request.principal, None, request)
+        raise
     decide(request.principal, route, request)
     return await route.handler(ctx, request)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
-from fhir_profiles.issue import Issue
 
+from fhir_profiles.issue import Issue
+from fhir_profiles.json_reading import ReadError
 from server.errors import FhirError
 from server.messages import FhirResponse
 from server.store import contract
@@ -59,7 +60,7 @@ CONDITION_ANSWERS: Mapping[type[Any], StoreAnswer] = {
 
 
 def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
-    """{"resourceType": "OperationOutcome", "issue": [{severity, code, diagnostics, expression?, details.text? (Thai)}]}"""
+    """{"resourceType": "OperationOutcome", "issue": [{severity, code, details?, diagnostics, expression?}]}"""
     return {"resourceType": "OperationOutcome", "issue": [_row(issue) for issue in issues]}
 
 
@@ -72,6 +73,8 @@ def response_of(error: BaseException, request_id: str) -> FhirResponse:
     """Answer to the sender for whatever a handler raised."""
     if isinstance(error, FhirError):
         return outcome_response(error.status, error.issues, error.headers)
+    if isinstance(error, ReadError):
+        return outcome_response(400, error.issues)
     if isinstance(error, contract.StoreError):
         answer = store_answer(error)
         headers = {"Retry-After": "1"} if answer.retry_after else {}

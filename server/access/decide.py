@@ -1,7 +1,7 @@
 """The one access decision: may this principal use this route?
 
 Every request and every entry of a batch or transaction comes through here before its handler runs. SMART on FHIR will
-decide at this very place: a route's `scope` is the letter of SMART v2 that it needs, and the request names the type.
+decide at this very place: a route's `scope` says what it needs, the request names the type.
 https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html#scopes-for-requesting-fhir-resources
 """
 
@@ -14,17 +14,15 @@ from server.access.principal import Principal
 from server.errors import Forbidden, Unauthorized
 from server.messages import FhirRequest
 
-PUBLIC = ""
-"""Scope of routes that anyone may use: /metadata."""
+PUBLIC = frozenset({"capabilities"})
+"""Interactions that need no token."""
 
-# What a scope letter lets its bearer do. Read-only tokens have what changes nothing.
+# Scope of a route -> whether a read-only token reaches it. A row that is missing here is a bug and fails closed.
 SCOPES: Mapping[str, bool] = {
-    "c": False,  # create
-    "r": True,  # read, vread, instance history
-    "u": False,  # update, patch
-    "d": False,  # delete
-    "s": True,  # search, type and system history, operations that change nothing
-    "b": True,  # batch and transaction: the bundle itself does nothing, each entry is decided on
+    "r": True,  # read, vread, history, operations that change nothing
+    "s": True,  # search
+    "w": False,  # create, update, patch, delete, operations that change something
+    "": True,  # does nothing by itself: each entry of a bundle is decided on, a job belongs to who sent it
 }
 
 ANONYMOUS = Principal("anonymous", read_only=True)
@@ -42,13 +40,17 @@ class Scoped(Protocol):
     @property
     def scope(self) -> str: ...
 
+    @property
+    def interaction(self) -> str: ...
 
-def decide(principal: Principal, route: Scoped, request: FhirRequest) -> None:
-    """Raises: Unauthorized (no valid token), Forbidden (the token does not reach that far)."""
-    scope = route.scope
-    if scope == PUBLIC:
-        return
+
+def decide(principal: Principal, route: Scoped | None, request: FhirRequest) -> None:
+    """route None: no row fits; who sends no token is not told even that.
+
+    Raises: Unauthorized (no valid token), Forbidden (the token does not reach that far).
+    """
     if principal is ANONYMOUS:
-        raise Unauthorized("A bearer token is needed: 'Authorization: Bearer ...'.", headers=CHALLENGE)
-    if principal.read_only and not SCOPES[scope]:
+        if route is None or route.interaction not in PUBLIC:
+            raise Unauthorized("A bearer token is needed: 'Authorization: Bearer ...'.", headers=CHALLENGE)
+    elif principal.read_only and route is not None and not SCOPES[route.scope]:
         raise Forbidden(f"The token {principal.name!r} is read-only; {request.method} is not allowed with it.")

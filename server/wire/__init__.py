@@ -1,0 +1,1 @@
+"""HTTP as bytes: request targets, media types, bodies, answers. Only `web.py` puts these together."""

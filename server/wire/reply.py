@@ -1,0 +1,165 @@
+"""Answers, written to the connection in one piece: what aiohttp asks of a response, without its cost.
+
+aiohttp's own response builds a case-insensitive dictionary, sets defaults and serialises it again for every answer;
+ours is one string and one write. https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+
+from aiohttp import web
+
+COMPRESS_FROM = 1024
+"""Smaller bodies fit a packet anyway."""
+COMPRESS_OFF_LOOP_FROM = 64 << 10
+COMPRESSION_LEVEL = 1
+_GZIP = 31
+
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers never have a body.   https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1"""
+
+# A raw Binary may be HTML that somebody stored: no browser may run it as a page of this server.
+SAFETY = (
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n"
+    "Cache-Control: no-store\r\n"
+)
+
+STATUS_LINES: Mapping[int, str] = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n" for s in HTTPStatus}
+
+WRITE_SECONDS = 60.0
+"""How long a client may take no byte of an answer."""
+
+
+class Reply:
+    """One answer. `finished(bytes_sent)` is called once, when it is sent or the client is gone."""
+
+    __slots__ = ("_request", "body", "chunked", "finished", "head", "keep_alive", "stream")
+
+    def __init__(
+        self,
+        head: str,
+        body: bytes,
+        *,
+        keep_alive: bool,
+        finished: Callable[[int], None],
+        stream: AsyncIterator[bytes] | None = None,
+        chunked: bool = False,
+    ) -> None:
+        self.head = head
+        self.body = body
+        self.keep_alive = keep_alive
+        self.finished = finished
+        self.stream = stream
+        self.chunked = chunked
+        self._request: web.BaseRequest | None = None
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        self._request = request
+
+    async def write_eof(self) -> None:
+        assert self._request is not None
+        request, sent = self._request, 0
+        try:
+            sent = _write(request, self.head.encode("latin-1") + self.body)
+            if request.protocol.writing_paused:
+                await _drained(request)
+            if self.stream is not None:
+                sent += await self._send(request, self.stream)
+        finally:
+            self.finished(sent)
+
+    async def _send(self, request: web.BaseRequest, stream: AsyncIterator[bytes]) -> int:
+        sent = 0
+        try:
+            async for chunk in stream:
+                if chunk:
+                    sent += _write(request, b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk)
+                    if request.protocol.writing_paused:
+                        await _drained(request)
+        except Exception:
+            # The status is out already: only a broken connection tells the client that this is not all.
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+        if self.chunked:
+            sent += _write(request, b"0\r\n\r\n")
+        return sent
+
+
+def _write(request: web.BaseRequest, data: bytes) -> int:
+    transport = request.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the client is gone")
+    transport.write(data)
+    return len(data)
+
+
+async def _drained(request: web.BaseRequest) -> None:
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            await request.writer.drain()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the client takes nothing") from None
+
+
+_date: tuple[int, str] = (0, "")
+
+
+def date_header() -> str:
+    """IMF-fixdate of now, made once a second."""
+    global _date
+    now = int(time.time())
+    if _date[0] != now:
+        _date = (now, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now)))
+    return _date[1]
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """Raises: ValueError if a value would break out of its line."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        raise ValueError("a header value holds a line break")
+    return text
+
+
+@lru_cache(maxsize=64)
+def accepts_gzip(accept_encoding: str) -> bool:
+    for element in accept_encoding.lower().split(","):
+        coding, _, parameters = element.partition(";")
+        if coding.strip() in ("gzip", "x-gzip", "*"):
+            quality = parameters.replace(" ", "").removeprefix("q=")
+            return quality == "" or quality.strip("0.") != ""
+    return False
+
+
+def compressible(media_type: str) -> bool:
+    kind = media_type.partition(";")[0]
+    return kind.endswith(("json", "xml", "+xml")) or kind.startswith("text/")
+
+
+async def compressed(body: bytes) -> bytes:
+    """The body as gzip; a large one is made in a thread."""
+    if len(body) < COMPRESS_OFF_LOOP_FROM:
+        return gzip(body)
+    return await asyncio.get_running_loop().run_in_executor(None, gzip, body)
+
+
+def gzip(body: bytes) -> bytes:
+    return zlib.compress(body, COMPRESSION_LEVEL, _GZIP)
+
+
+async def compressed_stream(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream as gzip; each piece is flushed, so that the client can begin."""
+    deflator = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP)
+    async for chunk in stream:
+        yield deflator.compress(chunk) + deflator.flush(zlib.Z_SYNC_FLUSH)
+    yield deflator.flush()
