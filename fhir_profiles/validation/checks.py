@@ -1,0 +1,133 @@
+"""Rules of one object that cardinalities and formats do not say: choices, emptiness, invariants.
+
+Each node type (`Patient`, `Patient.contact`, `Period`) has one `NodeCheck`, which pydantic-core calls with the object
+after its members were found correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from fhir_profiles.definitions import Definitions
+from fhir_profiles.fhirpath.environment import Environment
+from fhir_profiles.validation.problems import EMPTY, Problem, raised
+
+
+class Invariant(NamedTuple):
+    key: str
+    severity: str
+    human: str
+    guard: frozenset[str] | None
+    """Without any of these members the object cannot break the rule; None: always look."""
+    holds: Callable[[Any, Environment], bool]
+
+
+class Invariants(Protocol):
+    """Where the invariants of a node come from: `invariants.py`, through our FHIRPath."""
+
+    def of_node(self, node: str, severity: str) -> tuple[Invariant, ...]:
+        """Those that the object of that type must fulfil."""
+
+
+class Choice(NamedTuple):
+    """A `value[x]`: at most one of its members may be there."""
+
+    name: str
+    members: frozenset[str]
+    """JSON names, with their `_` siblings."""
+    required: bool
+    types: str
+
+
+def choices_of(definitions: Definitions, node: str) -> tuple[Choice, ...]:
+    found: dict[str, list[str]] = {}
+    for each in definitions.properties(node).values():
+        if each.element.is_choice:
+            found.setdefault(each.element.name, []).append(each.name)
+    children = definitions.children(node)
+    return tuple(
+        Choice(
+            name,
+            frozenset(members) | {"_" + each for each in members},
+            children[name].min > 0,
+            ", ".join(sorted(members)),
+        )
+        for name, members in found.items()
+    )
+
+
+def _needs_content(definitions: Definitions, node: str) -> bool:
+    """ele-1: an element has a value or children; what has a required member need not be asked."""
+    if definitions.type_kinds.get(node) == "resource":
+        return False
+    return not any(each.min > 0 and not each.is_choice for each in definitions.children(node).values())
+
+
+class NodeCheck:
+    """What to ask of every object of one node type; `severity` says which invariants: error or warning."""
+
+    def __init__(self, definitions: Definitions, node: str, invariants: Invariants, severity: str) -> None:
+        self._node = node
+        self._severity = severity
+        self._source = invariants
+        self._invariants: tuple[Invariant, ...] | None = None
+        errors = severity == "error"
+        self.choices = choices_of(definitions, node) if errors else ()
+        self.needs_content = errors and _needs_content(definitions, node)
+        self._is_extension = errors and node == "Extension"
+        self.has_invariants = any(
+            each.severity == severity for each in definitions.element(node).constraints if each.expression
+        )
+        self.needed = bool(self.choices or self.needs_content or self.has_invariants)
+
+    def structural(self, value: Mapping[str, Any]) -> list[Problem]:
+        """Problems that show in the names of the members alone; for objects that are otherwise wrong too."""
+        if self.needs_content and len(value) == ("id" in value):
+            return [EMPTY]
+        problems: list[Problem] = []
+        for choice in self.choices:
+            found = choice.members.intersection(value)
+            if len(found) > 1 and len({name.removeprefix("_") for name in found}) > 1:
+                listed = ", ".join(sorted(found))
+                text = f"{listed} were found together, expected at most one {choice.name}[x]"
+                problems.append(Problem("error", "structure", text, (min(found),)))
+            elif not found and choice.required:
+                problems.append(Problem("error", "required", f"nothing was found, expected one of {choice.types}"))
+        if self._is_extension and ("extension" in value) == any(name.lstrip("_").startswith("value") for name in value):
+            problems.append(Problem("error", "invariant", "expected either extensions or a value, and not both (ext-1)"))
+        return problems
+
+    def __call__(self, value: dict[str, Any], info: Any) -> dict[str, Any]:
+        invariants = self._invariants
+        if invariants is None:
+            invariants = self._invariants = (
+                self._source.of_node(self._node, self._severity) if self.has_invariants else ()
+            )
+        problems = self.structural(value) if self.choices or self.needs_content else None
+        for invariant in invariants:
+            if (invariant.guard is None or not invariant.guard.isdisjoint(value)) and not invariant.holds(
+                value, info.context
+            ):
+                problems = problems or []
+                problems.append(broken(invariant))
+        if problems:
+            raise raised(problems)
+        return value
+
+
+def broken(invariant: Invariant) -> Problem:
+    return Problem(invariant.severity, "invariant", f"{invariant.human} ({invariant.key})")
+
+
+def value_check(checks: Iterable[Callable[[Any], Problem | None]]) -> Callable[[Any], Any]:
+    """Validator function of checks that look at a value alone."""
+    each_check: Sequence[Callable[[Any], Problem | None]] = tuple(checks)
+
+    def check(value: Any) -> Any:
+        problems = [problem for one in each_check if (problem := one(value)) is not None]
+        if problems:
+            raise raised(problems)
+        return value
+
+    return check

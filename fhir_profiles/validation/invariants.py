@@ -1,0 +1,91 @@
+"""Invariants as predicates: FHIRPath compiled when a node is first checked, skipped where it cannot be broken.
+
+A rule fails when its expression is false. Empty is no failure: what cannot be decided (dates of different precision,
+a value that is not known) is no violation.   https://hl7.org/fhir/R4/conformance-rules.html#constraints
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fhir_profiles.definitions import Constraint, Definitions
+from fhir_profiles.fhirpath import Environment, FhirPathError, compile_expression
+from fhir_profiles.validation.checks import Invariant
+
+Holds = Callable[[Any, Environment], bool]
+
+CHECKED_ELSEWHERE = frozenset(["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"])
+"""By checks.py, references.py and narrative.py, which also say what is wrong."""
+
+KNOWN_GUARDS = {"dom-2": "contained", "dom-3": "contained", "dom-4": "contained", "dom-5": "contained"}
+"""Rules that speak of one member only, but look through the whole resource when it is there."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_FAR_SIGHTED = frozenset(["children", "descendants", "repeat", "resolve", "trace", "now", "today"])
+"""Functions through which an expression sees more than the members it names."""
+
+
+class FhirPathInvariants:
+    """The invariants of the definitions, through our FHIRPath engine."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+
+    def of_node(self, node: str, severity: str) -> tuple[Invariant, ...]:
+        """Rules of a type or backbone element, for its objects. Raises: KeyError."""
+        return self._compiled(self._definitions.element(node).constraints, node, severity)
+
+    def of_element(self, path: str, start_type: str, severity: str) -> tuple[Invariant, ...]:
+        """Rules that an element adds to those of its type (`Organization.telecom`: org-3)."""
+        return self._compiled(self._definitions.element(path).constraints, start_type, severity)
+
+    def of_profile(self, profile: str, severity: str) -> tuple[Invariant, ...]:
+        """Rules that the profile of a datatype adds (SimpleQuantity: sqty-1)."""
+        structure = self._definitions.structure(profile)
+        own = {each.key for each in self._definitions.element(structure.type).constraints}
+        added = [each for each in structure.elements[0].constraints if each.key not in own]
+        return self._compiled(added, structure.type, severity)
+
+    def _compiled(self, constraints: Iterable[Constraint], start_type: str, severity: str) -> tuple[Invariant, ...]:
+        return tuple(
+            self.compile(each, start_type)
+            for each in constraints
+            if each.severity == severity and each.expression and each.key not in CHECKED_ELSEWHERE
+        )
+
+    def compile(self, constraint: Constraint, start_type: str) -> Invariant:
+        """One rule for values of the type. Raises: FhirPathError for an expression that is none."""
+        holds = predicate(constraint, self._definitions, start_type)
+        guard = self._guard(constraint, start_type, holds)
+        return Invariant(constraint.key, constraint.severity, constraint.human, guard, holds)
+
+    def _guard(self, constraint: Constraint, node: str, holds: Holds) -> frozenset[str] | None:
+        """Members without which the rule is fulfilled: those it names, if it holds for an object without them."""
+        if known := KNOWN_GUARDS.get(constraint.key):
+            return frozenset([known])
+        words = set(_WORD.findall(constraint.expression or ""))
+        if words & _FAR_SIGHTED or self._definitions.is_primitive(node) or node.startswith("System."):
+            return None
+        is_resource = self._definitions.type_kinds.get(node) == "resource"
+        if not is_resource and ("%resource" in constraint.expression or "%rootResource" in constraint.expression):  # type: ignore[operator]
+            return None
+        nothing: dict[str, Any] = {"resourceType": node} if is_resource else {}
+        if not holds(nothing, Environment(resource=nothing, root=nothing)):
+            return None
+        named = [each.name for each in self._definitions.properties(node).values() if each.element.name in words]
+        return frozenset(named) | {"_" + each for each in named}
+
+
+def predicate(constraint: Constraint, definitions: Definitions, start_type: str) -> Holds:
+    """Whether a value fulfils the rule."""
+    expression = compile_expression(constraint.expression or "", definitions, start_type)
+
+    def holds(value: Any, environment: Environment) -> bool:
+        try:
+            return expression.evaluate(value, environment) != [False]
+        except FhirPathError:
+            return False
+
+    return holds

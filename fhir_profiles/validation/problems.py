@@ -1,0 +1,31 @@
+"""What a check finds: a Problem, carried to the outside as a pydantic-core error so that it gets its location."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import PydanticCustomError
+
+PROBLEMS = "fhir"
+"""Error type of a PydanticCustomError that carries Problems."""
+
+
+class Problem(NamedTuple):
+    severity: str
+    """error warning information"""
+    code: str
+    """IssueType"""
+    diagnostics: str
+    below: tuple[str | int, ...] = ()
+    """Location below the object that was checked: ("status",)."""
+    found: Any = None
+    """The value to quote where that is allowed; None for nothing."""
+
+
+EMPTY = Problem("error", "structure", "an empty object was found, expected at least one member besides id (ele-1)")
+
+
+def raised(problems: Sequence[Problem]) -> PydanticCustomError:
+    """The error to raise from a validator function."""
+    return PydanticCustomError(PROBLEMS, "broken rule", {"problems": tuple(problems)})
