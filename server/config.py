@@ -1,7 +1,7 @@
 """Settings: ONE table, from which come the flags of `onecard serve`, the environment names, the validation and
 docs/settings.md.
 
-A setting `max_body` is `max-body = ...` in the TOML file, `ONECARD_MAX_BODY` in the environment and `--max-body` as a
+A setting `max_entries` is `max-entries = ...` in the TOML file, `ONECARD_MAX_ENTRIES` in the environment and `--max-entries` as a
 flag; the later of these three wins. A wrong one is refused with the reason: `SettingRefused`.
 """
 
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+FHIR_PATH = "/fhir"
+"""Where the FHIR API lives on this server; `base_url` is how the world sees it."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -236,8 +239,11 @@ class Settings:
         "Listen beyond loopback without TLS: tokens and data can be read on the way.",
         "ยอมเปิดรับจากเครื่องอื่นโดยไม่มี TLS: ข้อมูลอาจถูกดักอ่านได้",
     )
-    token_file: str = setting(
-        "data/tokens.json", FILE, "File of the hashed system tokens.", "ไฟล์โทเค็นของระบบ (เก็บเฉพาะค่าแฮช)"
+    data_folder: str = setting(
+        "data",
+        FILE,
+        "Folder of what is not in the store: tokens.json (hashed system tokens) and the quarantine of imports.",
+        "โฟลเดอร์ของสิ่งที่ไม่อยู่ในที่เก็บข้อมูล: โทเค็น และข้อมูลนำเข้าที่ถูกปฏิเสธ",
     )
     cors_origin: tuple[str, ...] = setting(
         (),
@@ -248,10 +254,10 @@ class Settings:
     request_log: str = setting(
         "stderr", TEXT, "Structured request log: stderr, off, or a file.", "บันทึกคำขอแบบมีโครงสร้าง: stderr, off หรือชื่อไฟล์"
     )
-    max_body: int = setting(
+    max_body_bytes: int = setting(
         32 << 20, SIZE, "Largest request body, also after decompression (413).", "ขนาดคำขอสูงสุด รวมหลังคลายการบีบอัด"
     )
-    max_resource: int = setting(8 << 20, SIZE, "Largest single resource (413).", "ขนาดสูงสุดของหนึ่งรีซอร์ส")
+    max_resource_bytes: int = setting(8 << 20, SIZE, "Largest single resource (413).", "ขนาดสูงสุดของหนึ่งรีซอร์ส")
     max_depth: int = setting(64, number(8, 200), "Deepest nesting of a JSON body (400).", "ความลึกสูงสุดของ JSON")
     max_entries: int = setting(
         10_000, number(1, 100_000), "Most entries of a Bundle (413).", "จำนวนรายการสูงสุดใน Bundle"
@@ -291,6 +297,12 @@ class Settings:
         "Refuse references to what does not exist and deletes of what is referred to.",
         "ไม่รับการอ้างอิงถึงสิ่งที่ไม่มี และไม่ลบสิ่งที่ถูกอ้างอิง",
     )
+    conditional_delete_multiple: bool = setting(
+        True,
+        YES_NO,
+        "A conditional delete may delete several matches; otherwise it refuses them.",
+        "ลบแบบมีเงื่อนไขได้หลายรายการในครั้งเดียว",
+    )
     versioned_references: bool = setting(
         False,
         YES_NO,
@@ -307,6 +319,17 @@ class Settings:
     @property
     def loopback(self) -> bool:
         return is_loopback(self.host)
+
+    @property
+    def token_file(self) -> Path:
+        return Path(self.data_folder) / "tokens.json"
+
+    @property
+    def fhir_base(self) -> str:
+        """FHIR base URL where no request names one (imports, the sample, the start message)."""
+        scheme = "https" if self.tls_cert else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"{scheme}://{host}:{self.port}{FHIR_PATH}"
 
 
 def is_loopback(host: str) -> bool:
@@ -357,7 +380,7 @@ def load(
     environment: Mapping[str, str] | None = None,
     file: str | None = None,
 ) -> Settings:
-    """Settings of the TOML file, the environment and the flags ({"max-body": ["32M"]}), the later winning.
+    """Settings of the TOML file, the environment and the flags ({"port": ["8080"]}), the later winning.
 
     Raises: SettingRefused.
     """
@@ -438,6 +461,6 @@ def _contradictions(s: Settings) -> Iterable[tuple[bool, str]]:
     )
     yield s.workers > 1 and not hasattr(os, "fork"), "workers: this system cannot fork processes; 1 is the number here"
     yield s.page_size > s.max_page_size, "page-size is larger than max-page-size"
-    yield s.max_resource > s.max_body, "max-resource is larger than max-body"
+    yield s.max_resource_bytes > s.max_body_bytes, "max-resource-bytes is larger than max-body-bytes"
     for name, path in (("tls-cert", s.tls_cert), ("tls-key", s.tls_key)):
         yield bool(path) and not os.access(path, os.R_OK), f"{name}: {path!r} cannot be read"

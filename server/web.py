@@ -24,7 +24,7 @@ from server.access.decide import ANONYMOUS, OPEN, decide
 from server.access.principal import Principal
 from server.access.session import Sessions
 from server.access.tokens import Tokens
-from server.config import Settings
+from server.config import FHIR_PATH, Settings
 from server.context import Context
 from server.errors import BadRequest, FhirError, MethodNotAllowed, NotFound, TooManyRequests, Unauthorized, Unavailable
 from server.messages import FhirRequest, FhirResponse
@@ -38,7 +38,6 @@ from server.wire.body import read_body
 from server.wire.proxy import Client, client_of
 from server.wire.reply import Reply
 
-FHIR_PATH = "/fhir"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 _REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -208,7 +207,7 @@ class Shell:
         request.query += target.parameters(text.strip(), left)
 
     async def _body(self, http: web.BaseRequest, headers: Mapping[str, str]) -> bytes:
-        limit = self.settings.max_body
+        limit = self.settings.max_body_bytes
         declared = headers.get("content-length", "0")
         if headers.get("expect", "").lower() == "100-continue" and int(declared) <= limit and http.transport:
             http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

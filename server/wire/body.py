@@ -95,4 +95,4 @@ def inflate(raw: bytes, window: int, limit: int) -> bytes:
 
 
 def too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body is larger than {limit} bytes; send less at a time (setting max-body).")
+    return TooLarge(f"The body is larger than {limit} bytes; send less at a time (setting max-body-bytes).")
