@@ -1,0 +1,321 @@
+"""Large code systems in read-only SQLite files: one file per system and version, nothing of it in memory.
+
+`write_system` makes a file from a stream of concepts in bounded memory and puts it in place in one step; `StoredSystem`
+answers from it. The same files serve beside both stores. A file that was replaced is seen at the next start.
+
+Layout: `concept` in the order of the definition, with the folded text that filters look at; `above` the direct parents;
+`closure` every (ancestor, descendant); `property` those by value; `words` a trigram index, which also works for
+Thai, which has no spaces between words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+
+from terminology.concept import Concept, Designation, Property
+from terminology.folding import fold
+
+FORMAT = "1"
+SUFFIX = ".concepts"
+BATCH = 5000
+SHORTEST_INDEXED = 3
+"""Letters of a trigram; shorter words are looked for row by row."""
+LONGEST_INDEXED_VALUE = 200
+"""Longer property values are kept but not found by `=` and `in`."""
+
+SCHEMA = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE concept (
+    id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, display TEXT, body BLOB, text TEXT NOT NULL);
+CREATE TABLE link (child INTEGER NOT NULL, parent TEXT NOT NULL);
+CREATE TABLE property (
+    name TEXT NOT NULL, value TEXT NOT NULL, concept INTEGER NOT NULL,
+    PRIMARY KEY (name, value, concept)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5(text, content='concept', content_rowid='id', tokenize="trigram case_sensitive 1");
+"""
+HIERARCHY = """
+CREATE TABLE above (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
+INSERT OR IGNORE INTO above
+    SELECT link.child, concept.id FROM link JOIN concept ON concept.code = link.parent WHERE concept.id != link.child;
+CREATE INDEX below ON above (parent, child);
+CREATE TABLE closure (
+    ancestor INTEGER NOT NULL, descendant INTEGER NOT NULL, PRIMARY KEY (ancestor, descendant)) WITHOUT ROWID;
+"""
+CLOSURE = """
+WITH RECURSIVE up(descendant, ancestor) AS (
+    SELECT child, parent FROM above WHERE child > ? AND child <= ?
+    UNION SELECT up.descendant, above.parent FROM up JOIN above ON above.child = up.ancestor)
+INSERT INTO closure SELECT ancestor, descendant FROM up WHERE ancestor != descendant ORDER BY 1, 2
+"""
+ANCESTORS = """
+WITH RECURSIVE up(id) AS (
+    SELECT above.parent FROM above JOIN concept ON concept.id = above.child WHERE concept.code = ?
+    UNION SELECT above.parent FROM up JOIN above ON above.child = up.id)
+SELECT concept.code FROM up JOIN concept USING (id)
+"""
+ROW = "SELECT concept.code, concept.display, concept.body FROM "
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is said of the system as a whole."""
+
+    url: str
+    version: str | None
+    name: str
+    case_sensitive: bool = True
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What became of the concepts given to `write_system`."""
+
+    concepts: int
+    duplicates: int
+    """Concepts left out because their code came before."""
+    unknown_parents: int
+    """Parents named by concepts that are no codes of the system."""
+
+
+def file_name(url: str, version: str | None) -> str:
+    """A file name made of the url and the version, safe on every system."""
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{url.partition('://')[2] or url} {version or ''}".lower()).strip("-")
+    return plain[:120] + SUFFIX
+
+
+def write_system(
+    path: Path, header: Header, concepts: Iterable[Concept], progress: Callable[[int], None] = lambda _: None
+) -> Loaded:
+    """Writes the file of one system. `progress` hears how many concepts are done, every few thousand.
+
+    The file appears whole or not at all. Raises: ValueError if there is no concept."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.unlink(missing_ok=True)
+    database = sqlite3.connect(unfinished, isolation_level=None)
+    try:
+        database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;")
+        database.executescript(SCHEMA)
+        given = _write_concepts(database, concepts, progress)
+        loaded = _finish(database, header, given)
+    except BaseException:
+        database.close()
+        unfinished.unlink(missing_ok=True)
+        raise
+    database.close()
+    with unfinished.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    return loaded
+
+
+def _write_concepts(database: sqlite3.Connection, concepts: Iterable[Concept], progress: Callable[[int], None]) -> int:
+    given = 0
+    database.execute("BEGIN")
+    for concept in concepts:
+        given += 1
+        text = "\n".join(fold(t) for t in concept.texts() if t)
+        row = (given, concept.code, concept.display, pack(concept), text)
+        if database.execute("INSERT OR IGNORE INTO concept VALUES (?, ?, ?, ?, ?)", row).rowcount:
+            database.executemany("INSERT INTO link VALUES (?, ?)", ((given, p) for p in concept.parents))
+            pairs = ((p.code, p.text(), given) for p in concept.properties)
+            short = (pair for pair in pairs if len(pair[1]) <= LONGEST_INDEXED_VALUE)
+            database.executemany("INSERT OR IGNORE INTO property VALUES (?, ?, ?)", short)
+        if given % BATCH == 0:
+            database.execute("COMMIT")
+            database.execute("BEGIN")
+            progress(given)
+    database.execute("COMMIT")
+    progress(given)
+    return given
+
+
+def _finish(database: sqlite3.Connection, header: Header, given: int) -> Loaded:
+    """Indexes, hierarchy and the header."""
+    (count,) = database.execute("SELECT count(*) FROM concept").fetchone()
+    if not count:
+        raise ValueError("the file has no concept")
+    database.execute("INSERT INTO words(words) VALUES ('rebuild')")
+    database.execute("INSERT INTO words(words) VALUES ('optimize')")
+    database.executescript(HIERARCHY)
+    for start in range(0, given, BATCH):
+        database.execute(CLOSURE, (start, start + BATCH))
+    (unknown,) = database.execute(
+        "SELECT count(*) FROM link WHERE NOT EXISTS (SELECT 1 FROM concept WHERE code = link.parent)"
+    ).fetchone()
+    (edges,) = database.execute("SELECT count(*) FROM above").fetchone()
+    database.execute("DROP TABLE link")
+    if not header.case_sensitive:
+        database.execute("CREATE INDEX any_case ON concept (code COLLATE NOCASE)")
+    names = [name for (name,) in database.execute("SELECT DISTINCT name FROM property")]
+    about = {
+        "format": FORMAT,
+        "url": header.url,
+        "version": header.version or "",
+        "name": header.name,
+        "case_sensitive": str(int(header.case_sensitive)),
+        "complete": str(int(header.complete)),
+        "count": str(count),
+        "hierarchical": str(int(edges > 0)),
+        "properties": orjson.dumps(names).decode(),
+    }
+    database.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+    database.execute("ANALYZE")
+    return Loaded(count, given - count, unknown)
+
+
+def pack(concept: Concept) -> bytes | None:
+    """What a concept has besides code and display; None for nothing."""
+    rest = {
+        "d": concept.definition,
+        "n": [list(d) for d in concept.designations],
+        "p": [list(p) for p in concept.properties],
+        "u": list(concept.parents),
+    }
+    rest = {key: value for key, value in rest.items() if value}
+    return orjson.dumps(rest) if rest else None
+
+
+def unpack(code: str, display: str | None, body: bytes | None) -> Concept:
+    if body is None:
+        return Concept(code, display)
+    rest = orjson.loads(body)
+    return Concept(
+        code,
+        display,
+        rest.get("d"),
+        tuple(Designation(*d) for d in rest.get("n", ())),
+        tuple(Property(*p) for p in rest.get("p", ())),
+        tuple(rest.get("u", ())),
+    )
+
+
+class StoredSystem:
+    """A code system in a file; fulfils `system.CodeSystem`. Each thread reads over a connection of its own."""
+
+    enumerable = True
+
+    def __init__(self, path: Path) -> None:
+        """Raises: ValueError if the file is none of ours or of another format."""
+        self.path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        try:
+            about = dict(self._database().execute("SELECT key, value FROM about").fetchall())
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise ValueError(f"{path.name} is not a file of concepts") from error
+        if about.get("format") != FORMAT:
+            self.close()
+            raise ValueError(f"{path.name} has format {about.get('format')}, not {FORMAT}: load the code system again")
+        self.url: str = about["url"]
+        self.version: str | None = about["version"] or None
+        self.name: str = about["name"]
+        self.case_sensitive = about["case_sensitive"] == "1"
+        self.complete = about["complete"] == "1"
+        self._count = int(about["count"])
+        self._hierarchical: bool = about["hierarchical"] == "1"
+        self._properties = frozenset(map(str, orjson.loads(about["properties"])))
+
+    def _database(self) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, "database", None)
+        if found is None:
+            where = f"file:{quote(str(self.path.resolve()))}?mode=ro&immutable=1"
+            found = sqlite3.connect(where, uri=True, check_same_thread=False)
+            self._local.database = found
+            self._opened.append(found)
+        return found
+
+    def close(self) -> None:
+        for database in self._opened:
+            database.close()
+        self._opened.clear()
+
+    def _rows(self, sql: str, parameters: Iterable[object] = ()) -> Iterator[Concept]:
+        for row in self._database().execute(ROW + sql, tuple(parameters)):
+            yield unpack(*row)
+
+    def find(self, code: str) -> Concept | None:
+        found = next(self._rows("concept WHERE code = ?", (code,)), None)
+        if found is None and not self.case_sensitive:
+            found = next(self._rows("concept WHERE code = ? COLLATE NOCASE", (code,)), None)
+        return found
+
+    def all(self) -> Iterator[Concept]:
+        return self._rows("concept ORDER BY id")
+
+    def count(self) -> int:
+        return self._count
+
+    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+        where, parameters = condition(words)
+        return self._rows(f"{where} ORDER BY concept.id", parameters)
+
+    def count_matching(self, words: tuple[str, ...]) -> int | None:
+        if any(len(word) < SHORTEST_INDEXED for word in words):
+            return None
+        sql = "SELECT count(*) FROM words WHERE words MATCH ?"
+        (count,) = self._database().execute(sql, (match(words),)).fetchone()
+        return int(count)
+
+    def children(self, code: str) -> Iterator[Concept]:
+        return self._rows(
+            "above JOIN concept ON concept.id = above.child"
+            " WHERE above.parent = (SELECT id FROM concept WHERE code = ?) ORDER BY concept.id",
+            (code,),
+        )
+
+    def descendants(self, code: str) -> Iterator[Concept]:
+        return self._rows(
+            "closure JOIN concept ON concept.id = closure.descendant"
+            " WHERE closure.ancestor = (SELECT id FROM concept WHERE code = ?) ORDER BY closure.descendant",
+            (code,),
+        )
+
+    def ancestors(self, code: str) -> frozenset[str]:
+        found = self._database().execute(ANCESTORS, (code,))
+        return frozenset(above for (above,) in found if above != code)
+
+    def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
+        marks = ", ".join("?" * len(values))
+        sql = f"property JOIN concept ON concept.id = property.concept WHERE name = ? AND value IN ({marks})"
+        return self._rows(f"{sql} GROUP BY concept.id ORDER BY concept.id", (code, *sorted(values)))
+
+    def properties(self) -> frozenset[str]:
+        return self._properties
+
+    def hierarchical(self) -> bool:
+        return self._hierarchical
+
+    def comparable(self, code: str, value: str) -> str:
+        return value
+
+
+def match(words: tuple[str, ...]) -> str:
+    """An FTS5 expression: every word as a phrase of trigrams."""
+    return " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+
+
+def condition(words: tuple[str, ...]) -> tuple[str, list[str]]:
+    """FROM and WHERE of the concepts that hold every word: long ones by the index, short ones by looking."""
+    long = tuple(word for word in words if len(word) >= SHORTEST_INDEXED)
+    short = [word for word in words if len(word) < SHORTEST_INDEXED]
+    tests = ["instr(concept.text, ?) > 0"] * len(short)
+    if not long:
+        return f"concept WHERE {' AND '.join(tests)}" if tests else "concept", short
+    tests.insert(0, "words MATCH ?")
+    return f"words JOIN concept ON concept.id = words.rowid WHERE {' AND '.join(tests)}", [match(long), *short]
+
+
+def open_folder(folder: Path) -> list[StoredSystem]:
+    """Every system whose file is in the folder, unfinished ones passed over. Raises: ValueError for a broken one."""
+    return [StoredSystem(path) for path in sorted(folder.glob("*" + SUFFIX))] if folder.is_dir() else []
