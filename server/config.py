@@ -1,8 +1,8 @@
 """Settings: ONE table, from which come the flags of `onecard serve`, the environment names, the validation and
 docs/settings.md.
 
-A setting `max_entries` is `max-entries = ...` in the TOML file, `ONECARD_MAX_ENTRIES` in the environment and `--max-entries` as a
-flag; the later of these three wins. A wrong one is refused with the reason: `SettingRefused`.
+A setting `max_entries` is `max-entries = ...` in the TOML file, `ONECARD_MAX_ENTRIES` in the environment and
+`--max-entries` as a flag; the later of these three wins. A wrong one is refused with the reason: `SettingRefused`.
 """
 
 from __future__ import annotations

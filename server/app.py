@@ -1,0 +1,85 @@
+"""The only wiring: from settings to everything a process needs to answer requests."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fhir_profiles.definitions import Definitions
+from fhir_profiles.validation import Validator
+from server.access import session
+from server.access.session import Sessions
+from server.access.tokens import Tokens
+from server.config import Settings
+from server.context import Context, new_id, now_ms
+from server.jobs import Jobs
+from server.observability.metrics import Metrics
+from server.observability.request_log import RequestLog
+from server.reindexing import Reindexing
+from server.routes import Routes
+from server.search.engine import Search
+from server.store.open import open_store
+from server.web import Shell
+from terminology.service import TerminologyService
+
+
+@dataclass(slots=True)
+class App:
+    """One process's server, not listening yet."""
+
+    ctx: Context
+    shell: Shell
+    log: RequestLog
+
+    async def close(self) -> None:
+        """Ends background work and closes the store; nothing may be in flight."""
+        await self.ctx.jobs.close()
+        await self.ctx.reindexing.close()
+        await self.log.close()
+        await self.ctx.store.close()
+
+
+async def build_context(
+    settings: Settings, *, clock: Callable[[], int] = now_ms, ids: Callable[[], str] = new_id
+) -> Context:
+    """What handlers need, without a web server: for commands too. The caller closes `store`.
+
+    Raises: StoreRefused, StoreUnavailable, StoreFull.
+    """
+    definitions = Definitions()
+    terminology = TerminologyService()
+    search = Search(definitions, terminology, zone=settings.timezone)
+    store = await open_store(settings.store, search.rules, zone=settings.timezone, clock=clock)
+    return Context(
+        settings=settings,
+        store=store,
+        definitions=definitions,
+        validator=Validator(definitions, terminology),
+        search=search,
+        terminology=terminology,
+        routes=Routes(definitions.resource_types),
+        jobs=Jobs(store, clock),
+        reindexing=Reindexing(store, search, definitions),
+        clock=clock,
+        ids=ids,
+    )
+
+
+async def build(
+    settings: Settings,
+    *,
+    metrics: Metrics | None = None,
+    clock: Callable[[], int] = now_ms,
+    ids: Callable[[], str] = new_id,
+) -> App:
+    """Raises: StoreRefused, StoreUnavailable, StoreFull."""
+    ctx = await build_context(settings, clock=clock, ids=ids)
+    metrics = metrics or Metrics()
+    log = RequestLog(settings.request_log, metrics)
+    key = await ctx.store.put_setting(session.KEY_NAME, secrets.token_bytes(32), only_if_absent=True)
+    tokens = Tokens(settings.token_file, clock)
+    shell = Shell(ctx, tokens=tokens, sessions=Sessions(key, tokens, clock), metrics=metrics, log=log)
+    await ctx.jobs.start()
+    await ctx.reindexing.start()
+    return App(ctx, shell, log)

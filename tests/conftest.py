@@ -1,0 +1,118 @@
+"""A real OneCard on a port of its own for every test, and what tests ask it with.
+
+    server      the server, in the test's own loop, on a temporary store; `server.url`, `server.ctx`
+    start       starts further servers: `await start(settings...)`, also on the same folder
+    fhir        client of `server`: `await fhir.get("Patient/1")` -> Answer(status, headers, body, .json)
+    given       stores resources as they are written: `await given({...}, {...})`
+    clock, ids  the server's clock (ms, moves by hand) and ids (counted): whole answers can be compared literally
+
+ONECARD_CI=1 turns the skip of a group that needs something installed into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import ENGINES, Client, Clock, Ids, Running, run_server
+
+GROUPS = {
+    "mongo": "the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4",
+    "browser": "Debian package chromium",
+    "npm": "Debian packages nodejs and npm, then `npm ci` in tests/clients",
+    "mariadb": "Debian package mariadb-server",
+    "postgresql": "Debian package postgresql",
+}
+"""Marker -> what its tests need beyond Python and wheels."""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ids() -> Ids:
+    return Ids()
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh store of each engine."""
+    return ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+def start_settings() -> dict[str, Any]:
+    """Settings of `server` that differ from the defaults; a test module overrides this fixture."""
+    return {}
+
+
+@pytest.fixture
+async def start(
+    store_url: str, tmp_path: Path, clock: Clock, ids: Ids
+) -> AsyncIterator[Callable[..., Awaitable[Running]]]:
+    """`await start(max_entries=5)` -> a running server; all are stopped after the test."""
+    running: list[Running] = []
+
+    async def start(**settings: Any) -> Running:
+        values = {"store": store_url, "data_folder": str(tmp_path), "open": True, **settings}
+        running.append(await run_server(clock=clock, ids=ids, **values))
+        return running[-1]
+
+    yield start
+    for each in running:
+        await each.stop()
+
+
+@pytest.fixture
+async def server(start: Callable[..., Awaitable[Running]], start_settings: dict[str, Any]) -> Running:
+    return await start(**start_settings)
+
+
+@pytest.fixture
+def fhir(server: Running) -> Client:
+    return server.client
+
+
+@pytest.fixture
+def given(server: Running) -> Callable[..., Awaitable[None]]:
+    """Stores resources by PUT under the ids they have, in order, and asserts that each was taken."""
+
+    async def given(*resources: dict[str, Any]) -> None:
+        for resource in resources:
+            answer = await server.client.put(f"{resource['resourceType']}/{resource['id']}", resource)
+            assert answer.status in (200, 201), answer.json
+
+    return given
+
+
+# ---------------------------------------------------------------- groups that need something installed
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """In CI everything is installed: a group that skips there hides something."""
+    if (
+        os.environ.get("ONECARD_CI") != "1"
+        or call.excinfo is None
+        or not call.excinfo.errisinstance(pytest.skip.Exception)
+    ):
+        return
+    for name in GROUPS:
+        if item.get_closest_marker(name):
+            reason = call.excinfo.value.msg
+            call.excinfo = pytest.ExceptionInfo.from_exception(
+                AssertionError(f"group {name} was skipped in CI: {reason}")
+            )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    counts = {name: sum(1 for report in skipped if name in report.keywords) for name in GROUPS}
+    for name, count in counts.items():
+        if count:
+            terminalreporter.write_line(f"SKIPPED GROUP {name}: {count} tests need {GROUPS[name]}")
