@@ -1,0 +1,118 @@
+"""A compiled expression: one closure that gives the collection, and cheaper ones for what is mostly asked.
+
+`run(this, frame)` never changes what it got, and nobody changes the list that it returns: constants are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes, Step
+from fhir_profiles.fhirpath.values import boolean
+
+if TYPE_CHECKING:
+    from fhir_profiles.fhirpath.environment import Environment
+
+Types = frozenset[str] | None
+"""What types the items can have; None: not known."""
+
+
+class Frame:
+    """What changes during one evaluation: `$index` and `$total` of the innermost loop, and the environment."""
+
+    __slots__ = ("environment", "index", "total")
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.index = 0
+        self.total: Nodes = []
+
+
+Run = Callable[[Node, Frame], Nodes]
+Truth = Callable[[Node, Frame], "bool | None"]
+Exists = Callable[[Node, Frame], bool]
+Scalar = Callable[[Node, Frame], Any]
+
+NOTHING: Node = (None, "", None)
+"""`$this` where there is none."""
+
+TRUE: Nodes = [(True, "System.Boolean", None)]
+FALSE: Nodes = [(False, "System.Boolean", None)]
+EMPTY: Nodes = []
+BOOLEAN = frozenset(("System.Boolean",))
+
+
+@dataclass(slots=True)
+class Code:
+    run: Run
+    types: Types = None
+    single: bool = False
+    """At most one item, whatever the data."""
+    truth: Truth | None = None
+    """The Boolean of the collection, where there is a cheaper way than `run`."""
+    exists: Exists | None = None
+    """Whether there is an item, where there is a cheaper way than `run`."""
+    scalar: Scalar | None = None
+    """Value of the only item as in JSON, None for none: for single primitives."""
+    constant: Nodes | None = None
+    """Same for every item and evaluation."""
+    steps: tuple[Step, ...] | None = None
+    """A plain path from `$this`; () is `$this` itself."""
+    ordered: bool = True
+    """False after children() and descendants(), whose order has no meaning."""
+    referred_type: Scalar | None = None
+    """Of resolve(): the type of the referred resource where it can be told without loading it."""
+
+    @property
+    def kinds(self) -> frozenset[str | None] | None:
+        """System types of the items; None in it for complex ones."""
+        return None if self.types is None else frozenset(map(SYSTEM.get, self.types))
+
+
+def truth_of(code: Code) -> Truth:
+    if code.truth is not None:
+        return code.truth
+    run = code.run
+    if code.scalar is not None and code.types is not None and code.kinds == {"Boolean"}:
+        return code.scalar
+    return lambda node, frame: boolean(run(node, frame))
+
+
+def exists_of(code: Code) -> Exists:
+    if code.exists is not None:
+        return code.exists
+    run = code.run
+    return lambda node, frame: bool(run(node, frame))
+
+
+def boolean_code(truth: Truth) -> Code:
+    """Code of an expression whose value is a Boolean or empty."""
+
+    def run(node: Node, frame: Frame) -> Nodes:
+        result = truth(node, frame)
+        return EMPTY if result is None else TRUE if result else FALSE
+
+    def exists(node: Node, frame: Frame) -> bool:
+        return truth(node, frame) is not None
+
+    return Code(run, BOOLEAN, single=True, truth=truth, exists=exists)
+
+
+def constant_code(nodes: Nodes) -> Code:
+    types = frozenset(fhir_type for _, fhir_type, _ in nodes)
+    return Code(lambda node, frame: nodes, types, single=len(nodes) < 2, constant=nodes)
+
+
+def empty_code() -> Code:
+    return constant_code(EMPTY)
+
+
+def this_code(types: Types) -> Code:
+    """`$this`"""
+
+    def run(node: Node, frame: Frame) -> Nodes:
+        return [node] if node is not NOTHING else EMPTY
+
+    return Code(run, types, single=True, steps=())
