@@ -1,0 +1,76 @@
+"""`onecard COMMAND`: one file per command, imported when it is called, so that `onecard --help` is quick.
+
+A command's module has `add_arguments(parser)` and `run(args) -> int`; its row in COMMANDS says what it does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+REFUSED = 2
+"""Exit code for arguments, settings and stores that cannot be used."""
+
+
+class Command(NamedTuple):
+    module: str
+    english: str
+    thai: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command("server.cli.serve", "start the server", "เริ่มเซิร์ฟเวอร์"),
+    "token": Command("server.cli.token", "add, list and revoke system tokens", "เพิ่ม แสดง และเพิกถอนโทเค็นของระบบ"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 failed, 2 refused with a reason."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="onecard",
+        description="OneCard: FHIR R4 server for Thai health facilities / เซิร์ฟเวอร์ FHIR สำหรับหน่วยบริการสุขภาพ",
+        epilog=_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version / แสดงรุ่น")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="onecard COMMAND --help tells them")
+    chosen = parser.parse_args(arguments)
+    command = COMMANDS[chosen.command]
+    module = importlib.import_module(command.module)
+    own = argparse.ArgumentParser(
+        prog=f"onecard {chosen.command}",
+        description=f"{command.english} / {command.thai}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(own)
+    try:
+        return int(module.run(own.parse_args(chosen.arguments)))
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Version(argparse.Action):
+    """Asks for the version only when it is wanted: reading package metadata takes longer than all the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"onecard {version('onecard')}")
+        parser.exit()
+
+
+def _listed() -> str:
+    width = max(map(len, COMMANDS))
+    rows = (f"  {name:{width}}  {command.english} / {command.thai}" for name, command in COMMANDS.items())
+    return "\n".join(["commands / คำสั่ง:", *rows])
+
+
+def refuse(reason: object) -> int:
+    """Says why on standard error; the exit code for it."""
+    print(f"onecard: {reason}", file=sys.stderr)
+    return REFUSED

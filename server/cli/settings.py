@@ -1,0 +1,33 @@
+"""Flags of the settings table, for the commands that take settings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+
+from server.config import TABLE, YES_NO, Settings, load
+
+# What a command that opens the store needs to know.
+STORE = ("store", "timezone", "data-folder")
+
+
+def add_settings(parser: argparse.ArgumentParser, names: Collection[str] = tuple(TABLE)) -> None:
+    """A flag per setting, and --config FILE. Defaults stay out of argparse: file and environment come before flags."""
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML / ไฟล์ตั้งค่า (ONECARD_CONFIG)")
+    for name in names:
+        row = TABLE[name]
+        text = f"{row.english} / {row.thai} [{row.kind.show(row.default) or '-'}]".replace("%", "%%")
+        if row.kind is YES_NO:
+            flags = parser.add_mutually_exclusive_group()
+            flags.add_argument(row.flag, dest=row.field, action="append_const", const="true", help=text)
+            flags.add_argument(
+                f"--no-{name}", dest=row.field, action="append_const", const="false", help=argparse.SUPPRESS
+            )
+        else:
+            parser.add_argument(row.flag, dest=row.field, action="append", metavar=row.kind.name, help=text)
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Settings of file, environment and these flags. Raises: SettingRefused."""
+    flags = {name: value for name, row in TABLE.items() if (value := getattr(args, row.field, None)) is not None}
+    return load(flags, file=args.config)

@@ -1,0 +1,123 @@
+"""One serving process, from its sockets to its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server.config import Settings
+from server.listener import Listener
+from server.observability import failures
+from server.observability.metrics import Metrics
+from server.store.contract import StoreError
+from server.tls import Certificate
+
+OK, FAILED, REFUSED = 0, 1, 2
+"""Exit codes: REFUSED is for what starting again cannot mend (a setting, a store of another kind)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker stands among the others."""
+
+    metrics: Metrics
+    first: bool = True
+    """Does what is done once: the sample."""
+    parent: int = -1
+    """End of a pipe that closes when the parent is gone; -1 without a parent."""
+
+
+def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
+    """Serves until a signal ends it; `ready` is called when it answers. Gives the exit code."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            return runner.run(_serve(settings, sockets, place, ready))
+        except (StoreError, ssl.SSLError) as error:
+            sys.stderr.write(f"onecard: {error}\n")
+            return REFUSED
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one: it answers a fifth more requests. None: asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
+    from server.app import build
+
+    stop = asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(_unhandled)
+    certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+    app = await build(settings, metrics=place.metrics)
+    listener = Listener(app.shell, settings, certificate)
+
+    def reload() -> None:
+        app.log.reopen()
+        if certificate:
+            certificate.reload()
+
+    _on_signals(stop, reload)
+    _on_lost_parent(place.parent, stop)
+    # What was made so far lives as long as the process: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    await listener.start(sockets)
+    try:
+        if settings.sample and place.first:
+            from server.sample import load_sample
+
+            await load_sample(app.ctx)
+        ready()
+        await stop.wait()
+    finally:
+        await listener.stop()
+        await app.close()
+    return OK
+
+
+def _on_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    handlers: list[tuple[str, Callable[[], object]]] = [("SIGTERM", stop.set), ("SIGINT", stop.set), ("SIGHUP", reload)]
+    for name, work in handlers:
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        try:
+            loop.add_signal_handler(number, work)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_, work=work: loop.call_soon_threadsafe(work))
+
+
+def _on_lost_parent(pipe: int, stop: asyncio.Event) -> None:
+    """Ends the worker when its parent was killed: nobody else would."""
+    if pipe < 0:
+        return
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        loop.remove_reader(pipe)
+        os.close(pipe)
+        stop.set()
+
+    loop.add_reader(pipe, gone)
+
+
+def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What fails outside of any request: logged like every bug, without its message."""
+    error = context.get("exception")
+    if isinstance(error, (ConnectionError, ssl.SSLError, TimeoutError)):
+        return  # a client that broke off
+    if isinstance(error, BaseException):
+        failures.record(error)
