@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from server.search.query import Criterion
+from server.search.query import Criterion, Parameter
 from server.search.values import Index
 from server.store.contract import Body, Put
 
@@ -42,6 +42,9 @@ class HandRules:
 
     def extract(self, resource_type: str, body: bytes) -> Index:
         return self.indexes.get((resource_type, json.loads(body)["id"]), {})
+
+    def parameter(self, resource_type: str, code: str) -> Parameter | None:
+        return None
 
     def holds(self, criterion: Criterion, resource_type: str, index: Index) -> bool:
         raise NotImplementedError

@@ -80,7 +80,7 @@ class Histories:
     def _instance(self, asked: Asked, wanted: int) -> list[Row]:
         t = self._symbols.type(self._connection, asked.scope.type or "")
         rid = self._connection.execute(
-            "SELECT rid FROM res WHERE id = ? AND t = ?", (id_key(asked.scope.id or ""), t)
+            "SELECT rid FROM res WHERE t = ? AND id = ?", (t, id_key(asked.scope.id or ""))
         ).get
         if rid is None:
             return []

@@ -11,7 +11,7 @@ from server.store.embedded.ids import id_key
 from server.store.embedded.schema import METHODS, VERSION_BITS
 from server.store.embedded.symbols import Symbols
 
-_CURRENT = "SELECT vid, lu, seq, m, body FROM res WHERE id = ? AND t = ?"
+_CURRENT = "SELECT vid, lu, seq, m, body FROM res WHERE t = ? AND id = ?"
 
 
 class Reader:
@@ -25,7 +25,7 @@ class Reader:
 
     def read(self, type: str, id: str) -> Version | None:
         t = self._symbols.types.get(type) or self._symbols.type(self._connection, type)
-        row = self._execute(_CURRENT, (id_key(id), t)).get
+        row = self._execute(_CURRENT, (t, id_key(id))).get
         if row is None:
             return None
         vid, lu, seq, m, frame = row
@@ -42,7 +42,7 @@ class Reader:
     def vread(self, type: str, id: str, version: int) -> Version | None:
         t = self._symbols.type(self._connection, type)
         current = self._execute(
-            "SELECT vid, lu, seq, m, body, rid FROM res WHERE id = ? AND t = ?", (id_key(id), t)
+            "SELECT vid, lu, seq, m, body, rid FROM res WHERE t = ? AND id = ?", (t, id_key(id))
         ).get
         if current is None or not 0 < version <= current[0]:
             return None

@@ -32,14 +32,31 @@ CREATE TABLE symtext(k INT NOT NULL, v TEXT NOT NULL, s INT NOT NULL, PRIMARY KE
 CREATE TABLE ext(x INTEGER PRIMARY KEY, r TEXT NOT NULL UNIQUE, rid INT) STRICT;
 
 CREATE TABLE res(rid INTEGER PRIMARY KEY, t INT NOT NULL, id ANY NOT NULL, vid INT NOT NULL, seq INT NOT NULL,
-  lu INT NOT NULL, m INT NOT NULL, d INT, keys BLOB, body BLOB) STRICT;
-CREATE UNIQUE INDEX res_id ON res(id, t);
+  lu INT NOT NULL, m INT NOT NULL, d INT, w INT, keys BLOB, body BLOB) STRICT;
+CREATE UNIQUE INDEX res_id ON res(t, id);
 CREATE INDEX res_t ON res(t) WHERE m < {DELETED};
 CREATE INDEX res_lu ON res(t, lu) WHERE m < {DELETED};
 CREATE TABLE hist(hk INTEGER PRIMARY KEY, seq INT NOT NULL, lu INT NOT NULL, m INT NOT NULL, body BLOB) STRICT;
 CREATE TABLE log(t INT NOT NULL, seq INT NOT NULL, rid INT NOT NULL, vid INT NOT NULL, lu INT NOT NULL,
   PRIMARY KEY(t, seq)) STRICT, WITHOUT ROWID;
 CREATE TABLE tick(lu INTEGER PRIMARY KEY, seq INT NOT NULL) STRICT;
+
+CREATE TABLE tok(s INT, rid INT, PRIMARY KEY(s, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE tokd(s INT, d INT, w INT, rid INT, f INT, PRIMARY KEY(s, d, w, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE ident(k INT, v TEXT, sy INT, rid INT, PRIMARY KEY(k, v, sy, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE str(k INT, v TEXT, rid INT, PRIMARY KEY(k, v, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE dat(k INT, lo INT, w INT, rid INT, f INT, PRIMARY KEY(k, lo, w, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE num(s INT, x REAL, wx REAL, rid INT, PRIMARY KEY(s, x, wx, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE rng(s INT, lo REAL, up REAL, wlo REAL, wup REAL, rid INT, PRIMARY KEY(s, lo, up, wlo, wup, rid))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE ref(tr INT, k INT, rid INT, PRIMARY KEY(tr, k, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE comp(pt INT, t INT, rid INT, k INT, d INT, w INT, c INT, PRIMARY KEY(pt, t, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE geo(k INT, lat REAL, lon REAL, rid INT, PRIMARY KEY(k, lat, lon, rid)) STRICT, WITHOUT ROWID;
+CREATE VIRTUAL TABLE tri USING fts5(v, tokenize = 'trigram case_sensitive 1', detail = none, content = '',
+  contentless_delete = 1);
+CREATE TABLE text(rid INTEGER PRIMARY KEY, narrative TEXT NOT NULL, content TEXT NOT NULL) STRICT;
+CREATE VIRTUAL TABLE textri USING fts5(narrative, content, tokenize = 'trigram case_sensitive 1', detail = column,
+  content = '', contentless_delete = 1);
 """
 
 _MIGRATIONS: tuple[str, ...] = (_FIRST,)

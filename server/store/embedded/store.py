@@ -15,6 +15,7 @@ from typing import TypeVar
 from server.store.contract import (
     Commit,
     History,
+    Matches,
     Scope,
     SearchRules,
     StoreInfo,
@@ -27,7 +28,8 @@ from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
 from server.store.embedded.schema import prepare
 from server.store.embedded.session import Session, Sessions
-from server.store.embedded.symbols import Symbols
+from server.store.embedded.rows import Builder
+from server.store.embedded.symbols import Allocation, Symbols
 from server.store.embedded.transaction import Transaction
 from server.store.embedded.writer import Writer
 
@@ -54,7 +56,7 @@ class EmbeddedStore:
             with failures(), connection:
                 self._dictionaries = install(connection)
             self._epoch = str(connection.execute("SELECT epoch FROM state").get)
-        self._bodies = Bodies(self._dictionaries)
+        self._write_bodies = Bodies(self._dictionaries)
         self._inline = self._session()
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
@@ -71,7 +73,12 @@ class EmbeddedStore:
         return written
 
     def _begin(self, connection: Connection) -> Transaction:
-        return Transaction(connection, self._symbols, self._bodies, self._clock, lambda c, m: [])
+        allocation = Allocation(connection, self._symbols)
+        builder = Builder(allocation, self._rules.parameter)
+        return Transaction(connection, allocation, builder, self._write_bodies, self._clock, self._found)
+
+    def _found(self, connection: Connection, condition: Matches) -> list[tuple[str, str]]:
+        return []
 
     def _committed(self, transaction: Transaction) -> None:
         if transaction.epoch != self._epoch:

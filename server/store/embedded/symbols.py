@@ -26,13 +26,14 @@ class Symbols:
         self.params: dict[tuple[int, str], int] = {}
         self.syms: dict[SymbolKey, int] = {}
         self.rids: dict[tuple[int, str], int] = {}
+        self.texts: set[tuple[int, str, int]] = set()
 
     def clear(self) -> None:
-        for cache in (self.types, self.names, self.params, self.syms, self.rids):
+        for cache in (self.types, self.names, self.params, self.syms, self.rids, self.texts):
             cache.clear()
 
     def bound(self) -> None:
-        for cache in (self.syms, self.rids):
+        for cache in (self.syms, self.rids, self.texts):
             if len(cache) > _LARGEST:
                 cache.clear()
 
@@ -71,7 +72,7 @@ class Symbols:
         """The number of a resource that is or was here, tombstones included."""
         rid = self.rids.get((t, id))
         if rid is None:
-            rid = connection.execute("SELECT rid FROM res WHERE id = ? AND t = ?", (id_key(id), t)).get
+            rid = connection.execute("SELECT rid FROM res WHERE t = ? AND id = ?", (t, id_key(id))).get
             if rid is not None:
                 self.rids[t, id] = rid
         return rid
@@ -84,6 +85,7 @@ class Allocation:
         self._connection = connection
         self._symbols = symbols
         self._fresh = Symbols()
+        self._absent: dict[str, int] = {}
 
     def publish(self) -> None:
         """After COMMIT, never before: a symbol of a transaction that failed does not exist."""
@@ -93,6 +95,7 @@ class Allocation:
         shared.params.update(mine.params)
         shared.syms.update(mine.syms)
         shared.rids.update(mine.rids)
+        shared.texts.update(mine.texts)
         shared.bound()
 
     def type(self, name: str) -> int:
@@ -119,23 +122,47 @@ class Allocation:
             self._fresh.syms[k, system, code] = s
         return s
 
+    def text(self, k: int, text: str, symbol: int) -> None:
+        """Remembers that a code was shown with this text."""
+        known = (k, text, symbol)
+        if known not in self._symbols.texts and known not in self._fresh.texts:
+            self._connection.execute("INSERT INTO symtext VALUES(?, ?, ?) ON CONFLICT DO NOTHING", known)
+            self._fresh.texts.add(known)
+
     def target(self, type: str, id: str) -> int:
         """Number of the referenced resource: its rid, or a negative number for one that is not here (yet)."""
         t = self.type(type)
         rid = self._symbols.rids.get((t, id)) or self._fresh.rid(self._connection, t, id)
-        return rid if rid is not None else self.absent(f"{type}/{id}")
+        return rid if rid is not None else self.absent(absent_local(type, id))
 
     def made(self, t: int, id: str, rid: int) -> None:
         self._fresh.rids[t, id] = rid
 
     def absent(self, text: str) -> int:
-        """Negative number of a target that is not here: `Type/id`, or `|url` for one that is elsewhere."""
-        x = self._connection.execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+        """Negative number of a target that is not here: see `absent_local`, or `|url` for one that is elsewhere."""
+        x = self._absent.get(text)
         if x is None:
-            lowest = self._connection.execute("SELECT min(x) FROM ext").get
-            x = (lowest or 0) - 1
-            self._connection.execute("INSERT INTO ext(x, r) VALUES(?, ?)", (x, text))
-        return int(x)
+            execute = self._connection.execute
+            x = execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+            if x is None:
+                x = (execute("SELECT min(x) FROM ext").get or 0) - 1
+                execute("INSERT INTO ext(x, r) VALUES(?, ?)", (x, text))
+            self._absent[text] = x
+        return x
+
+    def awaited(self, text: str) -> int | None:
+        """The negative number under which something refers to this, if anything does."""
+        x = self._absent.get(text)
+        return x if x is not None else self._connection.execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+
+    def arrived(self, x: int) -> int:
+        """The rid of what was absent, if it has come; else the negative number itself."""
+        return int(self._connection.execute("SELECT coalesce(rid, x) FROM ext WHERE x = ?", (x,)).get)
 
     def _insert(self, sql: str, bindings: tuple[object, ...]) -> int:
         return int(self._connection.execute(sql, bindings).get)
+
+
+def absent_local(type: str, id: str) -> str:
+    """Key in `ext` of a resource that was referred to before it came; by id first, for references without a type."""
+    return f"{id}/{type}"

@@ -17,18 +17,26 @@ from server.store.contract import (
     Exists,
     Matches,
     Put,
+    Unreferenced,
     Version,
     VersionConflict,
     Written,
 )
 from server.store.embedded.bodies import Bodies
-from server.store.embedded.driver import Connection
-from server.store.embedded.ids import id_key
+from server.store.embedded.driver import Connection, integers
+from server.store.embedded.ids import id_key, id_text
+from server.store.embedded.principal import PRINCIPAL
+from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
-from server.store.embedded.symbols import Allocation, Symbols
+from server.store.embedded.symbols import Allocation, absent_local
+from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread
 
-Found = Callable[[Connection, Matches], Sequence[tuple[str, str]]]
+Pair = tuple[str, str]
+Found = Callable[[Connection, Matches], Sequence[Pair]]
 """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
+
+_FEW = 5
+"""Resources that a failed condition names."""
 
 
 @dataclass(slots=True)
@@ -43,11 +51,15 @@ class Known:
     seq: int = 0
     lu: int = 0
     m: int = DELETED
-    keys: bytes | None = None
     frame: bytes | None = None
     """Compressed body of the current version; None for a tombstone."""
+    rows: Rows | None = None
+    """Of the current version, when this transaction made it."""
+    stored_keys: bytes | None = None
+    """What the tables hold now."""
     stored: bool = False
     """Has a row in `res` already."""
+    text: tuple[str, str] | None = None
 
     @property
     def live(self) -> int:
@@ -60,37 +72,49 @@ class _Step:
     """A checked change, ready to be remembered."""
 
     known: Known
+    rid: int
     vid: int
     m: int
-    body: bytes | None
-    frame: bytes | None
+    body: bytes | None = None
+    frame: bytes | None = None
+    rows: Rows = NOTHING
+    text: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
 class _Pending:
-    """Rows that wait for `flush`."""
+    """What waits for `flush`."""
 
     hist: list[tuple[int, int, int, int, bytes | None]] = field(default_factory=list)
     log: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     dirty: dict[int, Known] = field(default_factory=dict)
+    arrived: list[tuple[int, int]] = field(default_factory=list)
+    """(rid, negative number) of resources that were referred to before they came."""
 
 
 class Transaction:
     """Between BEGIN IMMEDIATE and COMMIT, on the writer's thread."""
 
     def __init__(
-        self, connection: Connection, symbols: Symbols, bodies: Bodies, clock: Callable[[], int], found: Found
+        self,
+        connection: Connection,
+        allocation: Allocation,
+        builder: Builder,
+        bodies: Bodies,
+        clock: Callable[[], int],
+        found: Found,
     ) -> None:
         self.connection = connection
-        self.allocation = Allocation(connection, symbols)
+        self.allocation = allocation
+        self._builder = builder
         self._bodies = bodies
         self._clock = clock
         self._found = found
-        self._known: dict[tuple[str, str], Known] = {}
+        self._known: dict[Pair, Known] = {}
         self._pending = _Pending()
         self._seq, self._high, self.epoch = connection.execute("SELECT seq, hw, epoch FROM state").fetchall()[0]
         self._first_seq = self._seq
-        self._rid = connection.execute("SELECT max(rid) FROM res").get or 0
+        self._rid = connection.execute("SELECT coalesce(max(rid), 0) FROM res").get
 
     # -------------------------------------------------------------------------------- a commit
 
@@ -101,32 +125,72 @@ class Transaction:
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
         for condition in commit.conditions:
-            self._check(condition, commit)
-        effective = [c for c, k in zip(commit.changes, known, strict=True) if isinstance(c, Put) or k.live]
-        if not effective:
-            return [Written(_version(k, None), created=False, changed=False) for k in known]
-        lu = max(self._clock(), *(k.lu + 1 for k in known))
-        steps = [self._step(c, k, lu) for c, k in zip(commit.changes, known, strict=True)]
+            self._check_before(condition, commit)
+        lu = max(self._clock(), *(k.lu + 1 for k in known)) if known else 0
+        steps = self._steps(commit, known, lu)
+        for condition in commit.conditions:
+            if isinstance(condition, Unreferenced):
+                self._check_unreferenced(condition, steps)
         return [self._remember(step, lu) for step in steps]
 
-    def _check(self, condition: Condition, commit: Commit) -> None:
+    def _check_before(self, condition: Condition, commit: Commit) -> None:
         if isinstance(condition, Matches):
             self.flush()
             found = self._found(self.connection, condition)
             if frozenset(found) != condition.ids:
-                raise ConditionFailed(condition, found)
+                raise ConditionFailed(condition, found[:_FEW])
         elif isinstance(condition, Exists):
             put = any(isinstance(c, Put) and (c.type, c.id) == (condition.type, condition.id) for c in commit.changes)
             if not put and not self._look_up(condition.type, condition.id).live:
                 raise ConditionFailed(condition)
 
-    def _step(self, change: Put | Delete, known: Known, lu: int) -> _Step:
+    def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[_Step]) -> None:
+        """Those who refer now, without what this commit changes, and those who will."""
+        self.flush()
+        target = self.allocation.target(condition.type, condition.id)
+        changed = {step.rid for step in steps}
+        new = [
+            (step.known.type, step.known.id)
+            for step in steps
+            if any(row[0] == target for row in (*step.rows.ref, *step.rows.comp))
+        ]
+        rows = self.connection.execute(
+            "SELECT DISTINCT rid FROM (SELECT rid FROM ref WHERE tr = ?1 UNION ALL SELECT rid FROM comp WHERE pt = ?1) "
+            "WHERE rid NOT IN carray(?2) LIMIT ?3",
+            (target, integers([0, *changed]), _FEW),
+        ).fetchall()
+        found = new + [self._name(rid) for (rid,) in rows]
+        if found:
+            raise ConditionFailed(condition, found[:_FEW])
+
+    def _name(self, rid: int) -> Pair:
+        t, key = self.connection.execute("SELECT t, id FROM res WHERE rid = ?", (rid,)).get
+        return self.allocation.name(t), id_text(key)
+
+    def _steps(self, commit: Commit, known: Sequence[Known], lu: int) -> list[_Step]:
+        """Numbers first: the resources of one commit may refer to each other."""
+        next = self._rid
+        fresh: dict[Pair, int] = {}
+        for change, current in zip(commit.changes, known, strict=True):
+            if isinstance(change, Put) and not current.rid:
+                next += 1
+                fresh[change.type, change.id] = next
+
+        def target(type: str, id: str) -> int:
+            return fresh.get((type, id)) or self.allocation.target(type, id)
+
+        return [self._step(c, k, lu, fresh, target) for c, k in zip(commit.changes, known, strict=True)]
+
+    def _step(
+        self, change: Put | Delete, known: Known, lu: int, fresh: dict[Pair, int], target: Callable[[str, str], int]
+    ) -> _Step:
         if isinstance(change, Put):
             body = change.body.at(known.vid + 1, lu)
-            return _Step(known, known.vid + 1, METHODS.index(change.method), body, self._bodies.compress(body))
-        if known.live:
-            return _Step(known, known.vid + 1, DELETED, None, None)
-        return _Step(known, known.vid, DELETED, None, None)
+            rows = self._builder.build(change.type, known.t, change.index, target)
+            rid = known.rid or fresh[change.type, change.id]
+            method = METHODS.index(change.method)
+            return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), rows, change.text)
+        return _Step(known, known.rid, known.vid + 1 if known.live else known.vid, DELETED)
 
     def _remember(self, step: _Step, lu: int) -> Written:
         known = step.known
@@ -137,11 +201,10 @@ class Transaction:
         if known.rid:
             pending.hist.append((known.rid << VERSION_BITS | known.vid, known.seq, known.lu, known.m, known.frame))
         else:
-            self._rid += 1
-            known.rid = self._rid
-            self.allocation.made(known.t, known.id, known.rid)
+            self._arrive(known, step.rid)
         self._seq += 1
-        known.vid, known.seq, known.lu, known.m, known.frame = step.vid, self._seq, lu, step.m, step.frame
+        known.vid, known.seq, known.lu, known.m = step.vid, self._seq, lu, step.m
+        known.frame, known.rows, known.text = step.frame, step.rows, step.text
         pending.log.append((known.t, self._seq, known.rid, known.vid, lu))
         pending.dirty[known.rid] = known
         if lu >= self._high + 1000:
@@ -149,9 +212,17 @@ class Transaction:
         self._high = max(self._high, lu)
         return Written(_version(known, step.body), created)
 
+    def _arrive(self, known: Known, rid: int) -> None:
+        self._rid = max(self._rid, rid)
+        known.rid = rid
+        absent = self.allocation.awaited(absent_local(known.type, known.id))
+        if absent is not None:
+            self._pending.arrived.append((rid, absent))
+        self.allocation.made(known.t, known.id, rid)
+
     # -------------------------------------------------------------------------------- what is known
 
-    def load(self, ids: Iterable[tuple[str, str]]) -> None:
+    def load(self, ids: Iterable[Pair]) -> None:
         """Reads the current rows of many resources ahead of their commits."""
         for type, id in ids:
             self._look_up(type, id)
@@ -162,10 +233,10 @@ class Transaction:
             t = self.allocation.type(type)
             known = Known(t, type, id)
             row = self.connection.execute(
-                "SELECT rid, vid, seq, lu, m, keys, body FROM res WHERE id = ? AND t = ?", (id_key(id), t)
-            ).fetchone()
+                "SELECT rid, vid, seq, lu, m, keys, body FROM res WHERE t = ? AND id = ?", (t, id_key(id))
+            ).get
             if row:
-                known.rid, known.vid, known.seq, known.lu, known.m, known.keys, known.frame = row
+                known.rid, known.vid, known.seq, known.lu, known.m, known.stored_keys, known.frame = row
                 known.stored = True
             self._known[type, id] = known
         return known
@@ -174,28 +245,83 @@ class Transaction:
 
     def flush(self) -> None:
         """Writes what is pending, so that statements of this transaction see it."""
-        pending = self._pending
-        execute = self.connection.executemany
+        pending, self._pending = self._pending, _Pending()
         if not pending.dirty:
             return
-        fresh = [k for k in pending.dirty.values() if not k.stored]
-        again = [k for k in pending.dirty.values() if k.stored]
-        if fresh:
-            execute(
-                "INSERT INTO res VALUES(?,?,?,?,?,?,?,NULL,?,?)",
-                [(k.rid, k.t, id_key(k.id), k.vid, k.seq, k.lu, k.m, k.keys, k.frame) for k in fresh],
-            )
-            for k in fresh:
-                k.stored = True
-        if again:
-            execute(
-                "UPDATE res SET vid = ?, seq = ?, lu = ?, m = ?, keys = ?, body = ? WHERE rid = ?",
-                [(k.vid, k.seq, k.lu, k.m, k.keys, k.frame, k.rid) for k in again],
-            )
+        fresh: ByTable = {}
+        gone: ByTable = {}
+        for known in pending.dirty.values():
+            self._index(known, gone, fresh)
+        self._write_resources([k for k in pending.dirty.values() if not k.stored])
+        self._rewrite_resources([k for k in pending.dirty.values() if k.stored])
+        for known in pending.dirty.values():
+            known.stored = True
+        for name, rows in gone.items():
+            delete(self.connection, name, rows)
+        for name, rows in fresh.items():
+            insert(self.connection, name, rows)
         if pending.hist:
-            execute("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
-        execute("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
-        self._pending = _Pending()
+            self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
+        self.connection.executemany("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
+        for rid, absent in pending.arrived:
+            self._redirect(rid, absent)
+
+    def _index(self, known: Known, gone: ByTable, fresh: ByTable) -> None:
+        """Adds what turns the stored index rows of a resource into its current ones; leaves `stored_keys` new."""
+        assert known.rows is not None, "remembered in this transaction"
+        rows = known.rows
+        principal = PRINCIPAL.get(known.type)
+        date = self.allocation.param(known.t, principal.date) if principal else None
+        if known.stored_keys is None:
+            spread(rows, known.rid, known.t, date, lambda name: fresh.setdefault(name, []))
+        else:
+            old = self._current(from_keys(known.stored_keys))
+            less, more = difference(old, rows, known.rid, known.t, date)
+            for name, found in less.items():
+                gone.setdefault(name, []).extend(found)
+            for name, found in more.items():
+                fresh.setdefault(name, []).extend(found)
+        known.stored_keys = keys(rows) if known.m != DELETED else None
+
+    def _current(self, rows: Rows) -> Rows:
+        """Stored rows with the numbers of those targets that have come since."""
+        if not any(row[0] < 0 for row in (*rows.ref, *rows.comp)):
+            return rows
+
+        def now(row: list[int]) -> list[int]:
+            return [self.allocation.arrived(row[0]), row[1]] if row[0] < 0 else row
+
+        return rows._replace(ref=[now(row) for row in rows.ref], comp=[now(row) for row in rows.comp])
+
+    def _redirect(self, rid: int, absent: int) -> None:
+        """Rows that refer to what was absent now refer to what has come."""
+        execute = self.connection.execute
+        execute("UPDATE OR REPLACE ref SET tr = ? WHERE tr = ?", (rid, absent))
+        execute("UPDATE OR REPLACE comp SET pt = ? WHERE pt = ?", (rid, absent))
+        execute("UPDATE ext SET rid = ? WHERE x = ?", (rid, absent))
+
+    def _write_resources(self, fresh: list[Known]) -> None:
+        if fresh:
+            self.connection.executemany(
+                "INSERT INTO res VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+                [
+                    (k.rid, k.t, id_key(k.id), k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame)
+                    for k in fresh
+                ],
+            )
+
+    def _rewrite_resources(self, again: list[Known]) -> None:
+        if again:
+            self.connection.executemany(
+                "UPDATE res SET vid = ?, seq = ?, lu = ?, m = ?, d = ?, w = ?, keys = ?, body = ? WHERE rid = ?",
+                [(k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame, k.rid) for k in again],
+            )
+
+    def _lead(self, known: Known) -> tuple[int | None, int | None]:
+        principal = PRINCIPAL.get(known.type)
+        if principal is None or known.rows is None:
+            return None, None
+        return lead_date(known.rows, self.allocation.param(known.t, principal.date))
 
     def finish(self) -> None:
         """The last statements before COMMIT."""
