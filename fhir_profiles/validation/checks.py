@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from pydantic_core import PydanticCustomError
+
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.fhirpath.environment import Environment
-from fhir_profiles.validation.problems import EMPTY, Problem, raised
+from fhir_profiles.validation.problems import EMPTY, ONLY_ID, Problem, raised
 
 
 class Invariant(NamedTuple):
@@ -80,6 +82,7 @@ class NodeCheck:
             each.severity == severity for each in definitions.element(node).constraints if each.expression
         )
         self.needed = bool(self.choices or self.needs_content or self.has_invariants)
+        self.only_asks_for_content = self.needs_content and not (self.choices or self.has_invariants)
 
     def structural(self, value: Mapping[str, Any]) -> list[Problem]:
         """Problems that show in the names of the members alone; for objects that are otherwise wrong too."""
@@ -95,7 +98,9 @@ class NodeCheck:
             elif not found and choice.required:
                 problems.append(Problem("error", "required", f"nothing was found, expected one of {choice.types}"))
         if self._is_extension and ("extension" in value) == any(name.lstrip("_").startswith("value") for name in value):
-            problems.append(Problem("error", "invariant", "expected either extensions or a value, and not both (ext-1)"))
+            problems.append(
+                Problem("error", "invariant", "expected either extensions or a value, and not both (ext-1)")
+            )
         return problems
 
     def __call__(self, value: dict[str, Any], info: Any) -> dict[str, Any]:
@@ -114,6 +119,27 @@ class NodeCheck:
         if problems:
             raise raised(problems)
         return value
+
+
+def has_content(value: dict[str, Any]) -> dict[str, Any]:
+    """ele-1 for objects of which nothing else is to be asked."""
+    if len(value) == ("id" in value):
+        raise raised([EMPTY])
+    return value
+
+
+def has_any(value: dict[str, Any]) -> dict[str, Any]:
+    """An object is never empty."""
+    if not value:
+        raise raised([EMPTY])
+    return value
+
+
+def has_extension(value: dict[str, Any]) -> dict[str, Any]:
+    """ele-1 beside a primitive: an id alone is enough only if the primitive has its value, which the caller knows."""
+    if "extension" not in value:
+        raise PydanticCustomError(ONLY_ID, "no extension") if value else raised([EMPTY])
+    return value
 
 
 def broken(invariant: Invariant) -> Problem:

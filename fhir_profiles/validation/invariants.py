@@ -1,7 +1,7 @@
 """Invariants as predicates: FHIRPath compiled when a node is first checked, skipped where it cannot be broken.
 
-A rule fails when its expression is false. Empty is no failure: what cannot be decided (dates of different precision,
-a value that is not known) is no violation.   https://hl7.org/fhir/R4/conformance-rules.html#constraints
+A rule fails when its expression is false. Empty is no failure, nor is an error: what cannot be decided (dates of
+different precision, several values where one was meant) is no violation.   https://hl7.org/fhir/R4/conformance-rules.html#constraints
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def predicate(constraint: Constraint, definitions: Definitions, start_type: str)
 
     def holds(value: Any, environment: Environment) -> bool:
         try:
-            return expression.evaluate(value, environment) != [False]
+            return expression.truth(value, environment) is not False
         except FhirPathError:
-            return False
+            return True
 
     return holds

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import jiter
 from pydantic_core import ErrorDetails, ValidationError
 
 from fhir_profiles.definitions import Definitions, Property
@@ -19,7 +18,7 @@ from fhir_profiles.issue import Issue
 from fhir_profiles.terminology_protocol import Terminology
 from fhir_profiles.validation.bindings import expected_codes
 from fhir_profiles.validation.primitives import EXPECTED
-from fhir_profiles.validation.problems import PROBLEMS, Problem
+from fhir_profiles.validation.problems import EMPTY, ONLY_ID, PROBLEMS, Problem
 
 PRIVATE = frozenset(["identifier", "name", "telecom", "address", "contact", "photo", "birthDate"])
 """Elements whose values are never quoted."""
@@ -187,6 +186,10 @@ class Explainer:
         return "structure", f"{found} was found, expected an object of type {place.node}"
 
 
+def _only_id(_explainer: Explainer, _detail: ErrorDetails, _place: Place) -> tuple[str, str]:
+    return EMPTY.code, EMPTY.diagnostics
+
+
 _Text = Callable[[Explainer, ErrorDetails, Place], tuple[str, str]]
 
 _TEXTS: dict[str, _Text] = {
@@ -198,23 +201,29 @@ _TEXTS: dict[str, _Text] = {
     "too_short": Explainer.empty_array,
     "too_long": Explainer.long_array,
     "dict_type": Explainer.not_object,
+    ONLY_ID: _only_id,
 }
 
 
 def excused_by_extension(place: Place, detail: ErrorDetails) -> bool:
-    """Whether a primitive may lack its value because its `_` sibling stands for it.
-    https://hl7.org/fhir/R4/json.html#primitive"""
+    """Whether a primitive may lack its value because its `_` sibling has extensions, or the sibling extensions because
+    there is a value.   https://hl7.org/fhir/R4/json.html#primitive"""
     if place.property is None or not isinstance(place.parent, dict):
         return False
+    last = detail["loc"][-1]
+    if detail["type"] == ONLY_ID:
+        return _at(place.parent.get(place.property.name), last) is not None
     sibling = place.parent.get("_" + place.property.name)
     if detail["type"] == "missing":
         return isinstance(sibling, (dict, list))
-    last = detail["loc"][-1]
     if detail["input"] is not None or not isinstance(last, int) or not isinstance(sibling, list):
         return False
-    return last < len(sibling) and isinstance(sibling[last], dict)
+    beside = _at(sibling, last)
+    return isinstance(beside, dict) and "extension" in beside
 
 
-def is_number(value: Any) -> bool:
-    """Whether a JSON value is a number as `read_json` gives it."""
-    return isinstance(value, (int, float, jiter.LosslessFloat)) and not isinstance(value, bool)
+def _at(value: Any, step: str | int) -> Any:
+    """The item of an array, or the value itself where it is no array."""
+    if not isinstance(value, list):
+        return value
+    return value[step] if isinstance(step, int) and step < len(value) else None

@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 PROBLEMS = "fhir"
 """Error type of a PydanticCustomError that carries Problems."""
 
+ONLY_ID = "only_id"
+"""Error type for the object beside a primitive that holds no extension."""
+
 
 class Problem(NamedTuple):
     severity: str

@@ -45,9 +45,10 @@ def contained_type(root: Mapping[str, Any], local_id: str) -> str | None:
 def _type_of(reference: str, environment: Environment, resource_types: frozenset[str]) -> tuple[str | None, str | None]:
     """(type the reference names, what is wrong with it)."""
     if reference[0] == "#":
+        root = environment.root or {}
         if reference == "#":
-            return environment.root.get("resourceType"), None
-        found = contained_type(environment.root, reference[1:])
+            return root.get("resourceType"), None
+        found = contained_type(root, reference[1:])
         return found, None if found else "points to a contained resource that is not there (ref-1)"
     relative = RELATIVE.match(reference)
     if relative is None:

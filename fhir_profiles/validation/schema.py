@@ -10,9 +10,9 @@ https://hl7.org/fhir/R4/json.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
@@ -21,7 +21,16 @@ from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.narrative import narrative_fault
 from fhir_profiles.terminology_protocol import Terminology
 from fhir_profiles.validation.bindings import STRING_TYPES, binding_check, maximum_check
-from fhir_profiles.validation.checks import Invariant, Invariants, NodeCheck, broken, value_check
+from fhir_profiles.validation.checks import (
+    Invariant,
+    Invariants,
+    NodeCheck,
+    broken,
+    has_any,
+    has_content,
+    has_extension,
+    value_check,
+)
 from fhir_profiles.validation.primitives import primitive_schema
 from fhir_profiles.validation.problems import Problem, raised
 from fhir_profiles.validation.references import reference_check, target_types
@@ -30,22 +39,24 @@ Dispatch = Callable[[Any, Any], Any]
 """(value, info): validates an Extension or a resource with a schema of its own."""
 
 
+SIBLING = "_"
+"""Name of the schema of the objects beside primitives."""
+
+
 class Mode(Enum):
     STRICT = "strict"
     LENIENT = "lenient"
     ADVICE = "advice"
 
 
-class ElementInvariants(Invariants):
+class ElementInvariants(Invariants, Protocol):
     """Adds to `Invariants` the rules that an element puts on its value beyond those of its type."""
 
     def of_element(self, path: str, start_type: str, severity: str) -> tuple[Invariant, ...]:
         """Of `Organization.telecom`: org-3."""
-        raise NotImplementedError
 
     def of_profile(self, profile: str, severity: str) -> tuple[Invariant, ...]:
         """Of a datatype's profile: SimpleQuantity's sqty-1."""
-        raise NotImplementedError
 
 
 class SchemaBuilder:
@@ -57,7 +68,7 @@ class SchemaBuilder:
         definitions: Definitions,
         terminology: Terminology,
         invariants: ElementInvariants,
-        dispatch: dict[str, Dispatch],
+        dispatch: Mapping[str, Dispatch],
         mode: Mode,
     ) -> None:
         self._definitions = definitions
@@ -89,7 +100,7 @@ class SchemaBuilder:
     def _node(self, node: str) -> CoreSchema:
         if self._definitions.is_primitive(node) or node.startswith("System."):
             schema = primitive_schema(node)
-            return {**schema, "ref": node}  # type: ignore[misc, return-value]
+            return {**schema, "ref": node}  # type: ignore[return-value]
         fields = {}
         for each in self._definitions.properties(node).values():
             fields.update(self._fields(each))
@@ -99,6 +110,8 @@ class SchemaBuilder:
         if node == "Reference" or not check.needed:
             return core_schema.typed_dict_schema(fields, extra_behavior="forbid", strict=True, ref=node)
         table = core_schema.typed_dict_schema(fields, extra_behavior="forbid", strict=True)
+        if check.only_asks_for_content:
+            return core_schema.no_info_after_validator_function(has_content, table, ref=node)
         return core_schema.with_info_after_validator_function(check, table, ref=node)
 
     # --- members ------------------------------------------------------------------------------------------------
@@ -117,11 +130,20 @@ class SchemaBuilder:
         return fields
 
     def _sibling(self, is_array: bool) -> CoreSchema:
-        sibling = self._ref("Element")
+        """Schema of `_name`: the id and extensions of a primitive."""
+        if SIBLING not in self._done:
+            fields = {name: each for row in self._extras() for name, each in self._fields(row).items()}
+            table = core_schema.typed_dict_schema(fields, extra_behavior="forbid", strict=True)
+            check = has_any if self._lenient else has_extension
+            self._done[SIBLING] = core_schema.no_info_after_validator_function(check, table, ref=SIBLING)
+        sibling: CoreSchema = core_schema.definition_reference_schema(SIBLING)
         if not is_array:
             return sibling
         several = core_schema.list_schema(core_schema.nullable_schema(sibling), min_length=1, strict=True)
         return core_schema.no_info_after_validator_function(_something, several)
+
+    def _extras(self) -> list[Property]:
+        return list(self._definitions.properties("Element").values())
 
     def _value(self, each: Property) -> CoreSchema:
         """Schema of one value: its type, then what the element asks beyond it."""

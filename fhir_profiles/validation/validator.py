@@ -56,9 +56,7 @@ class Validator:
 
     # --- structure and invariants ----------------------------------------------------------------------------------
 
-    def _errors(
-        self, type_name: str, resource: Mapping[str, Any], environment: Environment, limit: int
-    ) -> list[Issue]:
+    def _errors(self, type_name: str, resource: Mapping[str, Any], environment: Environment, limit: int) -> list[Issue]:
         try:
             self._schema(Mode.STRICT, type_name).validate_python(resource, context=environment)
         except ValidationError as error:
