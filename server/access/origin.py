@@ -8,6 +8,7 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 from server.config import is_loopback
 from server.errors import Forbidden
@@ -20,6 +21,12 @@ ALLOWED_HEADERS = (
 )
 
 
+@lru_cache(maxsize=256)
+def names_loopback(host: str) -> bool:
+    """Whether a Host header names this computer itself."""
+    return is_loopback(host_name(host))
+
+
 def host_name(host: str) -> str:
     """The name in a Host header, without its port: "[::1]:8080" gives "::1"."""
     if host[:1] == "[":
@@ -30,7 +37,7 @@ def host_name(host: str) -> str:
 def refuse_foreign(headers: Mapping[str, str], listed: Collection[str]) -> None:
     """Open mode's guard. Raises: Forbidden."""
     host = headers.get("host", "")
-    if not is_loopback(host_name(host)):
+    if not names_loopback(host):
         raise Forbidden("Open mode answers at loopback names only, such as http://localhost or http://127.0.0.1.")
     origin = headers.get("origin")
     if origin is not None and not same_origin(origin, host) and origin.lower() not in listed:
