@@ -50,3 +50,5 @@ class Context:
     """SearchParameter resources made searchable in the background."""
     clock: Callable[[], int] = field(default=now_ms)
     ids: Callable[[], str] = field(default=new_id)
+    statements: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
+    """CapabilityStatements made so far, by base, mode and generation of the search parameters."""

@@ -79,10 +79,16 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "[type]/[id]/[other]", search.search, "search-type", "s", "Search a type within a compartment"),
     Route("POST", "[type]/[id]/[other]/_search", search.search, "search-type", "s", "The same, parameters in a form"),
     Route("GET", "[type]/[id]/*", search.search, "search-system", "s", "Search all types within a compartment"),
-    Route("POST", "[type]/[id]/_search", search.search, "search-system", "s", "The same, parameters in a form"),
+    Route("POST", "[type]/[id]/*/_search", search.search, "search-system", "s", "The same, parameters in a form"),
     Route("POST", "", batch.bundle, "transaction", "", "Process a batch or transaction Bundle"),
     *_operation(
-        "validate", validate.validate, "Check a resource without storing it", "", "[type]", "[type]/[id]", methods="POST"
+        "validate",
+        validate.validate,
+        "Check a resource without storing it",
+        "",
+        "[type]",
+        "[type]/[id]",
+        methods="POST",
     ),
     *_operation("validate", validate.validate, "Check the stored resource", "[type]/[id]", methods="GET"),
     *_operation("meta", meta.meta, "Profiles, tags and security labels in use", "", "[type]", "[type]/[id]"),

@@ -46,7 +46,9 @@ class Found:
         return self.versions[0] if self.versions else None
 
 
-async def find(ctx: Context, resource_type: str, criteria: Sequence[tuple[str, str]], base: str, limit: int = 2) -> Found:
+async def find(
+    ctx: Context, resource_type: str, criteria: Sequence[tuple[str, str]], base: str, limit: int = 2
+) -> Found:
     """Resources of a type that match, up to `limit`. Raises: BadRequest (no criteria, or none that filter)."""
     if not criteria:
         raise BadRequest("Conditional interactions need search parameters as criteria", code="required")

@@ -98,7 +98,9 @@ def _relative(url: str, base: str) -> str:
 def _give_body(ctx: Context, request: FhirRequest, resource: Any) -> None:
     kind = resource.get("resourceType") if isinstance(resource, dict) else None
     if not isinstance(kind, str) or kind not in ctx.definitions.resource_types:
-        raise BadRequest("resourceType must name a resource type of FHIR R4", code="structure", expression="resourceType")
+        raise BadRequest(
+            "resourceType must name a resource type of FHIR R4", code="structure", expression="resourceType"
+        )
     if request.method in ("GET", "HEAD", "DELETE"):
         raise BadRequest(f"An entry with {request.method} has no resource", code="structure")
     if request.method == "PATCH" and kind == "Binary":
@@ -150,7 +152,7 @@ def _full_url(request: FhirRequest, headers: dict[str, str]) -> str | None:
     if "Location" in headers:
         return headers["Location"].partition("/_history/")[0]
     path = request.path
-    if len(path) == 2 and path[1][:1] not in ("$", "_") or len(path) == 4 and path[2] == "_history":
+    if (len(path) == 2 and path[1][:1] not in ("$", "_")) or (len(path) == 4 and path[2] == "_history"):
         return f"{request.base}/{path[0]}/{path[1]}"
     return None
 

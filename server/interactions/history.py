@@ -69,7 +69,9 @@ def _asked(ctx: Context, request: FhirRequest) -> Asked:
     values: dict[str, str] = {}
     for name, value in request.query:
         if name not in _PARAMETERS:
-            raise BadRequest(f"A history has no parameter {name[:40]!r}, only _count, _since and _at", code="not-supported")
+            raise BadRequest(
+                f"A history has no parameter {name[:40]!r}, only _count, _since and _at", code="not-supported"
+            )
         if name in values:
             raise BadRequest(f"{name} is given twice", code="value")
         values[name] = value
@@ -160,4 +162,3 @@ def _entry(base: str, version: Version) -> bytes:
     )
     resource = b"" if version.body is None else b'"resource":' + version.body + b","
     return f'{{"fullUrl":"{base}/{where}",'.encode() + resource + response.encode()
-

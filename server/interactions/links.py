@@ -64,7 +64,9 @@ class Links:
             elif kind is list:
                 self._walk_list(name, value, trail, root)
 
-    def _walk_list(self, name: str, values: list[Any], trail: list[tuple[str, dict[str, Any]]], root: str | None) -> None:
+    def _walk_list(
+        self, name: str, values: list[Any], trail: list[tuple[str, dict[str, Any]]], root: str | None
+    ) -> None:
         for position, value in enumerate(values):
             if value.__class__ is dict:
                 trail.append((name, value))
@@ -116,5 +118,3 @@ class Links:
             return self._definitions.properties(node)[name].type in _REPLACED_TYPES
         except KeyError:
             return False  # an unknown element: the validator says so
-
-

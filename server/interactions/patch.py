@@ -76,7 +76,8 @@ def patched(ctx: Context, request: FhirRequest, current: Version) -> Resource:
     try:
         changed: Any = _changed(ctx, request, resource)
     except PatchError as error:
-        raise Unprocessable(str(error), issues=error.issues) from None
+        refusal = BadRequest if error.kind == "malformed" else Unprocessable
+        raise refusal(str(error), issues=error.issues) from None
     if not isinstance(changed, dict) or changed.get("resourceType") != current.type or changed.get("id") != current.id:
         raise Unprocessable("A patch cannot change resourceType or id")
     return changed

@@ -31,7 +31,7 @@ def reference_elements(resource: dict[str, Any]) -> list[dict[str, Any]]:
 
 def local_target(reference: str, base: str, resource_types: Collection[str]) -> Target | None:
     """What a reference to a resource of this server points to: relative, or absolute below our base URL."""
-    text = reference.removeprefix(base + "/") if reference.startswith(base) else reference
+    text = reference.removeprefix(base + "/") if base else reference
     parts = text.partition("#")[0].split("/")
     if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
         if parts[0] in resource_types and is_id(parts[1]):

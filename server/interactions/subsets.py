@@ -84,9 +84,7 @@ def subset(
     return Subset(definitions, summary) if summary in ("true", "text", "data") else None
 
 
-def _plain_names(
-    definitions: Definitions, names: Iterable[str], resource_types: Collection[str]
-) -> tuple[str, ...]:
+def _plain_names(definitions: Definitions, names: Iterable[str], resource_types: Collection[str]) -> tuple[str, ...]:
     """`Patient.name` counts as `name`; an element that none of the types has is an error of the sender."""
     found = []
     for name in names:
@@ -111,9 +109,7 @@ def _mandatory(definitions: Definitions, resource_type: str) -> Iterable[str]:
 
 
 def _top_level(resource: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {
-        name: value for name, value in resource.items() if name in _ALWAYS or name.removeprefix("_") in names
-    }
+    return {name: value for name, value in resource.items() if name in _ALWAYS or name.removeprefix("_") in names}
 
 
 def _summary(definitions: Definitions, node: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,452 @@
+"""A transaction: all entries or none, by one commit.   https://hl7.org/fhir/R4/http.html#trules
+
+The order of the specification is kept by construction: identities are settled first (deletes, creates, updates and
+patches may not overlap), then links and conditional references are rewritten, then one commit stores everything, then
+reads and searches are answered from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_profiles.issue import Issue
+from fhir_profiles.json_reading import read_json, same_json
+from server import boundary
+from server.access.decide import decide
+from server.context import Context
+from server.errors import BadRequest, FhirError, NotFound, PreconditionFailed
+from server.interactions import conditional
+from server.interactions.conditional import Found
+from server.interactions.delete import MOST, deleted_answer, unreferenced
+from server.interactions.entry import entries_of, entry_request, located, response_bundle, response_entry
+from server.interactions.links import Links
+from server.interactions.patch import patched
+from server.interactions.preconditions import check_if_match, check_if_none_match
+from server.interactions.storing import Resource, commit, prepare
+from server.interactions.update import carry_labels, check_id, identity
+from server.interactions.written import written_answer
+from server.messages import FhirRequest, FhirResponse
+from server.outcome import response_of
+from server.prefer import prefer
+from server.search.query import Query
+from server.store.contract import (
+    Change,
+    Condition,
+    Delete,
+    Exists,
+    Put,
+    Version,
+    VersionConflict,
+    Written,
+)
+from server.wire import target
+
+
+@dataclass(slots=True)
+class Step:
+    """What becomes of one entry."""
+
+    number: int
+    """Place in the Bundle."""
+    request: FhirRequest
+    interaction: str
+    full_url: str | None
+    type: str = ""
+    id: str = ""
+    found: Found | None = None
+    """Matches of its criteria, of conditional interactions."""
+    current: Version | None = None
+    """What is stored now under its identity."""
+    twin: Step | None = None
+    """An earlier conditional create that asks for the very same; this one is answered like a match of it."""
+    changes: list[Change] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
+    warnings: list[Issue] = field(default_factory=list)
+    guarded: bool = False
+    """The client named the version that must be current."""
+
+    @property
+    def matched(self) -> bool:
+        """A conditional create that creates nothing."""
+        return self.interaction == "create" and (self.twin is not None or self.current is not None)
+
+    @property
+    def resource(self) -> Resource:
+        assert self.request.resource is not None
+        return self.request.resource
+
+
+WRITES = frozenset({"create", "update", "patch", "delete"})
+
+
+async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
+    """200 with a Bundle of type transaction-response, entries in the order sent.
+
+    Raises: the error of the first entry that fails, its issues naming the entry; nothing is stored then.
+    """
+    attempts = 0
+
+    async def attempt() -> FhirResponse:
+        nonlocal attempts
+        attempts += 1
+        # Resources are rewritten in place, so a repetition starts from the text.
+        again = read_json(request.body) if attempts > 1 else body
+        return await _once(ctx, request, again)
+
+    return await conditional.patiently(attempt)
+
+
+async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
+    steps = [_step(ctx, request, number, row) for number, row in enumerate(entries_of(ctx, body))]
+    writes = [step for step in steps if step.interaction in WRITES]
+    await _identify(ctx, writes)
+    _refuse_overlaps(writes)
+    conditions = await _rewrite(ctx, request, writes)
+    conditions += _make_changes(ctx, request.base, writes)
+    await _check_reads(ctx, steps, writes)
+    await _commit(ctx, writes, conditions)
+    answers = [_written(request, step) if step.interaction in WRITES else await _read(ctx, step) for step in steps]
+    return FhirResponse(200, body=response_bundle(ctx, "transaction-response", answers))
+
+
+# ---------------------------------------------------------------- what each entry asks for
+
+
+def _step(ctx: Context, outer: FhirRequest, number: int, row: dict[str, Any]) -> Step:
+    try:
+        request = entry_request(ctx, outer, row)
+        if request.method == "POST" and not request.path:
+            raise BadRequest("A Bundle within a Bundle is not processed")
+        route = request.route = ctx.routes.find(request.method, request.path)
+        decide(request.principal, route, request)
+        if route.interaction not in WRITES and route.scope == "w":
+            raise BadRequest(f"${route.operation} changes the store on its own; it cannot be part of a transaction")
+        step = Step(number, request, route.interaction, row.get("fullUrl"))
+        if step.interaction in WRITES:
+            _name(step)
+    except FhirError as error:
+        raise located(error, number) from None
+    return step
+
+
+def _name(step: Step) -> None:
+    """Type and id of the URL, and that the resource is of this type. Raises: BadRequest."""
+    path = step.request.path
+    step.type, step.id = path[0], path[1] if len(path) > 1 else ""
+    if step.interaction in ("create", "update") and step.resource["resourceType"] != step.type:
+        raise BadRequest(
+            f"request.url says {step.type}, the resource is a {step.resource['resourceType']}",
+            expression="resourceType",
+        )
+    if step.interaction == "update" and step.id:
+        check_id(step.resource, step.id)
+
+
+# ---------------------------------------------------------------- identities
+
+
+async def _identify(ctx: Context, writes: Sequence[Step]) -> None:
+    """Settle which resource each entry is about, by few calls of the store."""
+    _pair_twins(ctx, writes)
+    asking = [(step, criteria) for step in writes if (criteria := _criteria(ctx, step)) is not None]
+    await asyncio.gather(*(_match(ctx, step, criteria) for step, criteria in asking))
+    for step in writes:
+        if not step.id and step.interaction in ("create", "update") and step.twin is None:
+            with _locating(step):
+                step.id = (
+                    ctx.ids() if step.interaction == "create" else await identity(ctx, step.resource, step.current)
+                )
+    for step in writes:
+        if step.twin is not None:
+            step.id = step.twin.id
+    named = [step for step in writes if step.found is None and step.interaction != "create"]
+    stored = await ctx.store.read_many([(step.type, step.id) for step in named])
+    for step, version in zip(named, stored, strict=True):
+        step.current = version
+
+
+class _locating:
+    """Errors raised within point to the entry of the step."""
+
+    def __init__(self, step: Step) -> None:
+        self._number = step.number
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FhirError):
+            raise located(error, self._number) from None
+
+
+def _criteria(ctx: Context, step: Step) -> list[tuple[str, str]] | None:
+    """Search parameters of a conditional interaction; None if the entry is none."""
+    if step.interaction == "create":
+        text = step.request.headers.get("if-none-exist")
+        if text is None or step.twin is not None:
+            return None
+        return conditional.header_criteria(ctx, text, step.type)
+    return None if step.id else conditional.url_criteria(step.request.query)
+
+
+async def _match(ctx: Context, step: Step, criteria: list[tuple[str, str]]) -> None:
+    with _locating(step):
+        many = step.interaction == "delete" and ctx.settings.conditional_delete_multiple
+        found = await conditional.find(ctx, step.type, criteria, step.request.base, MOST if many else 2)
+        step.found = found
+        if many:
+            if found.more:
+                raise PreconditionFailed(f"More than {MOST} resources match", code="too-costly")
+            return
+        step.current = found.one_or_none()
+        if step.interaction == "patch" and step.current is None:
+            raise NotFound(f"No {step.type} matches the criteria")
+        if step.current is not None:
+            step.id = step.current.id
+
+
+def _pair_twins(ctx: Context, writes: Sequence[Step]) -> None:
+    """Conditional creates of equal criteria and content are one; of other content they overlap."""
+    first: dict[tuple[str, str], Step] = {}
+    for step in writes:
+        text = step.request.headers.get("if-none-exist")
+        if step.interaction == "create" and text is not None:
+            twin = first.setdefault((step.type, text), step)
+            if twin is not step:
+                if not same_json(twin.resource, step.resource):
+                    raise located(
+                        BadRequest("Two entries create a resource by equal criteria", code="duplicate"), step.number
+                    )
+                step.twin = twin
+
+
+def _refuse_overlaps(writes: Sequence[Step]) -> None:
+    """https://hl7.org/fhir/R4/http.html#trules: identities may not overlap. Raises: BadRequest."""
+    owner: dict[tuple[str, str], int] = {}
+    for step in writes:
+        if step.twin is not None:
+            continue
+        for identified in _identities(step):
+            if owner.setdefault(identified, step.number) != step.number:
+                kind, name = identified
+                text = f"{kind}/{name} is also the subject of Bundle.entry[{owner[identified]}]"
+                raise located(BadRequest(text, code="duplicate"), step.number)
+
+
+def _identities(step: Step) -> Iterable[tuple[str, str]]:
+    if step.interaction == "delete" and step.found is not None:
+        return [(each.type, each.id) for each in step.found.versions]
+    return [(step.type, step.id)]
+
+
+# ---------------------------------------------------------------- links
+
+
+async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -> list[Condition]:
+    """Apply the patches and replace links to entries and conditional references in all resources.
+
+    What the conditional references matched is a condition of the commit.
+    """
+    identities: dict[str, str] = {}
+    versions: dict[str, int] = {}
+    for step in writes:
+        where = f"{step.type}/{step.id}"
+        if step.interaction == "delete":
+            continue
+        if step.full_url and step.full_url != f"{request.base}/{where}":
+            identities[step.full_url] = where
+        versions[where] = (step.current.version if step.current else 0) + (0 if step.matched else 1)
+    links = Links(ctx.definitions, identities, versions)
+    for step in writes:
+        if step.interaction == "delete" or step.matched:
+            continue
+        with _locating(step):
+            if step.interaction == "patch":
+                assert step.current is not None or step.found is None
+                if step.current is None:
+                    raise NotFound(f"{step.type}/{step.id} is not known")
+                step.request.resource = patched(ctx, step.request, step.current)
+            elif step.interaction == "create":
+                step.resource["id"] = step.id
+            links.rewrite(step.resource, step.full_url)
+    return await _resolve_searches(ctx, request, links, writes) if links.searches else []
+
+
+async def _resolve_searches(
+    ctx: Context, request: FhirRequest, links: Links, writes: Sequence[Step]
+) -> list[Condition]:
+    """Replace conditional references by the one resource that matches, as things will be after the writes."""
+    texts = list(links.searches)
+    results = await asyncio.gather(*(_search_of(ctx, request, text) for text in texts))
+    for text, (query, found) in zip(texts, results, strict=True):
+        matches = _after_writes(ctx, query, found, writes)
+        if len(matches) != 1:
+            number = _holder(links.searches[text][0], writes)
+            many = "more than one resource matches" if matches else "no resource matches"
+            error = PreconditionFailed(
+                f"Conditional reference to {query.types[0]}: {many}",
+                code="multiple-matches" if matches else "not-found",
+            )
+            raise located(error, number)
+        for element in links.searches[text]:
+            element["reference"] = matches[0]
+    return [found.condition for _, found in results]
+
+
+async def _search_of(ctx: Context, request: FhirRequest, text: str) -> tuple[Query, Found]:
+    resource_type, _, query = text.partition("?")
+    if resource_type not in ctx.definitions.resource_types:
+        raise BadRequest(f"Conditional reference: {resource_type[:40]!r} is not a resource type of FHIR R4")
+    criteria = target.parameters(query, ctx.settings.max_parameters)
+    found = await conditional.find(ctx, resource_type, criteria, request.base, 3)
+    return found.query, found
+
+
+def _after_writes(ctx: Context, query: Query, found: Found, writes: Sequence[Step]) -> list[str]:
+    """Type/id of what matches once the writes are done: the stored ones that stay as they are, and the new ones."""
+    changed: set[str] = set()
+    matches: list[str] = []
+    for step in writes:
+        if step.interaction == "delete":
+            changed.update(f"{kind}/{name}" for kind, name in _identities(step))
+        elif step.type in query.types and not step.matched:
+            where = f"{step.type}/{step.id}"
+            changed.add(where)
+            if ctx.search.matches(query, step.id, step.resource):
+                matches.append(where)
+    matches += [f"{each.type}/{each.id}" for each in found.versions if f"{each.type}/{each.id}" not in changed]
+    return matches
+
+
+def _holder(element: dict[str, Any], writes: Sequence[Step]) -> int:
+    """Number of the entry that holds an element."""
+    for step in writes:
+        waiting: list[Any] = [step.request.resource]
+        while waiting:
+            value = waiting.pop()
+            if value is element:
+                return step.number
+            waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return 0
+
+
+# ---------------------------------------------------------------- changes
+
+
+def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list[Condition]:
+    """The changes of each entry, every resource checked once; what must hold for them. Raises: FhirError, located."""
+    exists: set[Exists] = set()
+    conditions: list[Condition] = []
+    for step in writes:
+        if step.found is not None:
+            conditions.append(step.found.condition)
+        if step.matched:
+            continue
+        with _locating(step):
+            if step.interaction == "delete":
+                conditions += _deletes(ctx, step)
+                continue
+            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, expected=_expected(step))
+            step.changes = [prepared.put]
+            step.warnings = prepared.warnings
+            exists.update(each for each in prepared.conditions if isinstance(each, Exists))
+    return [*conditions, *exists]
+
+
+def _expected(step: Step) -> int | None:
+    """Version that must be current for the change of an entry. Raises: PreconditionFailed, BadRequest."""
+    if step.interaction == "create":
+        return 0
+    headers, current = step.request.headers, step.current
+    expected = check_if_match(headers, current)
+    step.guarded = expected is not None
+    if step.interaction == "patch":
+        assert current is not None
+        return current.version
+    if check_if_none_match(headers, current):
+        step.guarded = True
+        return 0
+    if carry_labels(step.resource, current) and expected is None and current is not None:
+        return current.version
+    return expected
+
+
+def _deletes(ctx: Context, step: Step) -> list[Condition]:
+    versions = step.found.versions if step.found is not None else [step.current] if step.current else []
+    if step.found is None:
+        expected = check_if_match(step.request.headers, step.current)
+        step.guarded = expected is not None
+        deletes = [Delete(step.type, step.id, expected)]
+    else:
+        for version in versions:
+            check_if_match(step.request.headers, version)
+        deletes = [Delete(each.type, each.id, each.version) for each in versions if each is not None]
+    step.changes = list(deletes)
+    return unreferenced(ctx, deletes)
+
+
+async def _commit(ctx: Context, writes: Sequence[Step], conditions: Sequence[Condition]) -> None:
+    changing = [step for step in writes if step.changes]
+    changes = [change for step in changing for change in step.changes]
+    if not changes:
+        return
+    try:
+        written = iter(await commit(ctx, changes, conditions))
+    except VersionConflict as error:
+        raise _overtaken(error, changing) from None
+    for step in changing:
+        step.written = [next(written) for _ in step.changes]
+
+
+def _overtaken(error: VersionConflict, changing: Sequence[Step]) -> Exception:
+    """The client's own condition failed (412, naming the entry), or another request was faster (start over)."""
+    for step in changing:
+        if step.guarded and any((each.type, each.id) == (error.type, error.id) for each in step.changes):
+            text = f"{error.type}/{error.id} is not at the version named, it is at {error.current}"
+            return located(PreconditionFailed(text), step.number)
+    return conditional.Overtaken(str(error))
+
+
+# ---------------------------------------------------------------- reads, and answers
+
+
+async def _check_reads(ctx: Context, steps: Sequence[Step], writes: Sequence[Step]) -> None:
+    """A read of what will not exist fails the transaction before anything is stored. Raises: NotFound."""
+    after = {(change.type, change.id): isinstance(change, Put) for step in writes for change in step.changes}
+    for step in steps:
+        if step.interaction == "read":
+            key = (step.request.path[0], step.request.path[1])
+            if key not in after:
+                version = await ctx.store.read(*key)
+                after[key] = version is not None and not version.deleted
+            if not after[key]:
+                raise located(NotFound(f"{'/'.join(key)} is not there to be read"), step.number)
+
+
+def _written(request: FhirRequest, step: Step) -> bytes:
+    if step.interaction == "delete":
+        answer = deleted_answer(step.request, step.written)
+    elif step.matched:
+        version = step.current if step.current is not None else step.twin and _version_of(step.twin)
+        assert version is not None
+        answer = written_answer(step.request, version, created=False)
+    else:
+        [written] = step.written
+        answer = written_answer(step.request, written.version, created=written.created, warnings=step.warnings)
+    if prefer(request.headers).answer is None:
+        answer.body = None  # an entry need not repeat the resource: the sender has it
+    return response_entry(step.request, answer)
+
+
+def _version_of(step: Step) -> Version | None:
+    return step.written[0].version if step.written else step.current
+
+
+async def _read(ctx: Context, step: Step) -> bytes:
+    try:
+        return response_entry(step.request, await boundary.dispatch(ctx, step.request))
+    except FhirError as error:
+        return response_entry(step.request, response_of(error, step.request.request_id))

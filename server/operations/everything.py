@@ -1,0 +1,235 @@
+"""$everything: all that belongs to a patient or an encounter.
+
+https://hl7.org/fhir/R4/patient-operation-everything.html https://hl7.org/fhir/R4/encounter-operation-everything.html
+The compartment, and what its resources refer to. Without `_count` the answer is one Bundle, sent as it is read; with
+`_count` it comes in pages, each of which brings what its resources refer to.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from server.context import Context
+from server.errors import BadRequest, Gone, NotFound
+from server.interactions.history import page_size
+from server.interactions.preconditions import version_headers
+from server.interactions.searchset import Bundle, referenced
+from server.messages import FhirRequest, FhirResponse
+from server.operations.parameters import Inputs, inputs
+from server.search.instant import MAX, MIN, interval
+from server.search.query import (
+    And,
+    Chain,
+    Criterion,
+    InCompartment,
+    IsType,
+    LastUpdated,
+    Match,
+    Missing,
+    Or,
+    Parameter,
+    Query,
+    RangeOperand,
+)
+from server.store.contract import Hit
+
+_CHUNK = 200
+"""Resources read at a time while an answer is sent."""
+
+# The parameter that says when care happened, the first of these that a type has.
+CARE_DATES = (
+    "date",
+    "period",
+    "authored-on",
+    "authoredon",
+    "onset-date",
+    "recorded-date",
+    "effective-time",
+    "created",
+    "started",
+    "sent",
+    "whenhandedover",
+    "when-given",
+    "issued",
+    "occurrence",
+    "event-date",
+    "target-date",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one request asks for, as it travels in its cursors."""
+
+    query: Query
+    paged: bool
+
+
+async def everything(ctx: Context, request: FhirRequest) -> FhirResponse:
+    """200 with a Bundle of type searchset. Raises: NotFound, Gone (the patient), BadRequest."""
+    cursor = next((value for name, value in request.query if name == "_cursor"), None)
+    if cursor is not None:
+        query = ctx.search.cursors.open(cursor, request.principal.name)
+        return await _page(ctx, request, query)
+    owner = request.path[0]
+    asked = inputs(ctx, request, f"{owner}-everything")
+    if len(request.path) == 3:
+        await _must_exist(ctx, owner, request.path[1])
+    count = asked.one("_count")
+    query = Query(_types(ctx, owner, asked), _where(ctx, request, asked), limit=_CHUNK)
+    if count is None:
+        return await _stream(ctx, request, query)
+    return await _page(ctx, request, replace(query, limit=max(1, page_size(ctx, str(count)))))
+
+
+async def _must_exist(ctx: Context, owner: str, name: str) -> None:
+    version = await ctx.store.read(owner, name)
+    if version is None:
+        raise NotFound(f"{owner}/{name} is not known")
+    if version.deleted:
+        raise Gone(f"{owner}/{name} was deleted", headers=version_headers(version))
+
+
+# ---------------------------------------------------------------- what belongs to it
+
+
+def _types(ctx: Context, owner: str, asked: Inputs) -> tuple[str, ...]:
+    """The owner's type first, so that the patient heads the Bundle."""
+    members = ctx.definitions.compartment(owner)
+    wanted = {each.strip() for value in asked.many("_type") for each in value.split(",") if each.strip()}
+    for each in wanted:
+        if each not in ctx.definitions.resource_types:
+            raise BadRequest(
+                f"_type: {each[:40]!r} is not a resource type of FHIR R4", code="value", expression="_type"
+            )
+    types = [owner, *sorted(set(members) - {owner})]
+    return tuple(each for each in types if not wanted or each in wanted)
+
+
+def _where(ctx: Context, request: FhirRequest, asked: Inputs) -> tuple[Criterion, ...]:
+    owner = request.path[0]
+    if len(request.path) == 3:
+        where: list[Criterion] = [_compartment_of(ctx, owner, request.path[1])]
+    else:
+        where = [_any_compartment(ctx, owner)]
+    zone = zoneinfo.ZoneInfo(ctx.settings.timezone)
+    since = asked.one("_since")
+    if since is not None:
+        lower = _moment("_since", since, zone)[0]
+        where.append(LastUpdated((RangeOperand("ge", lower, lower + 1, lower),)))
+    start, end = asked.one("start"), asked.one("end")
+    if start is not None or end is not None:
+        lower = _moment("start", start, zone)[0] if start is not None else MIN
+        upper = _moment("end", end, zone)[1] if end is not None else MAX
+        where.append(_care_between(ctx, owner, lower, upper))
+    return tuple(where)
+
+
+def _moment(name: str, text: str, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:
+    found = interval(text.replace(" ", "+"), zone)
+    if found is None:
+        raise BadRequest(f"{name} must be a date or an instant", code="value", expression=name)
+    return found
+
+
+def _members(ctx: Context, owner: str) -> list[tuple[str, tuple[Parameter, ...]]]:
+    return [
+        (
+            name,
+            tuple(
+                ctx.search.parameters.of(name)[code].parameter
+                for code in codes
+                if code in ctx.search.parameters.of(name)
+            ),
+        )
+        for name, codes in sorted(ctx.definitions.compartment(owner).items())
+    ]
+
+
+def _compartment_of(ctx: Context, owner: str, name: str) -> InCompartment:
+    return InCompartment(owner, name, tuple(_members(ctx, owner)), itself=True)
+
+
+def _any_compartment(ctx: Context, owner: str) -> Criterion:
+    """Is an owner, or refers to one by a parameter of the compartment."""
+    branches: list[Criterion] = [IsType((owner,))]
+    for name, parameters in _members(ctx, owner):
+        hops = tuple(Chain(each, owner, And(())) for each in parameters)
+        branches.append(And((IsType((name,)), Or(hops))))
+    return Or(tuple(branches))
+
+
+def _care_between(ctx: Context, owner: str, lower: int, upper: int) -> Criterion:
+    """Care within the dates; what has no date of care is given always."""
+    dated: dict[Parameter, list[str]] = {}
+    for name in ctx.definitions.compartment(owner):
+        found = ctx.search.parameters.of(name)
+        code = next((each for each in CARE_DATES if each in found), None)
+        if code is not None and name != owner:
+            dated.setdefault(found[code].parameter, []).append(name)
+    undated: Criterion = IsType(
+        tuple(
+            sorted({owner, *ctx.definitions.compartment(owner)} - {each for names in dated.values() for each in names})
+        )
+    )
+    branches: list[Criterion] = [undated]
+    for parameter, names in dated.items():
+        begins = Match(parameter, "", (RangeOperand("ge", lower, lower + 1, lower),))
+        ends = Match(parameter, "", (RangeOperand("le", upper - 1, upper, upper - 1),))
+        inside = And((begins, ends))
+        branches.append(And((IsType(tuple(names)), Or((Missing(parameter, True), inside)))))
+    return Or(tuple(branches))
+
+
+# ---------------------------------------------------------------- answers
+
+
+async def _page(ctx: Context, request: FhirRequest, query: Query) -> FhirResponse:
+    hits = await ctx.store.search(query)
+    bundle = Bundle(ctx, request.base)
+    seen = {(hit.version.type, hit.version.id) for hit in hits.hits}
+    entries = [bundle.entry(hit.version, "match") for hit in hits.hits]
+    entries += [bundle.entry(version, "include") for version in await referenced(ctx, request.base, hits.hits, seen)]
+    url = "/".join((request.base, *request.path))
+    links = [("self", url)]
+    if hits.more and hits.hits:
+        following = query.page(after=hits.hits[-1].position)
+        links.append(("next", f"{url}?_cursor={ctx.search.cursors.seal(following, request.principal.name)}"))
+    return FhirResponse(200, body=bundle.whole("searchset", entries, links))
+
+
+async def _stream(ctx: Context, request: FhirRequest, query: Query) -> FhirResponse:
+    """The whole answer in one Bundle. Its first part is read before anything is sent, so that failures are answered."""
+    url = "/".join((request.base, *request.path))
+    bundle = Bundle(ctx, request.base)
+    first = await ctx.store.search(query)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield bundle.start("searchset", [("self", url)])
+        seen: set[tuple[str, str]] = set()
+        separator = b',"entry":['
+        page = first
+        while page.hits:
+            for piece in await _chunk(ctx, request.base, bundle, page.hits, seen):
+                yield separator + piece
+                separator = b","
+            if not page.more:
+                break
+            page = await ctx.store.search(query.page(after=page.hits[-1].position))
+        yield b"]}" if separator == b"," else b"}"
+
+    return FhirResponse(200, stream=pieces())
+
+
+async def _chunk(
+    ctx: Context, base: str, bundle: Bundle, hits: Sequence[Hit], seen: set[tuple[str, str]]
+) -> Iterable[bytes]:
+    """Entries of some hits and of what they refer to, none twice."""
+    fresh = [hit for hit in hits if (hit.version.type, hit.version.id) not in seen]
+    seen.update((hit.version.type, hit.version.id) for hit in fresh)
+    others = await referenced(ctx, base, fresh, seen)
+    found: list[Any] = [bundle.entry(hit.version, "match") for hit in fresh]
+    return found + [bundle.entry(version, "include") for version in others]
