@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/valueset.html#compositions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from terminology.concept import Concept, Designation, Json
@@ -116,11 +116,13 @@ class Part:
             if all(f.holds(concept) for f in tests):
                 yield self._entry(concept)
 
-    def size(self) -> int | None:
-        """How many codes, where that is known without listing them."""
+    def size(self, words: tuple[str, ...]) -> int | None:
+        """How many entries hold the words, where that is known without looking at each."""
         if self.filters or self.value_sets or self.listed is not None or self.system is None:
             return None
-        return self.system.count() if self.system.enumerable else None
+        if not self.system.enumerable:
+            return None
+        return self.system.count_matching(words) if words else self.system.count()
 
 
 FEW = 2000
@@ -135,7 +137,7 @@ class ValueSetView:
     excludes: tuple[Part, ...] = ()
     without_inactive: bool = False
     used: list[str] = field(default_factory=list)
-    """Canonicals of the value sets that it is built from."""
+    """Canonicals of the value sets that it is built from directly."""
 
     def find(self, system_url: str | None, code: str) -> Entry | None:
         """The entry for the code; `system_url` None means of any system. Raises: Undecided if nothing can be told."""
@@ -170,19 +172,18 @@ class ValueSetView:
                     seen.add(key)
                     yield entry
 
-    def size(self) -> int | None:
-        """The exact number of codes where it is known without listing them."""
+    def size(self, words: tuple[str, ...]) -> int | None:
+        """The exact number of codes that hold the words, where it is known without looking at each."""
         if len(self.includes) == 1 and not self.excludes and not self.without_inactive:
-            return self.includes[0].size()
+            return self.includes[0].size(words)
         return None
 
-    def systems(self) -> Iterator[tuple[str, str | None]]:
-        """Code systems that take part, with the version that is used."""
+    def parts(self) -> Iterator[Part]:
+        """Every include, of the referenced value sets too."""
         for part in self.includes:
-            if part.system_url is not None:
-                yield part.system_url, part.version or (part.system.version if part.system else None)
+            yield part
             for view in part.value_sets:
-                yield from view.systems()
+                yield from view.parts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +318,3 @@ def overlaid(concept: Concept, own: Concept) -> Concept:
         concept.properties,
         concept.parents,
     )
-
-
-Resolver = Callable[[str], Json | None]

@@ -54,6 +54,9 @@ class GrammarSystem:
     def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
         return iter(())
 
+    def count_matching(self, words: tuple[str, ...]) -> int | None:
+        return None
+
     def children(self, code: str) -> Iterator[Concept]:
         return iter(())
 

@@ -5,7 +5,8 @@ answers from it. The same files serve beside both stores. A file that was replac
 
 Layout: `concept` in the order of the definition, with the folded text that filters look at; `above` the direct parents;
 `closure` every (ancestor, descendant); `property` those by value; `words` a trigram index, which also works for
-Thai, which has no spaces between words.
+Thai, which has no spaces between words; `rare` the concepts of each pair of letters that is in few of them, so that a
+filter of one or two letters need not look at every row either.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import os
 import re
 import sqlite3
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import add
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,6 +32,10 @@ SUFFIX = ".concepts"
 BATCH = 5000
 SHORTEST_INDEXED = 3
 """Letters of a trigram; shorter words are looked for row by row."""
+RARE = 500
+"""A letter or pair in at most that many concepts has its list; others are met soon by looking row by row."""
+COUNTED = 5_000
+"""More matches of a filter than this are not counted: the count would cost more than the page."""
 LONGEST_INDEXED_VALUE = 200
 """Longer property values are kept but not found by `=` and `in`."""
 
@@ -40,6 +47,7 @@ CREATE TABLE link (child INTEGER NOT NULL, parent TEXT NOT NULL);
 CREATE TABLE property (
     name TEXT NOT NULL, value TEXT NOT NULL, concept INTEGER NOT NULL,
     PRIMARY KEY (name, value, concept)) WITHOUT ROWID;
+CREATE TABLE rare (gram TEXT PRIMARY KEY, concepts TEXT) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(text, content='concept', content_rowid='id', tokenize="trigram case_sensitive 1");
 """
 HIERARCHY = """
@@ -120,12 +128,14 @@ def write_system(
 
 def _write_concepts(database: sqlite3.Connection, concepts: Iterable[Concept], progress: Callable[[int], None]) -> int:
     given = 0
+    grams: dict[str, array[int] | None] = {}
     database.execute("BEGIN")
     for concept in concepts:
         given += 1
         text = "\n".join(fold(t) for t in concept.texts() if t)
         row = (given, concept.code, concept.display, pack(concept), text)
         if database.execute("INSERT OR IGNORE INTO concept VALUES (?, ?, ?, ?, ?)", row).rowcount:
+            note_grams(grams, text, given)
             database.executemany("INSERT INTO link VALUES (?, ?)", ((given, p) for p in concept.parents))
             pairs = ((p.code, p.text(), given) for p in concept.properties)
             short = (pair for pair in pairs if len(pair[1]) <= LONGEST_INDEXED_VALUE)
@@ -134,9 +144,27 @@ def _write_concepts(database: sqlite3.Connection, concepts: Iterable[Concept], p
             database.execute("COMMIT")
             database.execute("BEGIN")
             progress(given)
+    lists = ((gram, None if ids is None else orjson.dumps(ids.tolist()).decode()) for gram, ids in grams.items())
+    database.executemany("INSERT INTO rare VALUES (?, ?)", lists)
     database.execute("COMMIT")
     progress(given)
     return given
+
+
+def note_grams(grams: dict[str, array[int] | None], text: str, number: int) -> None:
+    """Adds the concept to the list of each letter and pair of letters in its text; None marks a frequent one."""
+    for gram in {*text, *map(add, text, text[1:])}:
+        ids = grams.get(gram, EMPTY)
+        if ids is EMPTY:
+            grams[gram] = array("q", (number,))
+        elif ids is not None:
+            if len(ids) >= RARE:
+                grams[gram] = None
+            else:
+                ids.append(number)
+
+
+EMPTY: array[int] = array("q")
 
 
 def _finish(database: sqlite3.Connection, header: Header, given: int) -> Loaded:
@@ -257,15 +285,44 @@ class StoredSystem:
         return self._count
 
     def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
-        where, parameters = condition(words)
-        return self._rows(f"{where} ORDER BY concept.id", parameters)
+        where, order, parameters = self._condition(words)
+        return self._rows(f"{where} ORDER BY {order}", parameters)
 
     def count_matching(self, words: tuple[str, ...]) -> int | None:
-        if any(len(word) < SHORTEST_INDEXED for word in words):
+        where, _, parameters = self._condition(words)
+        if where == BY_INDEX:
+            where = "words WHERE words MATCH ?"
+        elif not where.startswith("json_each"):  # row by row
             return None
-        sql = "SELECT count(*) FROM words WHERE words MATCH ?"
-        (count,) = self._database().execute(sql, (match(words),)).fetchone()
-        return int(count)
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM {where} LIMIT {COUNTED + 1})"  # noqa: S608
+        (count,) = self._database().execute(sql, parameters).fetchone()
+        return None if count > COUNTED else int(count)
+
+    def _condition(self, words: tuple[str, ...]) -> tuple[str, str, list[str]]:
+        """FROM with WHERE, ORDER BY and parameters for the concepts that hold every word.
+
+        A rare short word goes first, then the index of long words; what these do not tell is looked up in the text."""
+        long = [word for word in words if len(word) >= SHORTEST_INDEXED]
+        short = [word for word in words if len(word) < SHORTEST_INDEXED]
+        for word in short:
+            concepts = self._rare(word)
+            if concepts is not None:
+                rest = [other for other in words if other != word]
+                tests = "".join(CONTAINS for _ in rest)
+                return (
+                    "json_each(?) AS rare JOIN concept ON concept.id = rare.value" + tests,
+                    "concept.id",
+                    [concepts, *rest],
+                )
+        tests = "".join(CONTAINS for _ in short)
+        if not long:
+            return "concept WHERE true" + tests, "concept.id", short
+        return BY_INDEX + tests, "words.rowid", [match(long), *short]
+
+    def _rare(self, gram: str) -> str | None:
+        """The concepts with that letter or pair of letters as a JSON array; None if they are many."""
+        row = self._database().execute("SELECT concepts FROM rare WHERE gram = ?", (gram,)).fetchone()
+        return "[]" if row is None else row[0]
 
     def children(self, code: str) -> Iterator[Concept]:
         return self._rows(
@@ -286,9 +343,11 @@ class StoredSystem:
         return frozenset(above for (above,) in found if above != code)
 
     def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
-        marks = ", ".join("?" * len(values))
-        sql = f"property JOIN concept ON concept.id = property.concept WHERE name = ? AND value IN ({marks})"
-        return self._rows(f"{sql} GROUP BY concept.id ORDER BY concept.id", (code, *sorted(values)))
+        if len(values) == 1:
+            sql = "property JOIN concept ON concept.id = concept WHERE name = ? AND value = ? ORDER BY property.concept"
+            return self._rows(sql, (code, *values))
+        wanted = "SELECT concept FROM property WHERE name = ? AND value IN (SELECT value FROM json_each(?))"
+        return self._rows(f"concept WHERE id IN ({wanted}) ORDER BY id", (code, orjson.dumps(sorted(values)).decode()))
 
     def properties(self) -> frozenset[str]:
         return self._properties
@@ -300,20 +359,13 @@ class StoredSystem:
         return value
 
 
-def match(words: tuple[str, ...]) -> str:
+BY_INDEX = "words JOIN concept ON concept.id = words.rowid WHERE words MATCH ?"
+CONTAINS = " AND instr(concept.text, ?) > 0"
+
+
+def match(words: Iterable[str]) -> str:
     """An FTS5 expression: every word as a phrase of trigrams."""
     return " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
-
-
-def condition(words: tuple[str, ...]) -> tuple[str, list[str]]:
-    """FROM and WHERE of the concepts that hold every word: long ones by the index, short ones by looking."""
-    long = tuple(word for word in words if len(word) >= SHORTEST_INDEXED)
-    short = [word for word in words if len(word) < SHORTEST_INDEXED]
-    tests = ["instr(concept.text, ?) > 0"] * len(short)
-    if not long:
-        return f"concept WHERE {' AND '.join(tests)}" if tests else "concept", short
-    tests.insert(0, "words MATCH ?")
-    return f"words JOIN concept ON concept.id = words.rowid WHERE {' AND '.join(tests)}", [match(long), *short]
 
 
 def open_folder(folder: Path) -> list[StoredSystem]:

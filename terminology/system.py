@@ -41,6 +41,9 @@ class CodeSystem(Protocol):
     def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
         """Concepts in which every folded word occurs (code, display, designations), in the order of the definition."""
 
+    def count_matching(self, words: tuple[str, ...]) -> int | None:
+        """How many concepts `matching` gives; None where counting would cost much more than giving a page."""
+
     def children(self, code: str) -> Iterator[Concept]: ...
     def descendants(self, code: str) -> Iterator[Concept]:
         """Without the concept itself."""
@@ -117,6 +120,9 @@ class ResourceSystem:
         for code, text in self._searchable.items():
             if all(word in text for word in words):
                 yield self._concepts[code]
+
+    def count_matching(self, words: tuple[str, ...]) -> int | None:
+        return sum(1 for _ in self.matching(words))
 
     def children(self, code: str) -> Iterator[Concept]:
         return (self._concepts[child] for child in self._children.get(code, ()))
