@@ -70,12 +70,16 @@ class Code:
         """System types of the items; None in it for complex ones."""
         return None if self.types is None else frozenset(map(SYSTEM.get, self.types))
 
+    def is_kind(self, kind: str) -> bool:
+        """Whether all items are known to be of that System type."""
+        return bool(self.types) and all(SYSTEM.get(each) == kind for each in self.types or ())
+
 
 def truth_of(code: Code) -> Truth:
     if code.truth is not None:
         return code.truth
     run = code.run
-    if code.scalar is not None and code.types is not None and code.kinds == {"Boolean"}:
+    if code.scalar is not None and code.is_kind("Boolean"):
         return code.scalar
     return lambda node, frame: boolean(run(node, frame))
 

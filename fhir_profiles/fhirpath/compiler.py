@@ -109,7 +109,7 @@ class Compiler:
 
 def _literal(compiler: Compiler, tree: syntax.Literal, scope: Types) -> Code:
     value: Any = tree.value
-    if tree.type in DATED and read_moment(value, tree.type) is None:  # type: ignore[arg-type]
+    if tree.type in DATED and read_moment(value, tree.type) is None:
         raise FhirPathError("syntax", f"@{value} is no {tree.type}")
     if tree.type == "Quantity":
         assert tree.unit is not None

@@ -11,9 +11,10 @@ from calendar import monthrange
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Kind = Literal["Date", "DateTime", "Time"]
+Kind = str
+"""Date DateTime Time"""
 
 _CALENDAR = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?:T(?:(\d\d)(?::(\d\d)(?::(\d\d(?:\.\d+)?))?)?(Z|[+-]\d\d:\d\d)?)?)?\Z", re.ASCII
@@ -120,7 +121,8 @@ def _filled(moment: Moment, high: bool) -> tuple[datetime, Decimal]:
     if len(parts) == 4:
         parts.append(59 if high else 0)
     second = moment.second if moment.second is not None else Decimal("59.999999999" if high else "0")
-    return datetime(*parts), second  # type: ignore[misc]
+    year, month, day, hour, minute = parts
+    return datetime(year, month, day, hour, minute), second
 
 
 def _shifted(when: datetime, minutes: int) -> datetime:
@@ -204,8 +206,9 @@ def _moved(moment: Moment, amount: Decimal, level: int) -> Moment | None:
         if len(parts) > 2:
             moved = (*moved, min(parts[2], monthrange(year, month + 1)[1]), *parts[3:])
         return moment._replace(parts=moved)
-    second = moment.second or Decimal(0)
-    start = datetime(*(parts + (0,) * (5 - len(parts))))  # type: ignore[misc]
+    second = moment.second if moment.second is not None else Decimal(0)
+    year, month, day, hour, minute = (*parts, 0, 0)[:5]
+    start = datetime(year, month, day, hour, minute)
     try:
         if level == 6:
             minutes, second = _carry(second + amount)
@@ -221,7 +224,7 @@ def _moved(moment: Moment, amount: Decimal, level: int) -> Moment | None:
 def _moved_clock(moment: Moment, amount: Decimal, level: int) -> Moment:
     """Times go round the clock. http://hl7.org/fhirpath/N1/#addition"""
     hour, minute = (*moment.parts, 0)[:2]
-    second = moment.second or Decimal(0)
+    second = moment.second if moment.second is not None else Decimal(0)
     minutes = hour * 60 + minute
     if level == 3:
         carried, second = _carry(second + amount)

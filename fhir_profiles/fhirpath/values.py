@@ -27,7 +27,8 @@ DATES = ("Date", "DateTime")
 def number(value: Any) -> int | Decimal | None:
     """The number of a JSON number (int, LosslessFloat, float) or a System one; None for anything else."""
     if value.__class__ is int or value.__class__ is Decimal:
-        return value  # type: ignore[no-any-return]
+        plain: int | Decimal = value
+        return plain
     if isinstance(value, LosslessFloat):
         exact: Decimal = value.as_decimal()
         return exact
@@ -39,8 +40,7 @@ def number(value: Any) -> int | Decimal | None:
 def moment(node: Node) -> Moment | None:
     """The date, dateTime or time of an item; None where it has no (readable) value."""
     value, fhir_type, _ = node
-    kind = SYSTEM[fhir_type]
-    return read_moment(value, kind) if isinstance(value, str) else None  # type: ignore[arg-type]
+    return read_moment(value, SYSTEM[fhir_type]) if isinstance(value, str) else None
 
 
 def measure(value: Any) -> Measure | None:
@@ -202,7 +202,8 @@ def order(left: Node, right: Node) -> int | None:
     if left[0] is None or right[0] is None:
         return None
     if kind == other == "String":
-        return (left[0] > right[0]) - (left[0] < right[0])
+        text, other_text = str(left[0]), str(right[0])
+        return (text > other_text) - (text < other_text)
     if kind in NUMBERS and other in NUMBERS:
         one, two = number(left[0]), number(right[0])
         return None if one is None or two is None else (one > two) - (one < two)

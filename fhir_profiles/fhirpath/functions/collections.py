@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath import syntax
-from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types, exists_of
+from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Run, Types, exists_of
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table, value_of
 from fhir_profiles.fhirpath.operators import joined_types, union
@@ -85,30 +85,36 @@ def _first(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: 
     return Code(lambda node, frame: run(node, frame)[:1], source.types, single=True, exists=exists_of(source))
 
 
-def _compare(left: Nodes, right: Nodes) -> int:
-    """Empty before everything."""
-    one, other = singleton(left), singleton(right)
-    if one is None or other is None:
-        return (one is not None) - (other is not None)
-    return order(one, other) or 0
+def _by_key(one: tuple[Node, Node], other: tuple[Node, Node]) -> int:
+    return order(one[0], other[0]) or 0
+
+
+_BY_KEY = cmp_to_key(_by_key)
+
+
+def _sort_key(tree: Ast) -> tuple[Ast, bool]:
+    """The expression of a sort key, and whether it is descending."""
+    if isinstance(tree, syntax.Polarity):
+        return tree.operand, tree.sign == "-"
+    return tree, False
 
 
 def _sort(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:
-    """sort(key, -descending key ...): FHIRPath's later releases; `-` before a key turns the order round.
-    http://hl7.org/fhirpath/#sort"""
+    """sort(key, -descending key ...), of FHIRPath's later releases: http://hl7.org/fhirpath/#sort
+    `-` before a key turns the order round; items without a key come first either way."""
     run = source.run
-    keys = []
+    keys: list[tuple[Run, bool]] = []
     for tree in arguments or (syntax.Variable("this"),):
-        descending = isinstance(tree, syntax.Polarity) and tree.sign == "-"
-        inner = tree.operand if isinstance(tree, syntax.Polarity) else tree
-        keys.append((compiler.compile(inner, source.types).run, descending))
+        key, descending = _sort_key(tree)
+        keys.append((compiler.compile(key, source.types).run, descending))
 
     def sort(node: Node, frame: Frame) -> Nodes:
         found = list(run(node, frame))
-        for key, descending in reversed(keys):
-            rows = [(key(item, frame), item) for item in found]
-            rows.sort(key=cmp_to_key(lambda one, other: _compare(one[0], other[0])), reverse=descending)
-            found = [item for _, item in rows]
+        for key_run, descending in reversed(keys):
+            rows = [(singleton(key_run(item, frame)), item) for item in found]
+            keyed = [(key, item) for key, item in rows if key is not None]
+            keyed.sort(key=_BY_KEY, reverse=descending)
+            found = [item for key, item in rows if key is None] + [item for _, item in keyed]
         return found
 
     return Code(sort, source.types, source.single)

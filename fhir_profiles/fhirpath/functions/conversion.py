@@ -38,7 +38,7 @@ def _to_boolean(value: Any, kind: str) -> bool | None:
     if kind == "String":
         return _BOOLEANS.get(value.lower())
     exact = number(value) if kind in ("Integer", "Decimal") else None
-    return {0: False, 1: True}.get(exact) if exact is not None else None  # type: ignore[call-overload,no-any-return]
+    return bool(exact) if exact is not None and exact in (0, 1) else None
 
 
 def _to_integer(value: Any, kind: str) -> int | None:
@@ -71,7 +71,7 @@ def _to_moment(wanted: str, accepted: tuple[str, ...]) -> Convert:
         if wanted == "Date" and kind == "DateTime":
             value = value.partition("T")[0]
         value = value.removeprefix("T") if wanted == "Time" else value
-        return value if read_moment(value, wanted) is not None else None  # type: ignore[arg-type]
+        return value if read_moment(value, wanted) is not None else None
 
     return convert
 

@@ -7,6 +7,7 @@ import base64
 import binascii
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,13 @@ _DECODERS: dict[str, Callable[[str], bytes]] = {
     "base64": lambda value: base64.b64decode(value, validate=True),
     "urlbase64": lambda value: base64.b64decode(value, altchars=b"-_", validate=True),
 }
+_JSON_ESCAPE = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\.", re.DOTALL)
 _ESCAPERS: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "html": (lambda value: html.escape(value, quote=True), html.unescape),
-    "json": (lambda value: json.dumps(value, ensure_ascii=False)[1:-1], lambda value: str(json.loads(f'"{value}"'))),
+    "json": (
+        lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+        lambda value: _JSON_ESCAPE.sub(lambda found: str(json.loads(f'"{found[0]}"')), value),
+    ),
 }
 
 
