@@ -37,7 +37,7 @@ class Route:
     interaction: str
     """Code of https://hl7.org/fhir/R4/valueset-restful-interaction.html, "operation", or "" where FHIR has none."""
     scope: str
-    """What the row needs: "r" read, "w" write, "s" search, "" nothing (each entry of a bundle is decided on its own)."""
+    """What the row needs: "r" read, "w" write, "s" search, "" nothing (entries of a bundle are decided on)."""
     doc: str
     """One line for the docs."""
     operation: str | None = None

@@ -25,7 +25,19 @@ PATCH_FORMATS = ["application/json-patch+json", "application/merge-patch+json", 
 
 # https://hl7.org/fhir/R4/versions.html#std-process: resources whose content is normative in R4.
 NORMATIVE = frozenset(
-    ["Binary", "Bundle", "CapabilityStatement", "CodeSystem", "Observation", "OperationDefinition", "OperationOutcome", "Parameters", "Patient", "StructureDefinition", "ValueSet"]
+    {
+        "Binary",
+        "Bundle",
+        "CapabilityStatement",
+        "CodeSystem",
+        "Observation",
+        "OperationDefinition",
+        "OperationOutcome",
+        "Parameters",
+        "Patient",
+        "StructureDefinition",
+        "ValueSet",
+    }
 )
 
 _TYPE_LEVEL = (

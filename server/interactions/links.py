@@ -96,7 +96,7 @@ class Links:
             return f"{new}#{fragment}" if new is not None else None
         if "/_history/" in text:
             new = self._known(text.partition("/_history/")[0], root)
-            return f"{new}/_history/{self._versions[new]}" if new in self._versions else new
+            return f"{new}/_history/{self._versions[new]}" if new is not None and new in self._versions else new
         if root is not None and "/" in text and ":" not in text:
             return identities.get(f"{root}/{text}")
         return None

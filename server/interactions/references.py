@@ -33,10 +33,10 @@ def local_target(reference: str, base: str, resource_types: Collection[str]) -> 
     """What a reference to a resource of this server points to: relative, or absolute below our base URL."""
     text = reference.removeprefix(base + "/") if base else reference
     parts = text.partition("#")[0].split("/")
-    if len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history"):
-        if parts[0] in resource_types and is_id(parts[1]):
-            return Target(parts[0], parts[1], parts[3] if len(parts) == 4 else None)
-    return None
+    well_formed = len(parts) == 2 or (len(parts) == 4 and parts[2] == "_history")
+    if not well_formed or parts[0] not in resource_types or not is_id(parts[1]):
+        return None
+    return Target(parts[0], parts[1], parts[3] if len(parts) == 4 else None)
 
 
 def without_version(reference: str) -> str:

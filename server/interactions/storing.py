@@ -124,7 +124,7 @@ def prepare(
 
 
 def body_of(resource: Resource, resource_id: str) -> Body:
-    """Compact JSON in the order resourceType, id, meta, then as written; the store stamps version and time into meta."""
+    """Compact JSON: resourceType, id, meta, then as written; the store stamps version and time into meta."""
     rest = write_json({name: value for name, value in resource.items() if name not in _FIRST})
     head = f'{{"resourceType":"{resource["resourceType"]}","id":"{resource_id}","meta":{{'.encode()
     tail = b"}," + rest[1:] if len(rest) > 2 else b"}}"

@@ -1,6 +1,6 @@
 """Parts of a resource: `_summary` and `_elements`.   https://hl7.org/fhir/R4/search.html#summary
 
-A subset is tagged SUBSETTED, so that nobody writes it back by mistake. Only here is a stored resource parsed to be read.
+A subset is tagged SUBSETTED, so that nobody writes it back by mistake.
 """
 
 from __future__ import annotations

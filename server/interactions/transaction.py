@@ -430,8 +430,8 @@ def _written(request: FhirRequest, step: Step) -> bytes:
     if step.interaction == "delete":
         answer = deleted_answer(step.request, step.written)
     elif step.matched:
-        version = step.current if step.current is not None else step.twin and _version_of(step.twin)
-        assert version is not None
+        version = _version_of(step.twin or step)
+        assert version is not None, "a conditional create that creates nothing has a match"
         answer = written_answer(step.request, version, created=False)
     else:
         [written] = step.written

@@ -99,7 +99,7 @@ async def replace(
 
 
 def check_id(resource: Resource, resource_id: str) -> None:
-    """https://hl7.org/fhir/R4/http.html#update: the body has an id, and it is the one of the URL. Raises: BadRequest."""
+    """The body has an id, and it is the one of the URL. Raises: BadRequest."""
     given = resource.get("id")
     if given is None:
         raise BadRequest("The resource must have the id of the URL, it has none", code="required", expression="id")

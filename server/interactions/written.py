@@ -15,7 +15,7 @@ from server.store.contract import Version
 def written_answer(
     request: FhirRequest, version: Version, *, created: bool, warnings: Sequence[Issue] = ()
 ) -> FhirResponse:
-    """200 or 201 with ETag, Last-Modified and Location; the body by `Prefer: return=`, the resource if none is given."""
+    """200 or 201 with ETag, Last-Modified and Location; the body by `Prefer: return=`, else the resource."""
     headers = version_headers(version)
     headers["Location"] = f"{request.base}/{version.type}/{version.id}/_history/{version.version}"
     status = 201 if created else 200
