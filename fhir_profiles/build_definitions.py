@@ -207,6 +207,7 @@ def boil(folder: Path) -> dict[str, Any]:
     extensions = {each["url"]: boil_structure(each) for each in _resources(folder, EXTENSION_FILE)}
     members["index.json"] = index
     members["extensions.json"] = extensions
+    members["extension-urls.json"] = sorted(extensions)
     members["operations.json"] = operations
     members["compartments.json"] = compartments
     for base, parameters in _by_base(_resources(folder, "search-parameters.json")).items():

@@ -385,6 +385,14 @@ class Definitions:
         extensions: Mapping[str, Mapping[str, Any]] = self._read("extensions.json")
         return extensions
 
+    @cached_property
+    def _extension_urls(self) -> frozenset[str]:
+        return frozenset(self._read("extension-urls.json"))
+
+    def is_known_extension(self, url: str) -> bool:
+        """Whether an extension's definition is here; without reading it."""
+        return url in self._extension_urls or url in self._added
+
     def structure(self, name_or_url: str) -> Structure:
         """Type or profile by its name (`Patient`, `vitalsigns`) or canonical url (`|version` is ignored).
         Raises: KeyError."""
@@ -409,7 +417,7 @@ class Definitions:
         if name in self._index:
             resource: Mapping[str, Any] = self._read(f"StructureDefinition/{name}.json")
             return resource
-        if "/" in url and url in self._extensions:
+        if url in self._extension_urls:
             return self._extensions[url]
         raise KeyError(name_or_url)
 

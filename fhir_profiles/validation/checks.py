@@ -103,19 +103,22 @@ class NodeCheck:
             )
         return problems
 
-    def __call__(self, value: dict[str, Any], info: Any) -> dict[str, Any]:
+    def problems(self, value: Mapping[str, Any], environment: Environment) -> list[Problem]:
+        """Everything that is wrong with an object whose members are right."""
         invariants = self._invariants
         if invariants is None:
             invariants = self._invariants = (
                 self._source.of_node(self._node, self._severity) if self.has_invariants else ()
             )
-        problems = self.structural(value) if self.choices or self.needs_content else None
+        problems = self.structural(value) if self.choices or self.needs_content else []
         for invariant in invariants:
-            if (invariant.guard is None or not invariant.guard.isdisjoint(value)) and not invariant.holds(
-                value, info.context
-            ):
-                problems = problems or []
+            guard = invariant.guard
+            if (guard is None or not guard.isdisjoint(value)) and not invariant.holds(value, environment):
                 problems.append(broken(invariant))
+        return problems
+
+    def __call__(self, value: dict[str, Any], info: Any) -> dict[str, Any]:
+        problems = self.problems(value, info.context)
         if problems:
             raise raised(problems)
         return value

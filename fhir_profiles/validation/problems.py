@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
+
+from fhir_profiles.fhirpath.environment import Environment
 
 PROBLEMS = "fhir"
 """Error type of a PydanticCustomError that carries Problems."""
 
 ONLY_ID = "only_id"
 """Error type for the object beside a primitive that holds no extension."""
+
+
+@dataclass(slots=True)
+class Run(Environment):
+    """What the checks of one validation share: FHIRPath's surroundings, and what was met on the way."""
+
+    known_extensions: list[str] = field(default_factory=list)
+    """Urls of the extensions whose definitions are here."""
 
 
 class Problem(NamedTuple):

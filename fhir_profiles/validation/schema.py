@@ -100,7 +100,7 @@ class SchemaBuilder:
     def _node(self, node: str) -> CoreSchema:
         if self._definitions.is_primitive(node) or node.startswith("System."):
             schema = primitive_schema(node)
-            return {**schema, "ref": node}  # type: ignore[return-value]
+            return {**schema, "ref": node}
         fields = {}
         for each in self._definitions.properties(node).values():
             fields.update(self._fields(each))

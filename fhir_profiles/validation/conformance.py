@@ -1,0 +1,306 @@
+"""Whether a resource conforms to a profile: what the snapshot asks beyond the base definition.
+
+Walks `ProfileTree`s over plain dicts that are known to be structurally right.
+https://hl7.org/fhir/R4/profiling.html https://hl7.org/fhir/R4/elementdefinition.html
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from fhir_profiles.definitions import CORE, Constraint, Definitions, ElementType
+from fhir_profiles.fhirpath import FhirPathError
+from fhir_profiles.fhirpath.environment import Environment
+from fhir_profiles.fhirpath.temporal import compare, read_moment
+from fhir_profiles.fhirpath.values import deep_equal, number
+from fhir_profiles.json_reading import write_json
+from fhir_profiles.terminology_protocol import Terminology
+from fhir_profiles.validation.bindings import binding_check, maximum_check
+from fhir_profiles.validation.checks import Invariant
+from fhir_profiles.validation.invariants import CHECKED_ELSEWHERE, FhirPathInvariants
+from fhir_profiles.validation.issues import Location
+from fhir_profiles.validation.items import Item, Items, fits_pattern
+from fhir_profiles.validation.problems import Problem
+from fhir_profiles.validation.profile_tree import ProfileNode, ProfileTree, profile_tree
+from fhir_profiles.validation.references import reference_check, target_types
+from fhir_profiles.validation.slicing import Discriminators
+
+MAX_NESTED = 12
+"""Profiles that lead to profiles, as those of an entry's resource in a Bundle do."""
+
+Finding = tuple[Location, Problem]
+
+
+class Profiles:
+    """The profiles of the definitions as trees, made when first needed; shared by all walks."""
+
+    def __init__(self, definitions: Definitions, terminology: Terminology, invariants: FhirPathInvariants) -> None:
+        self.definitions = definitions
+        self.terminology = terminology
+        self.items = Items(definitions)
+        self._invariants = invariants
+        self._trees: dict[str, ProfileTree] = {}
+        self._compiled: dict[tuple[Constraint, str], Invariant | None] = {}
+
+    def tree(self, url: str) -> ProfileTree | None:
+        """Tree of a profile, None for one that is not known and for the types themselves, which ask nothing more."""
+        found = self._trees.get(url)
+        if found is None:
+            if url.removeprefix(CORE) in self.definitions.type_kinds or not self.definitions.has_structure(url):
+                return None
+            found = self._trees[url] = profile_tree(self.definitions.structure(url), self.definitions)
+        return found
+
+    def forget(self, url: str) -> None:
+        """To be called when a profile's definition was replaced."""
+        self._trees.pop(url, None)
+
+    def invariant(self, constraint: Constraint, start_type: str) -> Invariant | None:
+        """Compiled rule; None for an expression that is no FHIRPath."""
+        key = (constraint, start_type)
+        if key not in self._compiled:
+            try:
+                self._compiled[key] = self._invariants.compile(constraint, start_type)
+            except (FhirPathError, KeyError):
+                self._compiled[key] = None
+        return self._compiled[key]
+
+
+class Walk:
+    """One resource against one profile after another; `findings` are (location, problem)."""
+
+    def __init__(self, profiles: Profiles, environment: Environment, *, advice: bool, nested: int = 0) -> None:
+        self._profiles = profiles
+        self._items = profiles.items
+        self._environment = environment
+        self._advice = advice
+        self._nested = nested
+        self._tree: ProfileTree | None = None
+        self.findings: list[Finding] = []
+        self._discriminators = Discriminators(
+            self._items, profiles.terminology, profiles.tree, self._conforms, environment
+        )
+
+    def check(self, url: str, item: Item) -> None:
+        """Check an item against a profile. Unknown profiles ask nothing."""
+        tree = self._profiles.tree(url)
+        if tree is None:
+            return
+        outer, self._tree = self._tree, tree
+        wanted = tree.structure.type
+        if item.type != wanted and not self._profiles.definitions.is_a(item.type, wanted):
+            self._report(item.location, "structure", f"{item.type} was found, expected {wanted}")
+        else:
+            self._value(tree.root, item)
+        self._tree = outer
+
+    def _conforms(self, url: str, item: Item) -> bool:
+        """Whether the item has no error under the profile."""
+        if self._nested >= MAX_NESTED:
+            return True
+        walk = Walk(self._profiles, self._environment, advice=False, nested=self._nested + 1)
+        walk.check(url, item)
+        return not walk.findings
+
+    # --- one value ----------------------------------------------------------------------------------------------------
+
+    def _value(self, node: ProfileNode, item: Item) -> None:
+        element = node.element
+        if item.value is not None:
+            if element.fixed is not None and not deep_equal(item.value, element.fixed):
+                self._report(item.location, "value", f"expected exactly {_shown(element.fixed)}", item.value)
+            if element.pattern is not None and not fits_pattern(item.value, element.pattern):
+                self._report(item.location, "value", f"expected at least {_shown(element.pattern)}", item.value)
+            self._range(node, item)
+            self._binding(node, item)
+        self._type(node, item)
+        self._constraints(node, item)
+        self._children(node, item)
+
+    def _report(self, location: Location, code: str, text: str, found: Any = None, severity: str = "error") -> None:
+        name = self._tree.structure.id if self._tree else ""
+        self.findings.append((location, Problem(severity, code, f"profile {name}: {text}", (), found)))
+
+    def _add(self, location: Location, problem: Problem | None) -> None:
+        if problem is not None and (self._advice or problem.severity == "error"):
+            name = self._tree.structure.id if self._tree else ""
+            self.findings.append((location, problem._replace(diagnostics=f"profile {name}: {problem.diagnostics}")))
+
+    def _range(self, node: ProfileNode, item: Item) -> None:
+        element, value = node.element, item.value
+        if element.max_length is not None and isinstance(value, str) and len(value) > element.max_length:
+            text = f"{len(value)} characters were found, expected at most {element.max_length}"
+            self._report(item.location, "too-long", text)
+        if element.minimum is not None and _order(value, element.minimum, item.type) == -1:
+            self._report(item.location, "value", f"expected at least {_shown(element.minimum)}", value)
+        if element.maximum is not None and _order(value, element.maximum, item.type) == 1:
+            self._report(item.location, "value", f"expected at most {_shown(element.maximum)}", value)
+
+    def _binding(self, node: ProfileNode, item: Item) -> None:
+        binding = node.element.binding
+        if binding is None or not node.binds() or (binding.strength != "required" and not self._advice):
+            return
+        for make in (binding_check, maximum_check):
+            check = make(self._profiles.terminology, binding, item.type)
+            if check is not None:
+                self._add(item.location, check(item.value))
+
+    def _type(self, node: ProfileNode, item: Item) -> None:
+        rows = node.element.types
+        if not rows or (node.base is not None and rows == node.base.types):
+            return
+        own = [row for row in rows if self._is_type(item.type, row.code)]
+        if not own:
+            expected = ", ".join(sorted({row.code for row in rows}))
+            self._report(item.location, "structure", f"{item.type} was found, expected {expected}")
+            return
+        if item.type == "Reference" and item.value is not None:
+            self._targets(own, item)
+        profiles = [profile for row in own for profile in row.profiles if self._profiles.tree(profile) is not None]
+        if profiles and all(row.profiles for row in own):
+            self._any_profile(profiles, item)
+
+    def _is_type(self, actual: str, declared: str) -> bool:
+        if actual == declared or declared in ("Resource", "BackboneElement", "Element"):
+            return True
+        return "." not in actual and declared == "DomainResource"
+
+    def _targets(self, rows: Sequence[ElementType], item: Item) -> None:
+        targets = tuple(target for row in rows for target in row.targets)
+        definitions = self._profiles.definitions
+        types = target_types(
+            targets, lambda url: definitions.structure(url).type if definitions.has_structure(url) else None
+        )
+        if types:
+            self._add(item.location, reference_check(types, definitions.resource_types)(item.value, self._environment))
+        found = self._items.resolved(item, self._environment)
+        known = [target for target in targets if self._profiles.tree(target) is not None]
+        if found is not None and found.value is not None and known and len(known) == len(targets):
+            inner = [target for target in known if self._profiles.definitions.structure(target).type == found.type]
+            if inner and not any(self._conforms(target, found) for target in inner):
+                self._report(item.location, "structure", f"what it points to conforms to none of {_names(inner)}")
+
+    def _any_profile(self, profiles: Sequence[str], item: Item) -> None:
+        """One profile of the type's row must be met; what is wrong is told where there is only one."""
+        if self._nested >= MAX_NESTED:
+            return
+        if len(profiles) > 1:
+            if not any(self._conforms(each, item) for each in profiles):
+                self._report(item.location, "structure", f"it conforms to none of {_names(profiles)}")
+            return
+        walk = Walk(self._profiles, self._environment, advice=self._advice, nested=self._nested + 1)
+        walk.check(profiles[0], item)
+        self.findings += walk.findings
+
+    def _constraints(self, node: ProfileNode, item: Item) -> None:
+        for constraint in node.constraints:
+            if not constraint.expression or constraint.key in CHECKED_ELSEWHERE:
+                continue
+            if constraint.severity != "error" and not self._advice:
+                continue
+            invariant = self._profiles.invariant(constraint, item.type)
+            if invariant is None:
+                text = f"the rule {constraint.key} cannot be evaluated here"
+                self._add(item.location, Problem("warning", "not-supported", text))
+            elif item.value is not None and not invariant.holds(item.value, self._environment):
+                text = f"{constraint.human} ({constraint.key})"
+                self._report(item.location, "invariant", text, severity=constraint.severity)
+
+    # --- what is below ------------------------------------------------------------------------------------------------
+
+    def _children(self, node: ProfileNode, item: Item) -> None:
+        assert self._tree is not None
+        for name, child in self._tree.below(node).items():
+            found = self._items.below(item, name)
+            self._count(child, found, item.location, name)
+            for each in found:
+                self._value(child, each)
+            if child.slices:
+                self._slices(child, found, item.location, name)
+
+    def _count(self, node: ProfileNode, found: Sequence[Item], location: Location, name: str) -> None:
+        element = node.element
+        what = name if element.slice_name is None else f"{name}:{element.slice_name}"
+        if len(found) < element.min:
+            text = f"{len(found)} of {what} found, expected at least {element.min}"
+            self._report((*location, name), "required", text)
+        if element.max is not None and len(found) > element.max:
+            text = f"{len(found)} of {what} found, expected at most {element.max}"
+            self._report(found[element.max].location, "structure", text)
+
+    def _slices(self, node: ProfileNode, found: Sequence[Item], location: Location, name: str) -> None:
+        slicing = node.slicing
+        if slicing is None:
+            return
+        members: list[list[Item]] = [[] for _ in node.slices]
+        order: list[int] = []
+        for item in found:
+            index = self._slice_of(node, item, slicing.discriminators)
+            order.append(len(node.slices) if index is None else index)
+            if index is not None:
+                members[index].append(item)
+            elif slicing.rules == "closed":
+                self._report(item.location, "structure", f"it fits no slice of {name}, and the slicing is closed")
+        if (slicing.ordered or slicing.rules == "openAtEnd") and not _in_order(
+            order, len(node.slices), slicing.ordered
+        ):
+            self._report((*location, name), "structure", f"the slices of {name} are not in the order of the profile")
+        for each, items in zip(node.slices, members, strict=True):
+            self._count(each, items, location, name)
+            for item in items:
+                self._value(each, item)
+            if each.slices:
+                self._slices(each, items, location, name)
+
+    def _slice_of(self, node: ProfileNode, item: Item, discriminators: Sequence[tuple[str, str]]) -> int | None:
+        for index, each in enumerate(node.slices):
+            if discriminators:
+                if self._discriminators.matches(each, item, discriminators):
+                    return index
+            elif _named_by_type(each, item) or (
+                not node.element.is_choice and self._discriminators.satisfies(each, item)
+            ):
+                return index
+        return None
+
+
+def _named_by_type(node: ProfileNode, item: Item) -> bool:
+    """Slices of a choice without discriminators are named as in JSON: `valueQuantity`."""
+    return bool(item.location) and node.element.slice_name == item.location[-1]
+
+
+def _in_order(order: Sequence[int], unmatched: int, ordered: bool) -> bool:
+    if ordered:
+        matched = [each for each in order if each != unmatched]
+        if matched != sorted(matched):
+            return False
+    return ordered or all(one != unmatched or other == unmatched for one, other in itertools.pairwise(order))
+
+
+def _order(value: Any, limit: Any, type_name: str) -> int | None:
+    """-1, 0, 1 of value against limit; None where they cannot be compared."""
+    if isinstance(value, dict) and isinstance(limit, dict):
+        if value.get("code") != limit.get("code") or value.get("system") != limit.get("system"):
+            return None
+        value, limit = value.get("value"), limit.get("value")
+    one, other = number(value), number(limit)
+    if one is not None and other is not None:
+        return (Decimal(one) > Decimal(other)) - (Decimal(one) < Decimal(other))
+    kind = {"date": "Date", "time": "Time"}.get(type_name, "DateTime")
+    if isinstance(value, str) and isinstance(limit, str):
+        left, right = read_moment(value, kind), read_moment(limit, kind)
+        return compare(left, right) if left is not None and right is not None else None
+    return None
+
+
+def _names(urls: Sequence[str]) -> str:
+    return ", ".join(url.rpartition("/")[2] for url in urls)
+
+
+def _shown(expected: Any) -> str:
+    """A fixed value or pattern of a profile, which is no one's data."""
+    text = write_json(expected).decode()
+    return text if len(text) <= 200 else text[:200] + "..."

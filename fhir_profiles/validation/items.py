@@ -1,0 +1,107 @@
+"""The values under an element name, with their types and locations: what profiles count and compare."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fhir_profiles.definitions import Definitions, Property
+from fhir_profiles.fhirpath.environment import Environment
+from fhir_profiles.fhirpath.values import deep_equal
+from fhir_profiles.validation.issues import Location
+from fhir_profiles.validation.references import ABSOLUTE, RELATIVE
+
+
+class Item(NamedTuple):
+    value: Any
+    """JSON value; None for a primitive that has only extensions."""
+    type: str
+    """`Quantity`, `code`, `Patient.contact`, `Patient`."""
+    location: Location
+    sibling: Any = None
+    """The `_name` object of a primitive."""
+
+
+class Items:
+    """Finds items below items."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._named: dict[tuple[str, str], tuple[Property, ...]] = {}
+
+    def _properties(self, node: str, name: str) -> tuple[Property, ...]:
+        found = self._named.get((node, name))
+        if found is None:
+            known = self._definitions.properties(node).values()
+            found = tuple(each for each in known if name in (each.element.name, each.name))
+            self._named[node, name] = found
+        return found
+
+    def below(self, item: Item, name: str) -> list[Item]:
+        """Items under an element name (`value`) or a JSON name (`valueQuantity`)."""
+        holder = item.value
+        if not isinstance(holder, dict):
+            holder = item.sibling if isinstance(item.sibling, dict) else {}
+        node = "Element" if self._definitions.is_primitive(item.type) else item.type
+        found: list[Item] = []
+        for known in self._properties(node, name):
+            value, sibling = holder.get(known.name), holder.get("_" + known.name)
+            if value is None and sibling is None:
+                continue
+            location = (*item.location, known.name)
+            if known.element.is_array:
+                found += self._repeated(value or [], sibling or [], known.type, location)
+            else:
+                found.append(Item(value, self._type(known.type, value), location, sibling))
+        return found
+
+    def _repeated(self, values: list[Any], siblings: list[Any], type_name: str, location: Location) -> list[Item]:
+        count = max(len(values), len(siblings))
+        return [
+            Item(value, self._type(type_name, value), (*location, index), sibling)
+            for index in range(count)
+            for value in (values[index] if index < len(values) else None,)
+            for sibling in (siblings[index] if index < len(siblings) else None,)
+        ]
+
+    def _type(self, declared: str, value: Any) -> str:
+        if declared == "Resource" and isinstance(value, dict):
+            return str(value.get("resourceType", declared))
+        return declared
+
+    def resolved(self, item: Item, environment: Environment) -> Item | None:
+        """What a Reference points to, as far as it is here: contained, an entry of the Bundle, or at least its type.
+        The location stays that of the Reference."""
+        reference = item.value.get("reference") if isinstance(item.value, dict) else None
+        if not isinstance(reference, str) or not reference:
+            return None
+        found = self._resource(reference, environment)
+        if found is not None:
+            return Item(found, str(found.get("resourceType", "Resource")), item.location)
+        relative = RELATIVE.match(reference)
+        return Item(None, relative[1], item.location) if relative else None
+
+    def _resource(self, reference: str, environment: Environment) -> dict[str, Any] | None:
+        root = environment.root or {}
+        if reference == "#":
+            return root
+        if reference.startswith("#"):
+            return next((each for each in root.get("contained", ()) if each.get("id") == reference[1:]), None)
+        suffix = reference if ABSOLUTE.match(reference) else "/" + reference
+        for entry in (environment.bundle or {}).get("entry", ()):
+            url = entry.get("fullUrl", "")
+            if url == reference or (suffix[0] == "/" and url.endswith(suffix)):
+                resource = entry.get("resource")
+                return resource if isinstance(resource, dict) else None
+        return None
+
+
+def fits_pattern(value: Any, pattern: Any) -> bool:
+    """Whether the value has at least what the pattern has.
+    https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.pattern_x_"""
+    if isinstance(pattern, dict):
+        return isinstance(value, dict) and all(
+            key in value and fits_pattern(value[key], each) for key, each in pattern.items()
+        )
+    if isinstance(pattern, list):
+        return isinstance(value, list) and all(any(fits_pattern(each, one) for each in value) for one in pattern)
+    return deep_equal(value, pattern)

@@ -1,0 +1,115 @@
+"""A profile's snapshot as a tree of what it asks beyond the base definition.   https://hl7.org/fhir/R4/profiling.html
+
+Elements that add nothing, and have nothing below that does, are left out: walking a profile costs what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fhir_profiles.definitions import Constraint, Definitions, Element, Slicing, Structure
+
+BY_URL = Slicing((("value", "url"),), "open", False)
+"""Extensions are always sliced by url. https://hl7.org/fhir/R4/profiling.html#extensions"""
+
+
+@dataclass(slots=True)
+class ProfileNode:
+    element: Element
+    base: Element | None
+    """The same element without a profile; None where the path leads through a choice."""
+    children: dict[str, ProfileNode] = field(default_factory=dict)
+    """By element name, without [x]."""
+    slices: list[ProfileNode] = field(default_factory=list)
+    constraints: tuple[Constraint, ...] = ()
+    """Those that the base does not have."""
+
+    @property
+    def slicing(self) -> Slicing | None:
+        if self.element.slicing is not None:
+            return self.element.slicing
+        return BY_URL if self.slices and self.element.name in ("extension", "modifierExtension") else None
+
+    def with_slices(self) -> Iterator[ProfileNode]:
+        """The node, and those of its slices that must be there."""
+        yield self
+        for each in self.slices:
+            if each.element.min > 0:
+                yield from each.with_slices()
+
+    def binds(self) -> bool:
+        """Whether the binding is another one than the base has."""
+        own = self.element.binding
+        return own is not None and (self.base is None or own != self.base.binding)
+
+    def adds(self) -> bool:
+        """Whether the element itself, or something below, asks more than the base."""
+        element, base = self.element, self.base
+        if element.fixed is not None or element.pattern is not None or self.constraints or self.slices:
+            return True
+        if element.max_length is not None or element.minimum is not None or element.maximum is not None:
+            return True
+        if self.children or self.binds():
+            return True
+        if base is None:
+            return element.min > 0 or element.max == 0
+        return (element.min, element.max, element.types) != (base.min, base.max, base.types)
+
+
+@dataclass(slots=True)
+class ProfileTree:
+    structure: Structure
+    root: ProfileNode
+    by_path: dict[str, ProfileNode]
+    """Unsliced nodes, for contentReference."""
+
+    def below(self, node: ProfileNode) -> dict[str, ProfileNode]:
+        """Children of a node, those of the element it refers to included."""
+        if node.children or node.element.content_reference is None:
+            return node.children
+        target = self.by_path.get(node.element.content_reference)
+        return target.children if target is not None else {}
+
+
+def base_element(definitions: Definitions, path: str) -> Element | None:
+    try:
+        return definitions.element(path.replace("[x]", ""))
+    except KeyError:
+        return None
+
+
+def profile_tree(structure: Structure, definitions: Definitions) -> ProfileTree:
+    """Tree of a profile's snapshot."""
+    nodes: dict[str, ProfileNode] = {}
+    order: list[tuple[str, ProfileNode]] = []
+    for element in structure.elements:
+        base = base_element(definitions, element.path)
+        known = {each.key for each in base.constraints} if base else set()
+        added = tuple(each for each in element.constraints if each.key not in known)
+        node = ProfileNode(element, base, constraints=added)
+        nodes[element.id] = node
+        order.append((element.id, node))
+    by_path = {node.element.path: node for node in reversed(nodes.values()) if ":" not in node.element.id}
+    for identity, node in reversed(order[1:]):
+        _attach(identity, node, nodes)
+    root = order[0][1]
+    for node in nodes.values():
+        node.slices.reverse()
+        node.children = dict(reversed(node.children.items()))
+    return ProfileTree(structure, root, by_path)
+
+
+def _attach(identity: str, node: ProfileNode, nodes: dict[str, ProfileNode]) -> None:
+    """Hang a node under its parent or, for a slice, under what is sliced; children come before their parents."""
+    parent_id, _, step = identity.rpartition(".")
+    name, _, slice_name = step.partition(":")
+    if slice_name:
+        outer, _, _ = slice_name.rpartition("/")
+        sliced = nodes.get(f"{parent_id}.{name}:{outer}" if outer else f"{parent_id}.{name}")
+        if sliced is not None:
+            sliced.slices.append(node)
+        return
+    parent = nodes.get(parent_id)
+    if parent is not None and node.adds():
+        parent.children[name.removesuffix("[x]")] = node
