@@ -22,7 +22,11 @@ class Command(NamedTuple):
 
 
 COMMANDS: Mapping[str, Command] = {
+    "restore": Command("server.cli.restore", "a backup into a new store", "กู้คืนข้อมูล"),
     "serve": Command("server.cli.serve", "start the server", "เริ่มเซิร์ฟเวอร์"),
+    "backup": Command("server.cli.backup", "all of a store into one file", "สำรองข้อมูล"),
+    "import": Command("server.cli.importing", "load FHIR files", "นำเข้าแฟ้มข้อมูล"),
+    "store": Command("server.cli.store", "copy a store, or tell what it holds", "คัดลอกหรือดูที่เก็บข้อมูล"),
     "token": Command("server.cli.token", "add, list and revoke system tokens", "เพิ่ม แสดง และเพิกถอนโทเค็นของระบบ"),
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import jinja2
 
-from fhir_profiles.json_reading import ReadError, read_json, write_json
-from fhir_profiles.narrative import narrative_issues
+from fhir_profiles.json_reading import ReadError, read_json, write_pretty_json
+from fhir_profiles.narrative import narrative_fault
 from server.messages import FhirResponse
 from server.pages.names import thai_name
 from server.pages.view import rows, target, tree
@@ -65,9 +65,10 @@ def readable(response: FhirResponse, base: str, *, signed_in: bool) -> bytes:
     meta = resource.get("meta") if isinstance(resource.get("meta"), dict) else {}
     assert isinstance(meta, dict)
     number = str(resource.get("id", ""))
-    is_bundle = kind == "Bundle" and "entry" in resource or resource.get("type") in ("searchset", "history")
+    is_bundle = (kind == "Bundle" and "entry" in resource) or resource.get("type") in ("searchset", "history")
     stored = bool(number and meta.get("versionId"))
     narrative, refused = _narrative(resource)
+    own = target(f"{kind}/{number}", base) if stored else None
     return _page(
         "resource.html",
         type=kind,
@@ -75,7 +76,7 @@ def readable(response: FhirResponse, base: str, *, signed_in: bool) -> bytes:
         id=number if stored else "",
         version=str(meta.get("versionId", "")),
         updated=str(meta.get("lastUpdated", "")),
-        history=target(f"{kind}/{number}", base) + "/_history" if stored and target(f"{kind}/{number}", base) else None,
+        history=own + "/_history" if own else None,
         status=response.status,
         issues=_issues(resource),
         narrative=narrative,
@@ -85,7 +86,7 @@ def readable(response: FhirResponse, base: str, *, signed_in: bool) -> bytes:
         rows=rows(resource, base) if is_bundle else [],
         links=_links(resource) if is_bundle else [],
         nodes=[] if is_bundle else tree(resource, base),
-        json=write_json(resource, pretty=True).decode(),
+        json=write_pretty_json(resource).decode(),
         signed_in=signed_in,
     )
 
@@ -122,7 +123,7 @@ def _narrative(resource: dict[str, Any]) -> tuple[str | None, bool]:
     div = text.get("div") if isinstance(text, dict) else None
     if not isinstance(div, str):
         return None, False
-    if narrative_issues(div):
+    if narrative_fault(div):
         return None, True
     return NARRATIVE_FRAME + div, False
 

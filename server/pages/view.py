@@ -102,7 +102,15 @@ def summary(resource: dict[str, Any]) -> str:
     parts = [_name(resource), _coded(resource), _value(resource)]
     if resource.get("resourceType") == "OperationOutcome":
         parts += [str(i.get("diagnostics", "")) for i in resource.get("issue", []) if isinstance(i, dict)][:3]
-    for key in ("status", "birthDate", "effectiveDateTime", "authoredOn", "onsetDateTime", "occurrenceDateTime", "start"):
+    for key in (
+        "status",
+        "birthDate",
+        "effectiveDateTime",
+        "authoredOn",
+        "onsetDateTime",
+        "occurrenceDateTime",
+        "start",
+    ):
         if isinstance(resource.get(key), str):
             parts.append(resource[key])
     if isinstance(period := resource.get("period"), dict) and isinstance(period.get("start"), str):

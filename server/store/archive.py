@@ -143,7 +143,9 @@ def _decryptor(source: IO[bytes], head: str, passphrase: str | None, identities:
     try:
         if kind == "passphrase":
             if passphrase is None:
-                raise ArchiveError("this backup is protected by a passphrase: give it in ONECARD_PASSPHRASE or when asked")
+                raise ArchiveError(
+                    "this backup is protected by a passphrase: give it in ONECARD_PASSPHRASE or when asked"
+                )
             unlocked = pyrage.passphrase.decrypt(base64.b64decode(words[3]), passphrase)
             keys = [pyrage.x25519.Identity.from_str(unlocked.decode())]
         else:
@@ -162,12 +164,14 @@ def _decrypted(source: IO[bytes], keys: list[pyrage.x25519.Identity]) -> IO[byte
     reader = _PipeReader(os.fdopen(read_end, "rb", buffering=1 << 16))
 
     def decrypt() -> None:
-        with os.fdopen(write_end, "wb", buffering=1 << 16) as sink:
-            try:
-                pyrage.decrypt_io(source, sink, keys)
-                sink.flush()
-            except (pyrage.DecryptError, OSError, ValueError) as error:
-                reader.failure = error
+        try:
+            with os.fdopen(write_end, "wb", buffering=1 << 16) as sink:
+                try:
+                    pyrage.decrypt_io(source, sink, keys)
+                except (pyrage.DecryptError, OSError, ValueError) as error:
+                    reader.failure = error
+        except BrokenPipeError:
+            pass  # the reader has closed its end: it needs no more
 
     threading.Thread(target=decrypt, daemon=True).start()
     return reader  # type: ignore[return-value]
@@ -183,8 +187,13 @@ class _PipeReader:
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         if not data and self.failure is not None:
-            raise ArchiveError("the backup cannot be decrypted: the key does not fit, or the file was changed or cut off")
+            raise ArchiveError(
+                "the backup cannot be decrypted: the key does not fit, or the file was changed or cut off"
+            )
         return data
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 def read_archive(
@@ -213,6 +222,9 @@ def read_archive(
                 yield json.loads(line)
     except (zstandard.ZstdError, ValueError, EOFError) as error:
         raise ArchiveError(f"the backup is damaged: {error}") from None
+    finally:
+        if stream is not source:
+            stream.close()
     raise ArchiveError("the backup is cut off: its end is missing")
 
 

@@ -1,0 +1,87 @@
+"""`onecard import fhir PATH...`: bundles, single resources and NDJSON into the store, beside normal service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from server.cli import refuse
+from server.cli.settings import add_settings, settings_of
+from server.config import SettingRefused, Settings
+from server.intake.documents import Source, SourceError, find_sources
+from server.intake.importing import ImportReport, import_fhir
+from server.store.contract import StoreError
+
+SETTINGS = ("store", "timezone", "data-folder", "base-url", "max-body-bytes", "referential-integrity", "text-search")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    formats = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
+    fhir = formats.add_parser("fhir", help="FHIR JSON and NDJSON: files, folders, .gz, .zip / ไฟล์ FHIR")
+    fhir.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    fhir.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="how many work at a time / จำนวนโปรเซส"
+    )
+    fhir.add_argument("--again", action="store_true", help="load files once more that are in whole / นำเข้าซ้ำ")
+    fhir.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
+    add_settings(fhir, SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
+    try:
+        settings = settings_of(args)
+        report = asyncio.run(_import(args, settings, find_sources(args.paths)))
+    except (SettingRefused, SourceError, StoreError) as error:
+        return refuse(error)
+    print(json.dumps(report.as_json(), ensure_ascii=False) if args.json else summary(report))
+    return 1 if report.refused else 0
+
+
+async def _import(args: argparse.Namespace, settings: Settings, sources: list[Source]) -> ImportReport:
+    from tqdm import tqdm
+
+    from server.app import build_context
+
+    ctx = await build_context(settings)
+    size = sum(path.stat().st_size for path in {source.path for source in sources})
+    packed = any(source.member or source.path.name.lower().endswith(".gz") for source in sources)
+    # Of packed files only the packed size is known beforehand: then the bar counts without an end.
+    bar = tqdm(
+        total=None if packed else size, unit="B", unit_scale=True, file=sys.stderr, desc="import", dynamic_ncols=True
+    )
+    rows = 0
+
+    def advance(resources: int, read: int) -> None:
+        nonlocal rows
+        rows += resources
+        bar.update(read)
+        elapsed = bar.format_dict["elapsed"] or 1e-9
+        bar.set_postfix_str(f"{rows:,} resources, {rows / elapsed:,.0f}/s", refresh=False)
+
+    try:
+        return await import_fhir(
+            settings, ctx, sources, workers=max(1, args.processes), again=args.again, advance=advance
+        )
+    finally:
+        bar.close()
+        await ctx.store.close()
+
+
+def summary(report: ImportReport) -> str:
+    """What a person reads at the end."""
+    written, repeated = sum(s.written for s in report.sources), sum(s.repeated for s in report.sources)
+    lines = [
+        f"{written:,} resources written / บันทึกแล้ว, {repeated:,} were in already / มีอยู่แล้ว, "
+        f"{report.refused:,} refused / ไม่รับ, in {report.seconds:.1f} s"
+    ]
+    lines += [f"  {s.source}: imported whole before; --again loads it once more" for s in report.sources if s.skipped]
+    lines += [f"  {s.source}: {s.error}" for s in report.sources if s.error]
+    lines += [f"  {count:>7,} x {reason}" for reason, count in sorted(report.reasons.items(), key=lambda r: -r[1])[:10]]
+    if report.quarantine:
+        lines.append(f"  what was refused is kept in / ข้อมูลที่ไม่รับเก็บไว้ที่ {report.quarantine}")
+    return "\n".join(lines)

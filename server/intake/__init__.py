@@ -1,0 +1,1 @@
+"""Import: what awaits around reading and mapping. Sources, checkpoints, quarantine, reports."""

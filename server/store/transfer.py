@@ -1,0 +1,139 @@
+"""Whole stores from one place to another, version by version in commit order: backup, restore, copy.
+
+The versions of a store only ever grow, so all up to a point of the commit order are a consistent state: nothing has to
+stop meanwhile, and one format serves every engine. Index values are extracted anew on the way in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import IO, Any
+
+from fhir_profiles.json_reading import read_json
+from server.context import Context
+from server.store.archive import ArchiveError, Protection, Setting, read_archive, write_archive
+from server.store.contract import Replayed, Store, StoreRefused, Version
+
+GROUP = 500
+"""Versions stored in one transaction."""
+
+
+class Digest:
+    """A checksum over versions in commit order, whatever engine they come from."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self.versions = 0
+
+    def add(self, v: Version) -> None:
+        self.versions += 1
+        self._sum.update(f"{v.type}/{v.id}/{v.version}/{v.last_updated}/{v.method}/{len(v.body or b'')}\n".encode())
+        self._sum.update(v.body or b"")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Digest) and self._sum.digest() == other._sum.digest()
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+
+async def backup(store: Store, out: IO[bytes], protection: Protection, advance: Callable[[int], None]) -> None:
+    """A backup of all that is committed when it reaches the end, beside normal service.
+
+    Raises: ArchiveError, StoreError, OSError.
+    """
+    info = await store.info()
+    settings = [Setting(key, value) for key, value in sorted((await store.all_settings()).items())]
+    about = {"engine": info.engine, "zone": info.zone, "counts": info.counts}
+    await write_archive(out, protection, about, settings, store.changes(0), advance)
+
+
+async def restore(ctx: Context, source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> dict[str, int]:
+    """A backup into `ctx.store`, which must be new and empty; live resources by type, checked against the backup.
+
+    keys: `passphrase` or `identities` of `read_archive`. Raises: ArchiveError, StoreRefused.
+    """
+    await _refuse_unless_empty(ctx.store)
+    rows = read_archive(source, **keys)
+    about = next(rows)
+    assert isinstance(about, dict)
+    _refuse_other_zone(about["zone"], (await ctx.store.info()).zone)
+    written = Digest()
+    group: list[Version] = []
+    for row in rows:
+        if isinstance(row, Setting):
+            await ctx.store.put_setting(row.key, row.value)
+        elif isinstance(row, Version):
+            written.add(row)
+            group.append(row)
+            if len(group) == GROUP:
+                await _replay(ctx, group)
+                advance(len(group))
+                group = []
+    await _replay(ctx, group)
+    advance(len(group))
+    return await _verified(ctx.store, written)
+
+
+async def copy(source: Store, ctx: Context, advance: Callable[[int], None]) -> dict[str, int]:
+    """All of `source` into `ctx.store`, which must be new and empty; `source` goes on serving reads.
+
+    Raises: StoreRefused, StoreError.
+    """
+    await _refuse_unless_empty(ctx.store)
+    _refuse_other_zone((await source.info()).zone, (await ctx.store.info()).zone)
+    for key, value in (await source.all_settings()).items():
+        await ctx.store.put_setting(key, value)
+    written = Digest()
+    async for group in _groups(source.changes(0)):
+        for version in group:
+            written.add(version)
+        await _replay(ctx, group)
+        advance(len(group))
+    return await _verified(ctx.store, written)
+
+
+async def _groups(versions: AsyncIterator[Version]) -> AsyncIterator[list[Version]]:
+    group: list[Version] = []
+    async for version in versions:
+        group.append(version)
+        if len(group) == GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+async def _replay(ctx: Context, versions: Iterable[Version]) -> None:
+    await ctx.store.replay([_replayed(ctx, version) for version in versions])
+
+
+def _replayed(ctx: Context, version: Version) -> Replayed:
+    if version.body is None:
+        return Replayed(version, {})
+    resource = read_json(version.body)
+    text = ctx.search.text(version.type, resource) if ctx.settings.text_search else None
+    return Replayed(version, ctx.search.extract(version.type, resource), text)
+
+
+async def _refuse_unless_empty(store: Store) -> None:
+    if (await store.info()).counts or [version async for version in store.changes(0)]:
+        raise StoreRefused("the store to write into must be new and empty; this one holds resources: choose another")
+
+
+def _refuse_other_zone(zone: str, own: str) -> None:
+    if zone != own:
+        raise StoreRefused(f"the resources were indexed for the time zone {zone}: give --timezone {zone}, not {own}")
+
+
+async def _verified(store: Store, written: Digest) -> dict[str, int]:
+    """Live resources by type, once the store gives back in the same order what was written into it."""
+    found = Digest()
+    async for version in store.changes(0):
+        found.add(version)
+    if found != written:
+        raise ArchiveError(
+            f"the store does not give back what was written: {written.versions} versions went in, "
+            f"{found.versions} came out or differ. Do not use it; check the disk and repeat"
+        )
+    return {kind: count for kind, count in sorted((await store.info()).counts.items()) if count}
