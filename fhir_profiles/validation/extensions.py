@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/defining-extensions.html#context
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -33,35 +34,39 @@ class Holder(NamedTuple):
 
 
 def holders(item: Item, definitions: Definitions) -> Iterable[Holder]:
-    """Every object of the resource and of the resources in it."""
-    top = Holder(item.value, item.type, None, item.type, item.location, item.value)
-    waiting = [top]
+    """Every object of the resource and of the resources in it, outer ones first."""
+    waiting = deque([Holder(item.value, item.type, None, item.type, item.location, item.value)])
     while waiting:
-        holder = waiting.pop()
+        holder = waiting.popleft()
         yield holder
-        waiting += _below(holder, definitions)
+        waiting.extend(_below(holder, definitions))
 
 
 def _below(holder: Holder, definitions: Definitions) -> Iterable[Holder]:
     primitive = definitions.is_primitive(holder.node)
     known = definitions.properties("Element" if primitive else holder.node)
     for name, member in holder.value.items():
-        property_ = known.get(name.removeprefix("_"))
-        if property_ is None:
+        is_list = member.__class__ is list
+        if not is_list and member.__class__ is not dict:
             continue
-        several = member if isinstance(member, list) else [member]
-        for index, value in enumerate(several):
-            if isinstance(value, dict):
-                place = (*holder.location, name, index) if isinstance(member, list) else (*holder.location, name)
-                node, root, path = property_.type, holder.root, f"{holder.path}.{property_.element.name}"
-                if node == "Resource":
-                    node = path = value["resourceType"]
-                    root = value
-                yield Holder(value, node, None if root is value else property_, path, place, root)
+        property_ = known[name.removeprefix("_")]
+        for index, value in enumerate(member if is_list else (member,)):
+            if value.__class__ is dict:
+                yield _holder(holder, property_, value, (name, index) if is_list else (name,))
 
 
-def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[Finding]:
-    """What is wrong with where extensions stand; their content goes to the walk's own findings."""
+def _holder(outer: Holder, property_: Property, value: dict[str, Any], steps: Location) -> Holder:
+    place = outer.location + steps
+    if property_.type == "Resource":
+        name = value["resourceType"]
+        return Holder(value, name, None, name, place, value)
+    path = f"{outer.path}.{property_.element.name}"
+    return Holder(value, property_.type, property_, path, place, outer.root)
+
+
+def check_extensions(walk: Walk, item: Item, definitions: Definitions, count: int) -> list[Finding]:
+    """`count`: how many known extensions are to be found.
+    What is wrong with where extensions stand; their content goes to the walk's own findings."""
     findings: list[Finding] = []
     for holder in holders(item, definitions):
         for name in ("extension", "modifierExtension"):
@@ -69,11 +74,14 @@ def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[F
                 url = extension.get("url")
                 if not definitions.is_known_extension(url):
                     continue
+                count -= 1
                 location = (*holder.location, name, index)
                 walk.check(url, Item(extension, "Extension", location))
                 fault = _misplaced(definitions.structure(url), holder, name, definitions)
                 if fault is not None:
                     findings.append((location, Problem("error", "structure", fault)))
+        if count <= 0:
+            break
     return findings
 
 

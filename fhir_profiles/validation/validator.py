@@ -83,7 +83,8 @@ class Validator:
                 walks.append(walk)
         if run.known_extensions:
             walk = Walk(self.profiles, run, advice=advice)
-            walk.findings += check_extensions(walk, Item(resource, type_name, ()), self._definitions)
+            whole = Item(resource, type_name, ())
+            walk.findings += check_extensions(walk, whole, self._definitions, len(run.known_extensions))
             walks.append(walk)
         findings = [finding for walk in walks for finding in walk.findings]
         return issues + [self._explainer.issue(problem, resource, place) for place, problem in findings]
