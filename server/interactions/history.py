@@ -123,9 +123,12 @@ def _next_url(ctx: Context, request: FhirRequest, asked: Asked, last: Version) -
 
 def _from_cursor(ctx: Context, request: FhirRequest, text: str) -> Asked:
     payload: Any = ctx.search.cursors.open(text, request.principal.name)
-    path, count, since, at, before = payload
+    try:
+        path, count, since, at, before = payload
+    except (TypeError, ValueError):
+        path = None
     if path != list(request.path):
-        raise BadRequest("This _cursor belongs to another address", code="value")
+        raise BadRequest("_cursor: this page link belongs to another address", code="value")
     return Asked(count, since, tuple(at) if at else None, before)
 
 

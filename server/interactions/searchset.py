@@ -41,6 +41,12 @@ class Bundle:
             mode.encode(),
         )
 
+    def contained_entry(self, version: Version, resource: dict[str, Any]) -> bytes:
+        """Entry of a resource that is contained in a stored one: its fullUrl is the container's with the fragment."""
+        url = f"{version.type}/{version.id}#{resource.get('id', '')}".encode()
+        body = write_json(resource)
+        return b'{"fullUrl":"%b/%b","resource":%b,"search":{"mode":"match"}}' % (self._base, url, body)
+
     def outcome(self, issues: Iterable[Issue]) -> bytes:
         """Entry that tells the client about the search itself."""
         return b'{"resource":%b,"search":{"mode":"outcome"}}' % write_json(operation_outcome(issues))

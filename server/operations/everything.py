@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from server.context import Context
@@ -31,6 +30,7 @@ from server.search.query import (
     Missing,
     Or,
     Parameter,
+    Position,
     Query,
     RangeOperand,
 )
@@ -60,29 +60,39 @@ CARE_DATES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What one request asks for, as it travels in its cursors."""
-
-    query: Query
-    paged: bool
-
-
 async def everything(ctx: Context, request: FhirRequest) -> FhirResponse:
     """200 with a Bundle of type searchset. Raises: NotFound, Gone (the patient), BadRequest."""
+    after: Position | None = None
     cursor = next((value for name, value in request.query if name == "_cursor"), None)
     if cursor is not None:
-        query = ctx.search.cursors.open(cursor, request.principal.name)
-        return await _page(ctx, request, query)
-    owner = request.path[0]
-    asked = inputs(ctx, request, f"{owner}-everything")
+        path, pairs, after = _opened(ctx.search.cursors.open(cursor, request.principal.name))
+        if path != request.path:
+            raise BadRequest("_cursor: this page link belongs to another address", code="value")
+        values: dict[str, list[Any]] = {}
+        for name, value in pairs:
+            values.setdefault(name, []).append(value)
+        asked = Inputs({name: tuple(each) for name, each in values.items()})
+    else:
+        asked = inputs(ctx, request, f"{request.path[0]}-everything")
+    if asked.many("_offset"):
+        raise BadRequest("_offset is not supported; follow the next links", code="not-supported", expression="_offset")
     if len(request.path) == 3:
-        await _must_exist(ctx, owner, request.path[1])
+        await _must_exist(ctx, request.path[0], request.path[1])
     count = asked.one("_count")
-    query = Query(_types(ctx, owner, asked), _where(ctx, request, asked), limit=_CHUNK)
-    if count is None:
-        return await _stream(ctx, request, query)
-    return await _page(ctx, request, replace(query, limit=max(1, page_size(ctx, str(count)))))
+    limit = _CHUNK if count is None else max(1, page_size(ctx, str(count)))
+    query = Query(_types(ctx, request.path[0], asked), _where(ctx, request, asked), limit=limit, after=after)
+    return await (_stream(ctx, request, query) if count is None else _page(ctx, request, asked, query))
+
+
+def _opened(payload: Any) -> tuple[tuple[str, ...], list[tuple[str, Any]], Position]:
+    """Path, inputs and position of a cursor. Raises: BadRequest (the cursor of another kind of request)."""
+    try:
+        kind, path, pairs, after = payload
+    except (TypeError, ValueError):
+        kind = None
+    if kind != "$everything":
+        raise BadRequest("_cursor: this is no page of $everything", code="value")
+    return tuple(path), [(name, value) for name, value in pairs], tuple(after)
 
 
 async def _must_exist(ctx: Context, owner: str, name: str) -> None:
@@ -187,7 +197,7 @@ def _care_between(ctx: Context, owner: str, lower: int, upper: int) -> Criterion
 # ---------------------------------------------------------------- answers
 
 
-async def _page(ctx: Context, request: FhirRequest, query: Query) -> FhirResponse:
+async def _page(ctx: Context, request: FhirRequest, asked: Inputs, query: Query) -> FhirResponse:
     hits = await ctx.store.search(query)
     bundle = Bundle(ctx, request.base)
     seen = {(hit.version.type, hit.version.id) for hit in hits.hits}
@@ -196,8 +206,9 @@ async def _page(ctx: Context, request: FhirRequest, query: Query) -> FhirRespons
     url = "/".join((request.base, *request.path))
     links = [("self", url)]
     if hits.more and hits.hits:
-        following = query.page(after=hits.hits[-1].position)
-        links.append(("next", f"{url}?_cursor={ctx.search.cursors.seal(following, request.principal.name)}"))
+        pairs = [(name, value) for name, values in asked.values.items() for value in values]
+        payload = ["$everything", request.path, pairs, hits.hits[-1].position]
+        links.append(("next", f"{url}?_cursor={ctx.search.cursors.seal(payload, request.principal.name)}"))
     return FhirResponse(200, body=bundle.whole("searchset", entries, links))
 
 

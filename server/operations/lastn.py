@@ -48,8 +48,8 @@ async def lastn(ctx: Context, request: FhirRequest) -> FhirResponse:
         raise BadRequest("$lastn needs patient or subject", code="required", expression="patient")
     most = asked.one("max") or 1
     parameters = [pair for pair in asked.rest if pair[0] not in ("_sort", "_count", "_format", "_pretty")]
-    strict = prefer(request.headers).handling != "lenient"
-    plan = ctx.search.compile(("Observation",), parameters, base=request.base, strict=strict)
+    lenient = prefer(request.headers).handling == "lenient"
+    plan = ctx.search.compile("Observation", parameters, base=request.base, lenient=lenient)
     date = ctx.search.parameters.of("Observation")["date"].parameter
     query = replace(plan.query, sort=(SortKey(date, descending=True),), limit=_CHUNK)
     groups: list[Group] = []

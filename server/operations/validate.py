@@ -14,6 +14,8 @@ from server.errors import BadRequest, Gone, NotFound
 from server.messages import FhirRequest, FhirResponse
 from server.operations.parameters import Inputs, inputs
 from server.outcome import outcome_response
+from server.search.query import And, Criterion, IsType, Or, Query, references_to
+from server.search.values import Reference
 from server.store.contract import Version
 
 MODES = ("create", "update", "delete", "profile")
@@ -84,10 +86,23 @@ async def _delete_issues(ctx: Context, stored: Version | None, segments: tuple[s
         raise Gone(f"{where} was deleted already")
     if not ctx.settings.referential_integrity:
         return []
-    for query in ctx.search.referring_to(segments[0], segments[1]):
-        hits = await ctx.store.search(query)
-        if hits.hits:
-            first = hits.hits[0].version
-            text = f"{where} cannot be deleted: {first.type}/{first.id} refers to it"
-            return [Issue("error", "conflict", text)]
-    return []
+    hits = await ctx.store.search(referring_to(ctx, segments[0], segments[1]))
+    if not hits.hits:
+        return []
+    first = hits.hits[0].version
+    return [Issue("error", "conflict", f"{where} cannot be deleted: {first.type}/{first.id} refers to it")]
+
+
+def referring_to(ctx: Context, resource_type: str, resource_id: str) -> Query:
+    """Resources of any type that refer to this one."""
+    aim = [Reference(resource_type, resource_id, None, None)]
+    branches: dict[str, Criterion] = {}
+    for source in sorted(ctx.definitions.resource_types):
+        matches = [
+            references_to(each.parameter, aim)
+            for each in ctx.search.parameters.of(source).values()
+            if each.parameter.type == "reference" and resource_type in each.parameter.targets
+        ]
+        if matches:
+            branches[source] = And((IsType((source,)), Or(tuple(matches))))
+    return Query(tuple(branches), (Or(tuple(branches.values())),), limit=1)
