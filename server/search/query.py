@@ -6,6 +6,7 @@ Nothing here knows of SQL or MongoDB, and nothing of URLs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -118,6 +119,9 @@ class Match:
     `:in`, `:not-in`, and `:above`/`:below` on tokens arrive expanded to operands, `:not` as Not(Match), `:[type]` in
     the operands; `:above`/`:below` through a hierarchy of references as chains, so "below" on a reference concerns
     the version of a canonical only. `:text` on tokens finds the folded text anywhere in it.
+
+    `_filter` adds modifiers that no index need serve, so candidates are the resources that have a value, and `holds`
+    decides: "equal" (whole folded string), "ends" (folded string ends so), "unequal" (some value is not equal).
     """
 
     parameter: Parameter
@@ -211,6 +215,15 @@ class Or:
 
 
 Criterion = Match | Missing | Chain | Has | Ids | LastUpdated | FullText | InCompartment | IsType | Not | And | Or
+
+
+def any_of(criteria: Iterable[Criterion]) -> Criterion:
+    """Or without an Or inside; of one criterion, that itself."""
+    flat: list[Criterion] = []
+    for each in criteria:
+        flat += each.criteria if isinstance(each, Or) else (each,)
+    return flat[0] if len(flat) == 1 else Or(tuple(flat))
+
 
 # ---------------------------------------------------------------- order and paging
 

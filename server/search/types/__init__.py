@@ -12,7 +12,7 @@ from server.search.query import Operand, Parameter
 from server.search.types import composite, date, near, number, quantity, reference, string, token, uri
 from server.search.types.prefix import PREFIXES
 from server.search.types.written import Setting, Unreadable
-from server.search.values import Value
+from server.search.values import OfType, Value
 
 MODIFIERS: dict[str, frozenset[str]] = {
     "number": number.MODIFIERS,
@@ -61,6 +61,10 @@ def parse(parameter: Parameter, modifier: str, text: str, setting: Setting, now:
 
 def matches(parameter: Parameter, modifier: str, value: Any, operand: Any) -> bool:
     """Whether one value of a resource matches one operand: the truth that engines are tested against."""
+    if modifier == "unequal":
+        return not isinstance(value, OfType) and not matches(
+            parameter, "equal" if parameter.type == "string" else "", value, operand
+        )
     match parameter.type:
         case "number":
             return number.matches(value, operand)

@@ -19,7 +19,7 @@ MODIFIERS = frozenset({"identifier", "above", "below"})
 """Besides `:[type]`."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?")
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+LOGICAL_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 
 
@@ -85,7 +85,7 @@ def parse(text: str, modifier: str, targets: tuple[str, ...], setting: Setting) 
         return ReferenceOperand(match[1], match[2], match[3], None)
     if _SCHEME.match(local):
         return ReferenceOperand(None, None, None, url)
-    if _ID.fullmatch(local) is None:
+    if LOGICAL_ID.fullmatch(local) is None:
         raise Unreadable("expected an id, Type/id, a URL or url|version")
     return ReferenceOperand(targets[0] if len(targets) == 1 else None, local, None, None)
 

@@ -84,6 +84,10 @@ def matches(value: String, modifier: str, operand: TextOperand) -> bool:
         return value.exact == operand.exact
     if modifier == "contains":
         return operand.folded in value.folded
+    if modifier == "equal":
+        return value.folded == operand.folded
+    if modifier == "ends":
+        return value.folded.endswith(operand.folded)
     return value.folded.startswith(operand.folded)
 
 

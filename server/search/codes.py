@@ -1,0 +1,52 @@
+"""`:in`, `:not-in`, `:above` and `:below` of tokens: the codes that terminology says, as plain operands.
+https://hl7.org/fhir/R4/search.html#subsumption
+"""
+
+from __future__ import annotations
+
+from fhir_profiles.terminology_protocol import Terminology
+from server.search.query import TokenOperand
+from server.search.registry import Registered
+from server.search.types import token
+from server.search.types.written import Unreadable, unescape
+
+CODED = frozenset({"CodeableConcept", "Coding", "code", "Quantity"})
+"""Element types whose tokens belong to code systems."""
+
+MIME = "urn:ietf:bcp:13"
+
+
+def expand(
+    written: str, modifier: str, registered: Registered, terminology: Terminology, limit: int
+) -> tuple[TokenOperand, ...]:
+    """Operands of one value of an OR list. Raises: Unreadable."""
+    if modifier in ("in", "not-in"):
+        return _of_value_set(unescape(written), registered, terminology, limit)
+    operand = token.parse(written, "")
+    assert isinstance(operand, TokenOperand)
+    system = operand.system if not operand.any_system else registered.implied_system
+    if operand.code is not None and system == MIME and modifier == "below":
+        return operand, operand._replace(code=f"{operand.code};")
+    if operand.code is None or system is None:
+        raise Unreadable(f":{modifier} takes system|code")
+    codes = (
+        terminology.above(system, operand.code)
+        if modifier == "above"
+        else terminology.below(system, operand.code, limit=limit + 1)
+    )
+    if codes is None:
+        raise Unreadable("the code system or the code is not known here")
+    if len(codes) > limit:
+        raise Unreadable(f"more than {limit} codes lie below this one")
+    return tuple(TokenOperand(system, code, False) for code in codes)
+
+
+def _of_value_set(url: str, registered: Registered, terminology: Terminology, limit: int) -> tuple[TokenOperand, ...]:
+    codes = terminology.expand(url, limit=limit + 1)
+    if codes is None:
+        raise Unreadable("the value set is not known here, or cannot be listed; it is named by its canonical URL")
+    if len(codes) > limit:
+        raise Unreadable(f"the value set has more than {limit} codes")
+    # Codes of elements that imply no system are compared alone.
+    bare = registered.types == {"code"} and registered.implied_system is None
+    return tuple(dict.fromkeys(TokenOperand(None if bare else each.system, each.code, bare) for each in codes))
