@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 NDJSON_SUFFIXES = (".ndjson", ".jsonl")
 JSON_SUFFIXES = (".json", *NDJSON_SUFFIXES)
@@ -87,8 +87,8 @@ def _opened(source: Source) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as stream:
             yield stream
     elif source.path.name.lower().endswith(".gz"):
-        with gzip.open(source.path) as stream:
-            yield stream
+        with gzip.open(source.path) as unpacked:
+            yield cast("IO[bytes]", unpacked)
     else:
         with source.path.open("rb") as stream:
             yield stream
