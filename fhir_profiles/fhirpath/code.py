@@ -6,28 +6,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
+from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes, Step
 from fhir_profiles.fhirpath.values import boolean
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.environment import Environment
 
 Types = frozenset[str] | None
 """What types the items can have; None: not known."""
 
 
+EMPTY: Nodes = []
+
+
 class Frame:
     """What changes during one evaluation: `$index` and `$total` of the innermost loop, and the environment."""
 
-    __slots__ = ("environment", "index", "total")
+    __slots__ = ("_environment", "given", "index", "this", "total")
 
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
+    def __init__(self, this: Node, given: Environment | None) -> None:
+        self.this = this
+        """%context, unless the environment names another."""
+        self.given = given
+        """As the caller gave it."""
+        self._environment: Environment | None = None
         self.index = 0
-        self.total: Nodes = []
+        self.total: Nodes = EMPTY
+
+    @property
+    def environment(self) -> Environment:
+        """The environment with its resources told; made when it is first asked for, which is seldom."""
+        if self._environment is None:
+            given = self.given
+            value = self.this[0]
+            own = value if isinstance(value, dict) and "resourceType" in value else None
+            if given is None:
+                self._environment = Environment(own, own)
+            else:
+                resource = given.resource if given.resource is not None else own
+                root = given.root if given.root is not None else resource
+                self._environment = replace(given, resource=resource, root=root)
+        return self._environment
 
 
 Run = Callable[[Node, Frame], Nodes]
@@ -40,7 +60,6 @@ NOTHING: Node = (None, "", None)
 
 TRUE: Nodes = [(True, "System.Boolean", None)]
 FALSE: Nodes = [(False, "System.Boolean", None)]
-EMPTY: Nodes = []
 BOOLEAN = frozenset(("System.Boolean",))
 
 
@@ -60,6 +79,8 @@ class Code:
     """Same for every item and evaluation."""
     steps: tuple[Step, ...] | None = None
     """A plain path from `$this`; () is `$this` itself."""
+    distinct: bool = False
+    """No two items are equal."""
     ordered: bool = True
     """False after children() and descendants(), whose order has no meaning."""
     referred_type: Scalar | None = None

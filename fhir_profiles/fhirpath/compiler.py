@@ -34,6 +34,12 @@ from fhir_profiles.fhirpath.values import singleton
 DATED = ("Date", "DateTime", "Time")
 
 
+EMPTY_OF_EMPTY = frozenset(
+    ("where", "select", "repeat", "ofType", "as", "first", "last", "tail", "skip", "take", "resolve", "extension")
+)
+"""Functions whose result is known where the path before them cannot match: `Practitioner.telecom.where(...)`."""
+
+
 class Compiler:
     """Compiles one expression."""
 
@@ -168,6 +174,8 @@ def _call(compiler: Compiler, tree: syntax.Call, scope: Types) -> Code:
     if not function.least <= len(tree.arguments) <= function.most:
         raise FhirPathError("semantic", f"{tree.name}() does not take {len(tree.arguments)} arguments")
     source = this_code(scope) if tree.of is None else compiler.compile(tree.of, scope)
+    if source.constant == EMPTY and tree.name in EMPTY_OF_EMPTY and not compiler.strict:
+        return empty_code()
     return function.build(compiler, source, tree.arguments, scope)
 
 

@@ -79,7 +79,9 @@ def constant(compiler: Compiler, name: str) -> Code:
 
         def context(node: Node, frame: Frame) -> Nodes:
             found = frame.environment.context
-            return EMPTY if found is None or found is NOTHING else [found]
+            if found is not None:
+                return [resource_node(found)]
+            return EMPTY if frame.this is NOTHING else [frame.this]
 
         return Code(context, single=True)
 

@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.fhirpath.code import Frame, truth_of
 from fhir_profiles.fhirpath.compiler import Compiler
-from fhir_profiles.fhirpath.constants import resource_node
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.parser import parse
@@ -58,28 +57,11 @@ class Expression:
             known = value.get("resourceType", "") if isinstance(value, Mapping) else ""
         return (value, known, sibling)
 
-    def _frame(self, this: Node, environment: Environment | None) -> Frame:
-        if environment is None:
-            return Frame(Environment(this[0], this[0], this))
-        root = environment.root if environment.root is not None else environment.resource
-        resource = environment.resource
-        if resource is None and isinstance(this[0], dict) and "resourceType" in this[0]:
-            resource = this[0]
-        return Frame(
-            Environment(
-                resource,
-                root if root is not None else resource,
-                this if environment.context is None else resource_node(environment.context),
-                environment.now,
-                environment.variables,
-                environment.bundle,
-                environment.resolve,
-                environment.member_of,
-                environment.conforms_to,
-                environment.subsumes,
-                environment.trace,
-            )
-        )
+    def _frame(self, this: Node, environment: Environment | None) -> Frame | None:
+        """None where nothing will look at it."""
+        if self._uses_frame or (environment is not None and environment.trace is not None):
+            return Frame(this, environment)
+        return None
 
     def items(
         self,
@@ -91,11 +73,8 @@ class Expression:
     ) -> Nodes:
         """Items as (value, type, sibling object of a primitive); not for changing. See `evaluate`."""
         this = self._this(value, fhir_type, sibling)
-        frame: Any = None
-        if self._uses_frame or (environment is not None and environment.trace is not None):
-            frame = self._frame(this, environment)
         try:
-            return self._run(this, frame)
+            return self._run(this, self._frame(this, environment))  # type: ignore[arg-type]
         except _SHAPE as error:
             raise self._misshapen() from error
 
@@ -134,11 +113,8 @@ class Expression:
         """The Boolean of the expression; None where it is empty, which is neither true nor false.
         Raises: FhirPathError, also for several items."""
         this = self._this(value, fhir_type, sibling)
-        frame: Any = None
-        if self._uses_frame or (environment is not None and environment.trace is not None):
-            frame = self._frame(this, environment)
         try:
-            return self._truth(this, frame)
+            return self._truth(this, self._frame(this, environment))  # type: ignore[arg-type]
         except _SHAPE as error:
             raise self._misshapen() from error
 

@@ -214,25 +214,32 @@ def union(compiler: Compiler, left: Code, right: Code) -> Code:
     if left.constant is not None and not left.constant:
         left, right = right, left
     if right.constant is not None and not right.constant:
-        run = left.run
-        if left.single or left.constant == EMPTY:
-            return left
-        return Code(lambda node, frame: distinct(run(node, frame)), left.types, exists=left.exists)
+        return distinct_code(left)
+    if left.constant is not None and right.constant is not None:
+        return constant_code(distinct(left.constant + right.constant))
     one, other = left.run, right.run
     one_exists, other_exists = exists_of(left), exists_of(right)
 
     def both(node: Node, frame: Frame) -> Nodes:
         first, second = one(node, frame), other(node, frame)
-        if not second:
-            return distinct(first)
-        return distinct(first + second) if first else distinct(second)
+        return distinct(first + second if first and second else first or second)
 
     def exists(node: Node, frame: Frame) -> bool:
         return one_exists(node, frame) or other_exists(node, frame)
 
-    if left.constant is not None and right.constant is not None:
-        return constant_code(distinct(left.constant + right.constant))
-    return Code(both, joined_types(left, right), exists=exists)
+    return Code(both, joined_types(left, right), exists=exists, distinct=True)
+
+
+def distinct_code(source: Code) -> Code:
+    """The items of another code, equal ones once."""
+    if source.single or source.distinct or source.constant == EMPTY:
+        return source
+    run = source.run
+
+    def once(node: Node, frame: Frame) -> Nodes:
+        return distinct(run(node, frame))
+
+    return Code(once, source.types, exists=exists_of(source), distinct=True, ordered=source.ordered)
 
 
 def _in(compiler: Compiler, left: Code, right: Code) -> Code:

@@ -29,8 +29,8 @@ def path_code(steps: tuple[Step, ...]) -> Code:
         code.exists = _single_exists(walk, last)
         if last.primitive:
             code.scalar = _single_scalar(walk, last.key)
-    elif not before and last.key is not None:
-        code.exists = _first_exists(last)
+    elif not before:
+        code.exists = _first_exists(last) if last.key is not None else _choice_exists(last)
     return code
 
 
@@ -139,6 +139,21 @@ def _first_exists(last: Step) -> Callable[[Node, Frame], bool]:
     if last.primitive:
         return lambda node, frame: bool(node[0].get(key)) or bool(node[0].get(sibling))
     return lambda node, frame: bool(node[0].get(key))
+
+
+def _choice_exists(last: Step) -> Callable[[Node, Frame], bool]:
+    """Most resources lack most choices, which the names alone tell."""
+    collect = last.collect
+    names = frozenset(last.choices) | frozenset("_" + key for key in last.choices)
+
+    def exists(node: Node, frame: Frame) -> bool:
+        if names.isdisjoint(node[0]):
+            return False
+        out: Nodes = []
+        collect(node[0], out)
+        return bool(out)
+
+    return exists
 
 
 def _single_scalar(walk: Walk | None, key: str) -> Callable[[Node, Frame], Any]:

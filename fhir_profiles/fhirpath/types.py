@@ -162,6 +162,7 @@ class TypeSystem:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._steps: dict[str, dict[str, Step]] = {}
+        self._members: dict[str, dict[str, tuple[str, Step]]] = {}
         self._is_a: dict[tuple[str, str], bool] = {}
         self.resource_types = definitions.resource_types
 
@@ -226,6 +227,18 @@ class TypeSystem:
             for name, element in children.items()
             if keys.get(name)
         }
+
+    def member_steps(self, fhir_type: str) -> Mapping[str, tuple[str, Step]]:
+        """Member of the JSON object (`valueQuantity`, `_status`) -> (its name without `_`, child)."""
+        known = self._members.get(fhir_type)
+        if known is None:
+            known = self._members[fhir_type] = {
+                name: (key, step)
+                for step in self.steps(fhir_type).values()
+                for key in step.choices
+                for name in (key, "_" + key)
+            }
+        return known
 
     def start_types(self, start: str | None) -> frozenset[str] | None:
         """Types that a start such as `Patient`, `Observation.component`, `Observation.effective[x]` or `HumanName`

@@ -217,19 +217,23 @@ def order(left: Node, right: Node) -> int | None:
 
 
 def bucket(node: Node) -> tuple[Any, ...]:
-    """Equal items have the same bucket; those of one bucket must be compared."""
+    """Equal items have the same bucket; those of one bucket must be compared, unless the bucket `_DECIDES`."""
     value, fhir_type, _ = node
     kind = SYSTEM.get(fhir_type)
+    if kind is None:
+        if value.__class__ is not dict:
+            return ("other",)
+        return ("complex", frozenset(each for each in value.items() if each[1].__class__ is str))
+    if value is None:
+        return ("none",)
     if kind == "String" or kind == "Boolean":
         return (kind, value)
     if kind in NUMBERS:
-        return ("number", number(value)) if value is not None else ("none",)
-    if kind is None:
-        return ("complex", len(value)) if value.__class__ is dict else ("other",)
-    return (kind if kind not in DATES else "Date",)
+        return ("number", number(value))
+    return ("Date",) if kind in DATES else (kind,)
 
 
-_DECIDES = frozenset(("String", "Boolean", "number", "none"))
+_DECIDES = frozenset(("String", "Boolean", "number"))
 
 
 class Distinct:
@@ -245,9 +249,14 @@ class Distinct:
 
     def add(self, node: Node) -> bool:
         """Whether the item was new."""
-        if node in self:
+        key = bucket(node)
+        others = self.seen.get(key)
+        if others is None:
+            self.seen[key] = [node]
+        elif key[0] in _DECIDES or any(equal(node, other) for other in others):
             return False
-        self.seen.setdefault(bucket(node), []).append(node)
+        else:
+            others.append(node)
         self.items.append(node)
         return True
 
@@ -260,7 +269,20 @@ class Distinct:
 
 
 def distinct(nodes: Nodes) -> Nodes:
-    return nodes if len(nodes) < 2 else Distinct(nodes).items
+    """The items, equal ones once."""
+    if len(nodes) < 2:
+        return nodes
+    first = nodes[0][1]
+    if SYSTEM.get(first) == "String" and all(each[1] is first for each in nodes):
+        seen: set[str] = set()
+        out: Nodes = []
+        for each in nodes:
+            if each[0] not in seen:
+                out.append(each)
+                if each[0] is not None:
+                    seen.add(each[0])
+        return out
+    return Distinct(nodes).items
 
 
 def singleton(nodes: Nodes) -> Node | None:

@@ -9,6 +9,7 @@ from fhir_profiles.fhirpath.code import Code, Frame, Types, boolean_code, exists
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.filtering import indexed, where_code
 from fhir_profiles.fhirpath.functions.registry import Build, Function, Table
+from fhir_profiles.fhirpath.operators import distinct_code
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, distinct
@@ -88,14 +89,7 @@ def _count(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: 
 
 
 def _distinct(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:
-    run = source.run
-    return Code(
-        lambda node, frame: distinct(run(node, frame)),
-        source.types,
-        source.single,
-        exists=exists_of(source),
-        ordered=source.ordered,
-    )
+    return distinct_code(source)
 
 
 def _is_distinct(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath import syntax
-from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, Run, Truth, Types, exists_of, truth_of
+from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, Run, Truth, Types, truth_of
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table
 from fhir_profiles.fhirpath.operators import is_type, joined_types, of_type
@@ -204,15 +204,13 @@ def _trace(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: 
     def traced(node: Node, frame: Frame) -> Nodes:
         found = run(node, frame)
         # Invariants use trace(); an evaluation without a frame has nobody who listens.
-        listener = frame.environment.trace if frame is not None else None
+        listener = frame.given.trace if frame is not None and frame.given is not None else None
         if listener is not None:
             shown = found if projection is None else [each for item in found for each in projection.run(item, frame)]
             listener(str(label), [value for value, _, _ in shown])
         return found
 
-    code = Code(traced, source.types, source.single, ordered=source.ordered, exists=exists_of(source))
-    code.exists = None
-    return code
+    return Code(traced, source.types, source.single, ordered=source.ordered, distinct=source.distinct)
 
 
 FILTERING: Table = {

@@ -23,12 +23,12 @@ def children_of(types: TypeSystem, item: Node, out: Nodes) -> None:
     holder = value if value.__class__ is dict else sibling
     if holder.__class__ is not dict:
         return
-    steps = types.steps(fhir_type)
-    for step in steps.values():
-        for key in step.choices:
-            if key in holder or "_" + key in holder:
-                step.collect(holder, out)
-                break
+    members = types.member_steps(fhir_type)
+    for name in holder:
+        known = members.get(name)
+        # The sibling of a member that is there too was collected with it.
+        if known is not None and (known[0] is name or known[0] == name or known[0] not in holder):
+            known[1].collect(holder, out)
 
 
 def _children(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:
