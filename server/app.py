@@ -18,10 +18,17 @@ from server.observability.metrics import Metrics
 from server.observability.request_log import RequestLog
 from server.reindexing import Reindexing
 from server.routes import Routes
+from server.search.cursor import new_key
 from server.search.engine import Search
+from server.search.parse import Limits
+from server.store.contract import Store
 from server.store.open import open_store
 from server.web import Shell
 from terminology.service import TerminologyService
+
+
+CURSOR_KEY_NAME = "key/cursor"
+"""Setting of the store."""
 
 
 @dataclass(slots=True)
@@ -49,8 +56,21 @@ async def build_context(
     """
     definitions = Definitions()
     terminology = TerminologyService()
-    search = Search(definitions, terminology, zone=settings.timezone)
+    search = Search(
+        definitions,
+        terminology,
+        zone=settings.timezone,
+        base_urls=(settings.base_url,) if settings.base_url else (),
+        limits=Limits(
+            parameters=settings.max_parameters,
+            alternatives=settings.max_values,
+            count=settings.max_page_size,
+            default_count=settings.page_size,
+        ),
+        now=clock,
+    )
     store = await open_store(settings.store, search.rules, zone=settings.timezone, clock=clock)
+    await _use_cursor_key(search, store)
     return Context(
         settings=settings,
         store=store,
@@ -64,6 +84,12 @@ async def build_context(
         clock=clock,
         ids=ids,
     )
+
+
+async def _use_cursor_key(search: Search, store: Store) -> None:
+    """Page links are sealed with a key that lives in the store, so that every worker opens those of the others."""
+    key = await store.put_setting(CURSOR_KEY_NAME, new_key(), only_if_absent=True)
+    search.cursors.use((key,), (await store.info()).epoch)
 
 
 async def build(
