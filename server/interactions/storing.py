@@ -95,11 +95,12 @@ class Prepared:
 def prepare(
     ctx: Context, base: str, resource: Resource, resource_id: str, method: str, *, expected: int | None = None
 ) -> Prepared:
-    """Check a resource and make the change that stores it under an id. The resource is changed, not copied.
+    """Check a resource and make the change that stores it under an id.
 
-    base: FHIR base URL, absolute references to it are ours. Raises: Unprocessable.
+    base: FHIR base URL, absolute references to it are ours. Versions in references are taken off in place, unless the
+    setting keeps them. Raises: Unprocessable.
     """
-    resource["id"] = resource_id
+    resource = {**resource, "id": resource_id}
     warnings = check(ctx, resource)
     resource_type: str = resource["resourceType"]
     elements = reference_elements(resource)

@@ -84,7 +84,7 @@ async def replace(
     expected = check_if_match(request.headers, current)
     if check_if_none_match(request.headers, current):
         expected = 0
-    sent = resource.get("meta", {})
+    resource = dict(resource)  # a repetition starts from what was sent
     carried = carry_labels(resource, current)
     guard = current.version if carried and expected is None and current is not None else expected
     prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard)
@@ -92,7 +92,6 @@ async def replace(
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:
         if carried and expected is None:
-            resource["meta"] = sent
             raise conditional.Overtaken(str(error)) from None
         raise
     return written_answer(request, written.version, created=written.created, warnings=prepared.warnings)

@@ -9,24 +9,24 @@ HN = "https://hospital.example/hn"
 VALUE_TAG = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 
 
-def patient(name: str | None = None, **more: Any) -> dict[str, Any]:
+def patient(id_: str | None = None, /, **more: Any) -> dict[str, Any]:
     """A Patient, its elements as given; `patient("1", active=True)`."""
-    return {"resourceType": "Patient", **({"id": name} if name else {}), **more}
+    return {"resourceType": "Patient", **({"id": id_} if id_ else {}), **more}
 
 
-def observation(name: str | None = None, **more: Any) -> dict[str, Any]:
+def observation(id_: str | None = None, /, **more: Any) -> dict[str, Any]:
     """A final Observation of a body weight unless other elements are given."""
     return {
         "resourceType": "Observation",
-        **({"id": name} if name else {}),
+        **({"id": id_} if id_ else {}),
         "status": "final",
         "code": {"coding": [{"system": LOINC, "code": "29463-7"}]},
         **more,
     }
 
 
-def organization(name: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"resourceType": "Organization", **({"id": name} if name else {}), "name": "Ban Suan clinic", **more}
+def organization(id_: str | None = None, /, **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Organization", **({"id": id_} if id_ else {}), "name": "Ban Suan clinic", **more}
 
 
 def reference(to: str) -> dict[str, str]:
