@@ -1,0 +1,287 @@
+"""PERSON, ADDRESS, CARD, CHRONIC, DRUGALLERGY, DISABILITY, WOMEN, DEATH.
+
+PERSON and ADDRESS are kept as the facility's own registration (a Basic each, all columns beside it): the Patient that
+all facilities share is computed from the registrations (`mappers/identity.py`), so nobody overwrites another's words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mappers.f43.codes import CLINICAL, CRITICALITY, TERMINOLOGY, VERIFICATION, coding, concept, displays, system
+from mappers.f43.diseases import diagnosis, disease
+from mappers.f43.lens import (
+    EXTENSIONS,
+    Lens,
+    choice,
+    code_of,
+    coded,
+    coded_extension,
+    date,
+    extended,
+    look,
+    organization,
+    reference,
+    stamp,
+    text,
+)
+from mappers.f43.links import CID, DISABILITY, Resource, Row, identifier, logical, patient, row_system, row_value
+from mappers.f43.maps.shapes import PROVIDER, answers, component, counts, form, record
+from mappers.f43.medicine import drug
+from mappers.f43.part import FIRST, FileMap, Part
+
+_RELATIONS = {
+    "father": ("FATHER", "FTH", "father"),
+    "mother": ("MOTHER", "MTH", "mother"),
+    "spouse": ("COUPLE", "SPS", "spouse"),
+}
+"""Part: column, v3-RoleCode, display."""
+
+
+def _relation(name: str) -> Part:
+    column, code, display = _RELATIONS[name]
+
+    def base(row: Row) -> Resource:
+        return {
+            "resourceType": "RelatedPerson",
+            "active": True,
+            "patient": patient(row),
+            "relationship": [concept(TERMINOLOGY + "v3-RoleCode", code, display)],
+        }
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        resource["identifier"].append(identifier(CID, value, "cid"))
+
+    def get(resource: Resource) -> str:
+        return next((entry["value"] for entry in resource["identifier"] if entry.get("system") == CID), "")
+
+    return Part(name, base, {column: Lens(put, get)})
+
+
+_REGISTRATION = record("PERSON", "person")
+
+# --- CARD -----------------------------------------------------------------------------------------------------------
+
+FUNDS = {"0": "UCS", "1": "OFC", "2": "LGO", "3": "OGO", "42": "SSS", "41": "OTH", "5": "PI", "6": "RAA", "9": "SP"}
+"""First digits of INSTYPE to the fund (cs-th-coverage-type); the longest that fits counts, the rest is OTH. From
+memory."""
+
+
+def fund(instype: str) -> str:
+    """The fund of a four-digit right."""
+    return FUNDS.get(instype[:2]) or FUNDS.get(instype[:1]) or "OTH"
+
+
+def coverage_type(instype: str) -> dict[str, Any]:
+    """Coverage.type: the four-digit right and its fund."""
+    own = coding(system("cs-thcc-coverage-type"), instype, displays("cs-thcc-coverage-type").get(instype, ""))
+    broad = fund(instype)
+    return {"coding": [own, coding(system("cs-th-coverage-type"), broad, displays("cs-th-coverage-type")[broad])]}
+
+
+def _coverage(row: Row) -> Resource:
+    payer = displays("cs-th-coverage-type")[fund(row["INSTYPE_NEW"])]
+    return {
+        "resourceType": "Coverage",
+        "status": "active",
+        "type": coverage_type(row["INSTYPE_NEW"]),
+        "beneficiary": patient(row),
+        "payor": [{"display": payer}],
+    }
+
+
+_CONTRACTED = EXTENSIONS + "ex-coverage-contracted-provider"
+_CONTRACT_KIND = "cs-meta-provider-type-coverage"
+
+
+def _contracted(kind: str) -> Lens:
+    """The facility that the right is registered with, as `type` and `provider` of ex-coverage-contracted-provider."""
+    inner = organization("valueReference")
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        provider: Resource = {"url": "provider"}
+        inner.put(provider, value, row)
+        label = concept(system(_CONTRACT_KIND), kind, displays(_CONTRACT_KIND)[kind])
+        parts = [{"url": "type", "valueCodeableConcept": label}, provider]
+        resource.setdefault("extension", []).append({"url": _CONTRACTED, "extension": parts})
+
+    def get(resource: Resource) -> str:
+        for entry in resource.get("extension", ()):
+            if entry["url"] == _CONTRACTED:
+                parts = {part["url"]: part for part in entry["extension"]}
+                if code_of(look(parts, ("type", "valueCodeableConcept")), system(_CONTRACT_KIND)) == kind:
+                    return inner.get(parts["provider"]) if "provider" in parts else ""
+        return ""
+
+    return Lens(put, get)
+
+
+# --- CHRONIC, DISABILITY ----------------------------------------------------------------------------------------------
+
+
+def _problem(row: Row) -> Resource:
+    return {
+        "resourceType": "Condition",
+        "clinicalStatus": concept(TERMINOLOGY + "condition-clinical", CLINICAL.get(row.get("TYPEDISCH", ""), "active")),
+        "verificationStatus": concept(TERMINOLOGY + "condition-ver-status", "confirmed"),
+        "category": [concept(TERMINOLOGY + "condition-category", "problem-list-item", "Problem List Item")],
+        "code": disease(row["CHRONIC"]),
+        "subject": patient(row),
+    }
+
+
+_OVER = frozenset({"01", "02", "07", "10"})
+"""TYPEDISCH that ends the care."""
+
+
+def _episode(row: Row) -> Resource:
+    problem = logical("Condition", row_system("CHRONIC"), row_value("CHRONIC", row))
+    return {
+        "resourceType": "EpisodeOfCare",
+        "status": "finished" if row.get("TYPEDISCH") in _OVER else "active",
+        "type": [{"text": "คลินิกโรคเรื้อรัง"}],
+        "diagnosis": [{"condition": problem}],
+        "patient": patient(row),
+    }
+
+
+def _discharged(where: str) -> Lens:
+    return coded_extension(where, "ex-condition-chronic-discharge-reason", "cs-thcc-chronic-discharge-reason")
+
+
+def _disability(row: Row) -> Resource:
+    list_id = "cs-thcc-disability-type"
+    found = disease(row["DIAGCODE"])["coding"] if "DIAGCODE" in row else []
+    kind = coding(system(list_id), row["DISABTYPE"], displays(list_id).get(row["DISABTYPE"], ""))
+    return {
+        "resourceType": "Condition",
+        "identifier": [identifier(DISABILITY, row["DISABID"], "disability")] if "DISABID" in row else [],
+        "clinicalStatus": concept(TERMINOLOGY + "condition-clinical", "active"),
+        "verificationStatus": concept(TERMINOLOGY + "condition-ver-status", "confirmed"),
+        "category": [concept(TERMINOLOGY + "condition-category", "problem-list-item", "Problem List Item")],
+        "code": {"coding": [kind, *found], "text": "ความพิการ"},
+        "subject": patient(row),
+    }
+
+
+# --- DRUGALLERGY ------------------------------------------------------------------------------------------------------
+
+
+def _allergy(row: Row) -> Resource:
+    certainty = VERIFICATION.get(row.get("TYPEDX", ""), "unconfirmed")
+    return {
+        "resourceType": "AllergyIntolerance",
+        "clinicalStatus": concept(TERMINOLOGY + "allergyintolerance-clinical", "active", "Active"),
+        "verificationStatus": concept(TERMINOLOGY + "allergyintolerance-verification", certainty),
+        "category": ["medication"],
+        "code": drug(row["HOSPCODE"], row["DRUGALLERGY"], row.get("DNAME", "")),
+        "patient": patient(row),
+    }
+
+
+def _also_icd(resource: Resource, value: str, row: Row) -> None:
+    """SIL-TH prints the ICD-10 code of a symptom as its display."""
+    if icd := displays("cs-thcc-allergy-manifest").get(value):
+        resource["reaction"][0]["manifestation"][0]["coding"].append(
+            {"system": "http://hl7.org/fhir/sid/icd-10", "code": icd}
+        )
+
+
+_ALLERGY = {
+    "DATERECORD": date("recordedDate"),
+    "DNAME": text("code.text"),
+    "TYPEDX": coded_extension("", "ex-allergyintolerance-allergy-certainty", "cs-thcc-allergy-certainty"),
+    "ALEVEL": coded_extension("", "ex-allergyintolerance-allergy-severity", "cs-thcc-allergy-severity").also(
+        choice("criticality", CRITICALITY)
+    ),
+    "SYMPTOM": coded("reaction.0.manifestation.0", "cs-thcc-allergy-manifest").also(_also_icd),
+    "INFORMANT": coded_extension("", "ex-allergyintolerance-allergy-assert-type", "cs-thcc-allergy-assert-type"),
+    "INFORMHOSP": extended("", "ex-allergyintolerance-allergy-assert-org", organization("valueReference")),
+    "PROVIDER": reference("recorder", "Practitioner", "Provider"),
+}
+
+# --- DEATH ------------------------------------------------------------------------------------------------------------
+
+
+_DEATH = form(
+    "DEATH",
+    "survey",
+    "สาเหตุการตาย",
+    {
+        column: component("DEATH", column, diagnosis("valueCodeableConcept"))
+        for column in ("CDEATH_A", "CDEATH_B", "CDEATH_C", "CDEATH_D", "ODISEASE")
+    }
+    | {
+        "PDEATH": component("DEATH", "PDEATH", coded("valueCodeableConcept", "cs-thcc-death-location-type")),
+        "PREGDEATH": component("DEATH", "PREGDEATH", coded("valueCodeableConcept", "cs-thcc-death-pregnancy")),
+    },
+    when="DDEATH",
+    extra={"CDEATH": diagnosis("valueCodeableConcept"), "PROVIDER": PROVIDER},
+)
+
+MAPS = (
+    FileMap("PERSON", (*_REGISTRATION.parts, *map(_relation, _RELATIONS))),
+    record("ADDRESS", "address"),
+    FileMap(
+        "CARD",
+        (
+            Part(
+                FIRST,
+                _coverage,
+                {
+                    "INSID": text("subscriberId"),
+                    "STARTDATE": date("period.start"),
+                    "EXPIREDATE": date("period.end"),
+                    "MAIN": _contracted("primary"),
+                    "SUB": _contracted("secondary"),
+                },
+            ),
+        ),
+    ),
+    FileMap(
+        "CHRONIC",
+        (
+            Part(
+                FIRST,
+                _problem,
+                {
+                    "DATE_DIAG": date("onsetDateTime"),
+                    "DATE_DISCH": date("abatementDateTime"),
+                    "TYPEDISCH": _discharged(""),
+                },
+                {"D_UPDATE": stamp("recordedDate").put},
+            ),
+            Part(
+                "care",
+                _episode,
+                {"HOSP_RX": organization("managingOrganization")},
+                {"DATE_DIAG": date("period.start").put, "DATE_DISCH": date("period.end").put},
+                always=True,
+            ),
+        ),
+    ),
+    FileMap("DRUGALLERGY", (Part(FIRST, _allergy, _ALLERGY),)),
+    FileMap(
+        "DISABILITY",
+        (Part(FIRST, _disability, {"DATE_DISAB": date("onsetDateTime"), "DATE_DETECT": date("recordedDate")}),),
+    ),
+    FileMap(
+        "WOMEN",
+        (
+            form(
+                "WOMEN",
+                "survey",
+                "ทะเบียนหญิงวัยเจริญพันธุ์",
+                {
+                    **answers(
+                        "WOMEN", {"FPTYPE": "cs-thcc-contraceptive-method", "NOFPCAUSE": "cs-thcc-no-contraceptive"}
+                    ),
+                    **counts("WOMEN", "TOTALSON", "NUMBERSON", "ABORTION", "STILLBIRTH"),
+                },
+                when="",
+                context={"D_UPDATE": stamp("effectiveDateTime").put},
+            ),
+        ),
+    ),
+    FileMap("DEATH", (_DEATH,)),
+)

@@ -1,0 +1,161 @@
+"""PROVIDER, VILLAGE, HOME and the housekeeping files."""
+
+from __future__ import annotations
+
+from mappers.f43.address import address
+from mappers.f43.codes import GENDER, TERMINOLOGY, concept
+from mappers.f43.lens import Lens, choice, coded, coded_extension, date, extended, numeric, place, text, whole
+from mappers.f43.links import CID, HOUSE, VILLAGE, Resource, Row, facility, identifier, local, logical
+from mappers.f43.maps.shapes import record
+from mappers.f43.part import FIRST, FileMap, Part
+
+LICENCES = {
+    "01": ("th-doctor-id", "proDoc"),
+    "02": ("th-nurse-id", "proNurse"),
+    "03": ("th-pharmacist-id", "proPharm"),
+    "04": ("th-dentist-id", "proDent"),
+    "05": ("th-physio-id", "proPhysio"),
+    "06": ("th-medtech-id", "proMedtech"),
+    "07": ("th-vet-id", "proVet"),
+}
+"""COUNCIL to the identifier system and type of its licence."""
+
+
+def _practitioner(row: Row) -> Resource:
+    hcode = row["HOSPCODE"]
+    identifiers = [identifier(local(hcode, "Provider"), row["PROVIDER"], "localProv")]
+    if "CID" in row:
+        identifiers.append(identifier(CID, row["CID"], "cid"))
+    if "REGISTERNO" in row and row.get("COUNCIL") in LICENCES:
+        name, kind = LICENCES[row["COUNCIL"]]
+        identifiers.append(identifier(f"https://terms.sil-th.org/id/{name}", row["REGISTERNO"], kind))
+    return {"resourceType": "Practitioner", "identifier": identifiers, "active": "OUTDATE" not in row}
+
+
+def _role(row: Row) -> Resource:
+    return {
+        "resourceType": "PractitionerRole",
+        "active": "OUTDATE" not in row,
+        "practitioner": logical("Practitioner", local(row["HOSPCODE"], "Provider"), row["PROVIDER"]),
+        "organization": facility(row),
+    }
+
+
+def identified(system: str) -> Lens:
+    """A column that is an identifier which the base of the resource writes already."""
+
+    def get(resource: Resource) -> str:
+        return next((e["value"] for e in resource.get("identifier", ()) if e.get("system") == system), "")
+
+    return Lens(lambda resource, value, row: None, get)
+
+
+_PROVIDER = FileMap(
+    "PROVIDER",
+    (
+        Part(
+            FIRST,
+            _practitioner,
+            {
+                "CID": identified(CID),
+                "PRENAME": text("name.0.prefix.0"),
+                "NAME": text("name.0.given.0"),
+                "LNAME": text("name.0.family"),
+                "BIRTH": date("birthDate"),
+            },
+            {"SEX": choice("gender", GENDER)},
+        ),
+        Part(
+            "role",
+            _role,
+            {
+                "PROVIDERTYPE": coded("code.0", "cs-thcc-individual-provider-type"),
+                "STARTDATE": date("period.start"),
+                "OUTDATE": date("period.end"),
+            },
+        ),
+    ),
+)
+
+
+def _village(row: Row) -> Resource:
+    return {
+        "resourceType": "Location",
+        "identifier": [identifier(VILLAGE, row["VID"], "villageNo")],
+        "status": "inactive" if "OUTDATE" in row else "active",
+        "name": f"หมู่บ้าน {row['VID']}",
+        "mode": "instance",
+        "physicalType": concept(TERMINOLOGY + "location-physical-type", "area", "Area"),
+        "managingOrganization": facility(row),
+    }
+
+
+def _home(row: Row) -> Resource:
+    identifiers = [identifier(local(row["HOSPCODE"], "HouseId"), row["HID"], "localHouse")]
+    if "HOUSE_ID" in row:
+        identifiers.append(identifier(HOUSE, row["HOUSE_ID"], "houseNo"))
+    area = "".join(row.get(column, "") for column in ("CHANGWAT", "AMPUR", "TAMBON", "VILLAGE"))
+    return {
+        "resourceType": "Location",
+        "identifier": identifiers,
+        "status": "inactive" if "OUTDATE" in row else "active",
+        "mode": "instance",
+        "physicalType": concept(TERMINOLOGY + "location-physical-type", "ho", "House"),
+        "address": address(row, "HOUSE"),
+        "managingOrganization": facility(row),
+        "partOf": logical("Location", VILLAGE, area) if len(area) == 8 else None,
+    }
+
+
+def _coordinate(name: str, other: str) -> Lens:
+    """Half of a position; FHIR has no place for one half alone."""
+    value = numeric(f"position.{name}")
+
+    def put(resource: Resource, digits: str, row: Row) -> None:
+        if value.holds(row.get(other, "")):
+            value.put(resource, digits, row)
+
+    return value._replace(put=put)
+
+
+_POSITION = {
+    "LATITUDE": _coordinate("latitude", "LONGITUDE"),
+    "LONGITUDE": _coordinate("longitude", "LATITUDE"),
+}
+
+MAPS = (
+    _PROVIDER,
+    FileMap(
+        "VILLAGE",
+        (
+            Part(
+                FIRST,
+                _village,
+                {
+                    **_POSITION,
+                    "OUTDATE": extended("", "ex-location-village-unlist-date", date("valueDate")),
+                    "NUMACTUALLY": extended("", "ex-location-household-count", whole("valueInteger")),
+                },
+            ),
+        ),
+    ),
+    FileMap(
+        "HOME",
+        (
+            Part(
+                FIRST,
+                _home,
+                {
+                    **_POSITION,
+                    "HOUSE_ID": identified(HOUSE),
+                    "TELEPHONE": text("telecom.0.value"),
+                    "HOUSETYPE": coded_extension("", "ex-address-house-type", "cs-thcc-house-type"),
+                    "LOCATYPE": coded_extension("", "ex-location-in-municipality", "cs-thcc-in-municipality"),
+                },
+                {"TELEPHONE": lambda resource, value, row: place(resource, ("telecom", 0, "system"), "phone")},
+            ),
+        ),
+    ),
+    record("DATA_CORRECT", "data-correction", of_person=False),
+    record("POLICY", "policy", of_person=False),
+)

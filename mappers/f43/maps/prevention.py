@@ -1,0 +1,403 @@
+"""LABFU, CHRONICFU, NCDSCREEN, EPI, NUTRITION, DENTAL, FUNCTIONAL, ICF, SPECIALPP, COMMUNITY_*."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mappers.f43.codes import LOINC, SMOKING, UCUM, coding, concept, displays, system
+from mappers.f43.lens import (
+    Lens,
+    canonical_code,
+    canonical_number,
+    coded,
+    date,
+    listed,
+    look,
+    number,
+    number_text,
+    text,
+)
+from mappers.f43.links import Resource, Row, local, patient, visit
+from mappers.f43.maps.shapes import (
+    PLACE,
+    PROVIDER,
+    SERVED,
+    answers,
+    component,
+    counts,
+    form,
+    loinc,
+    observation,
+    pressure,
+    record,
+    texts,
+    vital,
+)
+from mappers.f43.part import FIRST, FileMap, Part
+
+# --- LABFU ------------------------------------------------------------------------------------------------------------
+
+LABORATORY = {
+    "01": ("1558-6", "Fasting glucose [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "02": ("2345-7", "Glucose [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "03": ("41604-0", "Fasting glucose [Mass/volume] in Capillary blood by Glucometer", "mg/dL"),
+    "04": ("41653-7", "Glucose [Mass/volume] in Capillary blood by Glucometer", "mg/dL"),
+    "05": ("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", "%"),
+    "06": ("2571-8", "Triglyceride [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "07": ("2093-3", "Cholesterol [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "08": ("2085-9", "Cholesterol in HDL [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "09": ("2089-1", "Cholesterol in LDL [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "10": ("6299-2", "Urea nitrogen [Mass/volume] in Blood", "mg/dL"),
+    "11": ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "12": ("14957-5", "Microalbumin [Mass/volume] in Urine", ""),
+    "13": ("2161-8", "Creatinine [Mass/volume] in Urine", "mg/dL"),
+    "15": ("62238-1", "Glomerular filtration rate predicted by Creatinine-based formula (CKD-EPI)", "mL/min/{1.73_m2}"),
+    "16": ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL"),
+    "17": ("2890-2", "Protein/Creatinine [Mass Ratio] in Urine", ""),
+    "18": ("2823-3", "Potassium [Moles/volume] in Serum or Plasma", "mmol/L"),
+    "19": ("1963-8", "Bicarbonate [Moles/volume] in Serum or Plasma", "mmol/L"),
+    "20": ("2777-1", "Phosphate [Mass/volume] in Serum or Plasma", "mg/dL"),
+    "21": ("2731-8", "Parathyrin.intact [Mass/volume] in Serum or Plasma", "pg/mL"),
+}
+"""Two-digit LABTEST to LOINC and the unit in which Thai laboratories report (from memory; "" where they differ)."""
+
+SEVEN_DIGITS = {
+    "0531001": "02",
+    "0531002": "01",
+    "0531101": "03",
+    "0531601": "05",
+    "0541602": "07",
+    "0541202": "08",
+    "0541402": "09",
+    "0546602": "06",
+    "0581902": "11",
+}
+"""Seven-digit LABTEST to the two-digit code of the same test, for LOINC (from memory)."""
+
+_RESULTS = observation({"coding": []}, "laboratory")
+
+
+def laboratory_code(hcode: str, test: str) -> dict[str, Any]:
+    """LOINC where the table knows it, and always the code of the file."""
+    codings = []
+    if known := LABORATORY.get(SEVEN_DIGITS.get(test, test)):
+        codings.append(coding(LOINC, known[0], known[1]))
+    list_id = "cs-thcc-2digit-lab" if len(test) == 2 else "cs-th-icd10tm-lab"
+    if display := displays(list_id).get(test):
+        codings.append(coding(system(list_id), test, display))
+    elif canonical_code(test):
+        codings.append(coding(local(hcode, "LabItem"), test))
+    return {"coding": codings} if codings else {"text": test}
+
+
+def _laboratory(row: Row) -> Resource:
+    return {**_RESULTS(row), "code": laboratory_code(row["HOSPCODE"], row["LABTEST"])}
+
+
+def _result() -> Lens:
+    """LABRESULT as Quantity where it is a number (with the unit of the test where that is known), else as text."""
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        digits = canonical_number(value)
+        if not digits:
+            resource["valueString"] = value
+            return
+        unit = LABORATORY.get(SEVEN_DIGITS.get(row["LABTEST"], row["LABTEST"]), ("", "", ""))[2]
+        measured = {"unit": unit, "system": UCUM, "code": unit} if unit else {}
+        resource["valueQuantity"] = {"value": number(digits), **measured}
+
+    def get(resource: Resource) -> str:
+        return number_text(look(resource, ("valueQuantity", "value"))) or str(resource.get("valueString", ""))
+
+    return Lens(put, get, lambda value: canonical_number(value) or value)
+
+
+# --- NCDSCREEN --------------------------------------------------------------------------------------------------------
+
+
+def _smoking() -> Lens:
+    def also(resource: Resource, value: str, row: Row) -> None:
+        if value in SMOKING:
+            resource["valueCodeableConcept"]["coding"].append(coding("http://snomed.info/sct", *SMOKING[value]))
+
+    return coded("valueCodeableConcept", "cs-thcc-ncd-smoking").also(also)
+
+
+_SUGAR = {"1": "01", "2": "02", "3": "03", "4": "04"}
+"""BSTEST to the two-digit LABTEST of the same test."""
+
+
+def _sugar(row: Row) -> Resource:
+    code = laboratory_code(row["HOSPCODE"], _SUGAR.get(row.get("BSTEST", ""), "04"))
+    return {**_RESULTS(row), "code": code}
+
+
+def _milligrams() -> Lens:
+    def put(resource: Resource, value: str, row: Row) -> None:
+        if digits := canonical_number(value):
+            resource["valueQuantity"] = {"value": number(digits), "unit": "mg/dL", "system": UCUM, "code": "mg/dL"}
+
+    return Lens(put, lambda resource: number_text(look(resource, ("valueQuantity", "value"))), canonical_number)
+
+
+_NCDSCREEN = FileMap(
+    "NCDSCREEN",
+    (
+        form(
+            "NCDSCREEN",
+            "survey",
+            "คัดกรองโรคเบาหวานและความดันโลหิตสูง",
+            {
+                **texts("NCDSCREEN", "DMFAMILY", "HTFAMILY"),
+                **answers(
+                    "NCDSCREEN", {"BSTEST": "cs-thcc-ncd-fbs-method", "SERVPLACE": "cs-pcu-service-location-type"}
+                ),
+            },
+            when="",
+            extra={"PROVIDER": PROVIDER, "SCREENPLACE": PLACE},
+            context=SERVED,
+        ),
+        Part(
+            "smoking",
+            observation(loinc("72166-2", "Tobacco smoking status", "การสูบบุหรี่"), "social-history"),
+            {"SMOKE": _smoking()},
+            SERVED,
+        ),
+        Part(
+            "alcohol",
+            observation(loinc("11331-6", "History of Alcohol use", "การดื่มสุรา"), "social-history"),
+            {"ALCOHOL": coded("valueCodeableConcept", "cs-thcc-ncd-alchohol")},
+            SERVED,
+        ),
+        vital("weight", "WEIGHT"),
+        vital("height", "HEIGHT"),
+        vital("waist", "WAIST_CM"),
+        pressure("SBP_1", "DBP_1"),
+        pressure("SBP_2", "DBP_2", name="pressure2"),
+        Part("sugar", _sugar, {"BSLEVEL": _milligrams()}, SERVED),
+    ),
+)
+
+# --- EPI, and services as procedures ----------------------------------------------------------------------------------
+
+VACCINES = {
+    "010": "19", "011": "19", "041": "08", "042": "08", "043": "08", "091": "198", "092": "198", "093": "198",
+    "D21": "198",
+    "D22": "198", "D23": "198", "081": "02", "082": "02", "083": "02", "084": "02", "085": "02", "401": "10",
+    "061": "03",
+    "073": "03", "031": "01", "032": "01", "033": "01", "034": "01", "035": "01", "106": "139", "815": "88", "CP1":
+    "208",
+    "CP2": "208", "CP3": "208", "CM1": "207", "CM2": "207", "CM3": "207", "CA1": "210", "CA2": "210", "CA3": "210",
+    "CJ1": "212",
+}  # fmt: skip
+"""VACCINETYPE to CVX (http://hl7.org/fhir/sid/cvx), where the product is clear. From memory."""
+
+
+def _immunization(row: Row) -> Resource:
+    code = row["VACCINETYPE"]
+    codings = [coding(system("cs-thcc-vaccine-code"), code, displays("cs-thcc-vaccine-code").get(code, ""))]
+    if code in VACCINES:
+        codings.append(coding("http://hl7.org/fhir/sid/cvx", VACCINES[code]))
+    return {
+        "resourceType": "Immunization",
+        "status": "completed",
+        "vaccineCode": {"coding": codings} if canonical_code(code) else {"text": code},
+        "patient": patient(row),
+        "encounter": visit(row),
+        "primarySource": row.get("VACCINEPLACE", row["HOSPCODE"]) == row["HOSPCODE"],
+    }
+
+
+def _service(list_id: str, column: str, category: str) -> Any:
+    def base(row: Row) -> Resource:
+        code = row[column]
+        display = displays(list_id).get(code, "")
+        return {
+            "resourceType": "Procedure",
+            "status": "completed",
+            "category": {"text": category},
+            "code": concept(system(list_id), code, display) if canonical_code(code) else {"text": code},
+            "subject": patient(row),
+            "encounter": visit(row),
+        }
+
+    return base
+
+
+_ACTOR = listed("performer", "Practitioner", "Provider", "actor")
+_ACTING_PLACE = listed("performer", "Organization", "", "actor")
+_PERFORMED = {"DATE_SERV": date("performedDateTime").put}
+
+# --- ICF --------------------------------------------------------------------------------------------------------------
+
+
+def _function(row: Row) -> Resource:
+    code = row["ICF"]
+    display = displays("cs-int-icf").get(code, "")
+    icf = concept(system("cs-int-icf"), code, display) if canonical_code(code) else {"text": code}
+    return {**_ICF(row), "code": icf}
+
+
+_ICF = observation({"coding": []}, "exam")
+
+_TEETH = [
+    "PTEETH",
+    "PCARIES",
+    "PFILLING",
+    "PEXTRACT",
+    "DTEETH",
+    "DCARIES",
+    "DFILLING",
+    "DEXTRACT",
+    "NEED_SEALANT",
+    "NEED_PFILLING",
+    "NEED_DFILLING",
+    "NEED_PEXTRACT",
+    "NEED_DEXTRACT",
+    "PERMANENT_PERMANENT",
+    "PERMANENT_PROSTHESIS",
+    "PROSTHESIS_PROSTHESIS",
+]
+
+MAPS = (
+    FileMap(
+        "LABFU",
+        (
+            Part(
+                FIRST,
+                _laboratory,
+                {
+                    "DATE_SERV": date("effectiveDateTime"),
+                    "LABRESULT": _result(),
+                    "PROVIDER": PROVIDER,
+                    "LABPLACE": PLACE,
+                },
+            ),
+        ),
+    ),
+    FileMap(
+        "CHRONICFU",
+        (
+            form(
+                "CHRONICFU",
+                "survey",
+                "ติดตามผู้ป่วยโรคเรื้อรัง",
+                answers("CHRONICFU", {"FOOT": "cs-thcc-ncd-foot-exam", "RETINA": "cs-thcc-ncd-retina-exam"}),
+                extra={"PROVIDER": PROVIDER, "CHRONICFUPLACE": PLACE},
+            ),
+            vital("weight", "WEIGHT"),
+            vital("height", "HEIGHT"),
+            vital("waist", "WAIST_CM"),
+            pressure("SBP", "DBP"),
+        ),
+    ),
+    _NCDSCREEN,
+    FileMap(
+        "EPI",
+        (
+            Part(
+                FIRST,
+                _immunization,
+                {"PROVIDER": _ACTOR, "VACCINEPLACE": _ACTING_PLACE},
+                {"DATE_SERV": date("occurrenceDateTime").put},
+            ),
+        ),
+    ),
+    FileMap(
+        "NUTRITION",
+        (
+            form(
+                "NUTRITION",
+                "survey",
+                "ภาวะโภชนาการและพัฒนาการเด็ก",
+                {
+                    **answers("NUTRITION", {"CHILDDEVELOP": "cs-thcc-child-dev-level", "FOOD": "cs-thcc-child-food"}),
+                    **texts("NUTRITION", "BOTTLE"),
+                },
+                when="",
+                extra={"PROVIDER": PROVIDER, "NUTRITIONPLACE": PLACE},
+                context=SERVED,
+            ),
+            vital("weight", "WEIGHT"),
+            vital("height", "HEIGHT"),
+            vital("head", "HEADCIRCUM"),
+        ),
+    ),
+    FileMap(
+        "DENTAL",
+        (
+            form(
+                "DENTAL",
+                "exam",
+                "ตรวจสุขภาพช่องปาก",
+                {
+                    **answers("DENTAL", {"SERVPLACE": "cs-pcu-service-location-type"}),
+                    **texts(
+                        "DENTAL",
+                        "DENTTYPE",
+                        "NEED_FLUORIDE",
+                        "NEED_SCALING",
+                        "NPROSTHESIS",
+                        "GUM",
+                        "SCHOOLTYPE",
+                        "CLASS",
+                    ),
+                    **counts("DENTAL", *_TEETH),
+                },
+                extra={"PROVIDER": PROVIDER},
+            ),
+        ),
+    ),
+    FileMap(
+        "FUNCTIONAL",
+        (
+            form(
+                "FUNCTIONAL",
+                "survey",
+                "ประเมินความสามารถในการดำเนินกิจวัตร",
+                {
+                    "TESTRESULT": component("FUNCTIONAL", "TESTRESULT", text("valueString")),
+                    **answers("FUNCTIONAL", {"DEPENDENT": "cs-thcc-functional-conclusion"}),
+                },
+                when="",
+                extra={"PROVIDER": PROVIDER},
+                context={
+                    **SERVED,
+                    "FUNCTIONAL_TEST": coded("valueCodeableConcept", "cs-thcc-functional-test").put,
+                },
+            ),
+        ),
+    ),
+    FileMap(
+        "ICF",
+        (
+            Part(
+                FIRST,
+                _function,
+                {"DATE_SERV": date("effectiveDateTime"), "QUALIFIER": text("valueString"), "PROVIDER": PROVIDER},
+            ),
+        ),
+    ),
+    FileMap(
+        "SPECIALPP",
+        (
+            Part(
+                FIRST,
+                _service("cs-thcc-special-pp-service", "PPSPECIAL", "ส่งเสริมสุขภาพป้องกันโรคเฉพาะ"),
+                {"PROVIDER": _ACTOR, "PPSPLACE": _ACTING_PLACE},
+                _PERFORMED,
+            ),
+        ),
+    ),
+    FileMap(
+        "COMMUNITY_SERVICE",
+        (
+            Part(
+                FIRST,
+                _service("cs-thcc-community-service", "COMSERVICE", "บริการในชุมชน"),
+                {"DATE_SERV": date("performedDateTime"), "PROVIDER": _ACTOR},
+            ),
+        ),
+    ),
+    record("COMMUNITY_ACTIVITY", "community-activity", of_person=False),
+)

@@ -1,0 +1,50 @@
+"""The synthetic population as the 43 files of one facility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from mappers.f43.layout import LAYOUTS, V24
+from mappers.population.f43_person import Row, home, person_rows, provider, village
+from mappers.population.f43_visit import visit_rows
+from mappers.population.life import UNTIL, people
+from mappers.population.places import HEALTH_CENTRE, VILLAGES, staff
+
+
+def f43_rows(
+    count: int, seed: int, *, hcode: str = HEALTH_CENTRE.hcode, years: int = 5, until: date = UNTIL
+) -> Iterator[Row]:
+    """(file name, {column: value}) of what the facility knows of the first `count` people; empty columns are left out.
+
+    The health centre registers everybody; a hospital those who were there. Rows of one file are not contiguous.
+    """
+    for member in staff(hcode):
+        yield _filled(provider(member))
+    responsible = hcode == HEALTH_CENTRE.hcode
+    if responsible:
+        for place in VILLAGES:
+            yield _filled(village(place, hcode))
+    last_home = ""
+    for person in people(count, seed, years=years, until=until):
+        visits = [visit for visit in person.visits if visit.hcode == hcode]
+        if not responsible and not visits:
+            continue
+        if responsible and person.household.hid != last_home:
+            last_home = person.household.hid
+            yield _filled(home(person.household, hcode))
+        yield from map(_filled, person_rows(person, hcode))
+        for visit in visits:
+            yield from map(_filled, visit_rows(person, visit))
+
+
+def _filled(row: Row) -> Row:
+    """Only columns that the file has and that say something."""
+    name, values = row
+    known = LAYOUTS[name].by_name
+    return name, {column: value for column, value in values.items() if value and column in known}
+
+
+def f43_line(name: str, values: dict[str, str], version: str = V24) -> str:
+    """One line of a file, without its end."""
+    return "|".join(values.get(column, "") for column in LAYOUTS[name].columns(version))
