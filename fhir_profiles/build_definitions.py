@@ -147,11 +147,38 @@ def boil_element(source: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def boil_structure(source: dict[str, Any]) -> dict[str, Any]:
+def official_elements(source: dict[str, Any], data_elements: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The snapshot of a type as HL7 published it.
+
+    The package's snapshots of some types (Meta, Binary, AuditEvent, ResearchStudy, EvidenceVariable ...) were changed:
+    they have elements and targets of R5 and of a product. The differentials list no such element, and the data elements
+    (path -> ElementDefinition, most of the publication's elements once more) have the types and bindings unchanged. So
+    an element counts if it is inherited or in the differential.
+    """
+    own = {row["path"]: row for row in source["differential"]["element"]}
+    snapshot = {row["path"]: row for row in source["snapshot"]["element"]}
+    root, *_ = source["snapshot"]["element"]
+    inherited = [row for row in snapshot.values() if row["base"]["path"] != row["path"]]
+    result = [root, *(row for row in inherited if row["path"].count(".") == 1 and row["path"] not in own)]
+    for path, row in own.items():
+        if path == root["path"]:
+            continue
+        published = data_elements.get(path, row)
+        facts = {key: published[key] for key in ("min", "max", "type", "binding") if key in published}
+        base = {"path": path, "min": row.get("min", 0), "max": row.get("max", "*")}
+        result.append({"base": base, **row, **snapshot.get(path, {}), **facts})
+        if any(each["code"] in ("BackboneElement", "Element") for each in row.get("type", ())):
+            result += [each for each in inherited if each["path"].rpartition(".")[0] == path]
+    return result
+
+
+def boil_structure(source: dict[str, Any], data_elements: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """One StructureDefinition; profiles keep their differential too, from which snapshots can be made again."""
     kept = {"id": source["id"], **_keep(source, STRUCTURE_KEYS)}
-    kept["snapshot"] = {"element": [boil_element(each) for each in source["snapshot"]["element"]]}
-    if source.get("derivation") == "constraint":
+    is_profile = source.get("derivation") == "constraint"
+    elements = source["snapshot"]["element"] if is_profile else official_elements(source, data_elements)
+    kept["snapshot"] = {"element": [boil_element(each) for each in elements]}
+    if is_profile:
         kept["differential"] = {"element": [boil_element(each) for each in source["differential"]["element"]]}
     return kept
 
@@ -180,6 +207,14 @@ def _resources(folder: Path, name: str) -> Iterable[dict[str, Any]]:
             yield entry["resource"]
 
 
+def _data_elements(folder: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for resource in _resources(folder, "dataelements.json"):
+        element = resource["snapshot"]["element"][0]
+        found.setdefault(element["path"], element)
+    return found
+
+
 def _by_base(parameters: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for parameter in parameters:
@@ -193,18 +228,19 @@ def boil(folder: Path) -> dict[str, Any]:
     members: dict[str, Any] = {}
     index: dict[str, list[Any]] = {}
     operations, compartments = [], []
+    data_elements = _data_elements(folder)
     for name in STRUCTURE_FILES:
         for resource in _resources(folder, name):
             kind = resource["resourceType"]
             if kind == "StructureDefinition" and resource["kind"] != "logical":
                 index[resource["id"]] = [resource[key] for key in ("url", "kind", "abstract", "type")]
                 index[resource["id"]].append(resource.get("derivation", "specialization"))
-                members[f"StructureDefinition/{resource['id']}.json"] = boil_structure(resource)
+                members[f"StructureDefinition/{resource['id']}.json"] = boil_structure(resource, data_elements)
             elif kind == "OperationDefinition":
                 operations.append(_operation(resource))
             elif kind == "CompartmentDefinition":
                 compartments.append(_compartment(resource))
-    extensions = {each["url"]: boil_structure(each) for each in _resources(folder, EXTENSION_FILE)}
+    extensions = {each["url"]: boil_structure(each, {}) for each in _resources(folder, EXTENSION_FILE)}
     members["index.json"] = index
     members["extensions.json"] = extensions
     members["extension-urls.json"] = sorted(extensions)
