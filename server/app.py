@@ -26,7 +26,6 @@ from server.store.open import open_store
 from server.web import Shell
 from terminology.service import TerminologyService
 
-
 CURSOR_KEY_NAME = "key/cursor"
 """Setting of the store."""
 
