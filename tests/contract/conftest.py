@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -25,10 +26,29 @@ def embedded(folder: Path) -> OpenStore:
 ENGINES: dict[str, Callable[[Path], OpenStore]] = {"embedded": embedded}
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     """Opens a store on the same data each time it is called within one test."""
     return ENGINES[request.param](tmp_path)
+
+
+@pytest.fixture
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Opens an empty store each time it is called: for tests that draw many examples."""
+    numbers = itertools.count()
+
+    async def open(rules: SearchRules, *, clock: Callable[[], int]) -> Store:
+        folder = tmp_path / f"new{next(numbers)}"
+        folder.mkdir()
+        return await ENGINES[request.param](folder)(rules, clock=clock)
+
+    return open
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name in ("open_store", "new_store"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, sorted(ENGINES), indirect=True)
 
 
 @pytest.fixture

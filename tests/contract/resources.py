@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from server.search import truth
 from server.search.query import Criterion, Parameter
 from server.search.values import Index
 from server.store.contract import Body, Put
+from tests.contract.worlds import PARAMETERS
 
 
 class Clock:
@@ -44,7 +46,7 @@ class HandRules:
         return self.indexes.get((resource_type, json.loads(body)["id"]), {})
 
     def parameter(self, resource_type: str, code: str) -> Parameter | None:
-        return None
+        return next((p for p in PARAMETERS.get(resource_type, ()) if p.code == code), None)
 
     def holds(self, criterion: Criterion, resource_type: str, index: Index) -> bool:
-        raise NotImplementedError
+        return truth.holds(criterion, index)

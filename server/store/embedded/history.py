@@ -35,7 +35,7 @@ _INSTANCE = _COLUMNS.format(
     source=f"""(
     SELECT rid, vid, lu, seq FROM res WHERE rid = :rid
     UNION ALL SELECT hk >> {VERSION_BITS}, hk & {_VID}, lu, seq FROM hist
-    WHERE hk > :rid << {VERSION_BITS} AND hk < (:rid + 1) << {VERSION_BITS}) l""",  # noqa: S608 - constants
+    WHERE hk > :rid << {VERSION_BITS} AND hk < (:rid + 1) << {VERSION_BITS}) l""",
     bits=VERSION_BITS,
 )
 _AT = "l.lu <= :to AND coalesce(" + _SUPERSEDED.format(bits=VERSION_BITS) + " > :start, TRUE)"

@@ -49,7 +49,7 @@ class Reader:
         if version == current[0]:
             return self._version(type, id, current[:5])
         older: Row | None = self._execute(
-            f"SELECT hk & {(1 << VERSION_BITS) - 1}, lu, seq, m, body FROM hist WHERE hk = ?",  # noqa: S608 - a constant
+            f"SELECT hk & {(1 << VERSION_BITS) - 1}, lu, seq, m, body FROM hist WHERE hk = ?",
             (current[5] << VERSION_BITS | version,),
         ).get
         return self._version(type, id, older) if older else None

@@ -70,16 +70,18 @@ class Rows(NamedTuple):
     """[patient, bits of PATIENT_PARAMETERS]"""
     geo: list[Any]
     """[k, latitude, longitude]"""
+    uri: list[Any]
+    """[k, uri], in the table of strings but without trigrams"""
 
 
-NOTHING = Rows([], [], [], [], [], [], [], [], [], [])
+NOTHING = Rows([], [], [], [], [], [], [], [], [], [], [])
 
 
-def keys(rows: Rows) -> bytes:
-    return orjson.dumps(list(rows))
+def keys(rows: Rows) -> str:
+    return orjson.dumps(list(rows)).decode()
 
 
-def from_keys(stored: bytes | None) -> Rows:
+def from_keys(stored: str | None) -> Rows:
     return Rows(*orjson.loads(stored)) if stored else NOTHING
 
 
@@ -154,6 +156,7 @@ class _Resource:
         self._ref: set[tuple[int, int]] = set()
         self._comp: dict[int, int] = {}
         self._geo: set[tuple[int, float, float]] = set()
+        self._uri: set[tuple[int, str]] = set()
 
     def rows(self) -> Rows:
         return Rows(
@@ -167,6 +170,7 @@ class _Resource:
             sorted(self._ref),
             sorted(self._comp.items()),
             sorted(self._geo),
+            sorted(self._uri),
         )
 
     def add(self, code: str, k: int, values: Iterable[Value], identifying: bool) -> None:
@@ -183,7 +187,7 @@ class _Resource:
                 case String():
                     self._str.add((k, value.folded))
                 case Uri():
-                    self._str.add((k, value.value))
+                    self._uri.add((k, value.value))
                 case Quantity():
                     self._quantity(k, value)
                 case Number():

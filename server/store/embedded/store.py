@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from server.search.query import Query
 from server.store.contract import (
     Commit,
     History,
+    Hits,
     Matches,
     Scope,
     SearchRules,
@@ -24,11 +27,13 @@ from server.store.contract import (
 )
 from server.store.embedded.bodies import Bodies, install
 from server.store.embedded.driver import Connection, connect, failures
+from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
-from server.store.embedded.schema import prepare
-from server.store.embedded.session import Session, Sessions
 from server.store.embedded.rows import Builder
+from server.store.embedded.schema import prepare
+from server.store.embedded.search import Searcher
+from server.store.embedded.session import Session, Sessions, TooLong
 from server.store.embedded.symbols import Allocation, Symbols
 from server.store.embedded.transaction import Transaction
 from server.store.embedded.writer import Writer
@@ -49,6 +54,7 @@ class EmbeddedStore:
         self._clock = clock
         self._seconds = search_seconds
         self._symbols = Symbols()
+        self._estimates = Estimates()
         self._gate = Gate(path.with_name(path.name + ".lock"))
         connection = connect(path, create=True)
         with self._gate.held():
@@ -57,14 +63,16 @@ class EmbeddedStore:
                 self._dictionaries = install(connection)
             self._epoch = str(connection.execute("SELECT epoch FROM state").get)
         self._write_bodies = Bodies(self._dictionaries)
+        self._searcher = Searcher(connection, self._symbols, self._estimates, self._write_bodies, rules)
         self._inline = self._session()
+        self._inline.bound_inline()
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
         self._writer = Writer(connection, self._gate, self._begin, self._committed)
         self._written_by = connection
 
     def _session(self) -> Session:
-        return Session(self.path, self._symbols, self._dictionaries)
+        return Session(self.path, self._symbols, self._estimates, self._dictionaries, self._rules)
 
     # -------------------------------------------------------------------------------- writing
 
@@ -77,8 +85,9 @@ class EmbeddedStore:
         builder = Builder(allocation, self._rules.parameter)
         return Transaction(connection, allocation, builder, self._write_bodies, self._clock, self._found)
 
-    def _found(self, connection: Connection, condition: Matches) -> list[tuple[str, str]]:
-        return []
+    def _found(self, condition: Matches) -> list[tuple[str, str]]:
+        """On the writer's connection, within its transaction."""
+        return self._searcher.ids(condition.query, len(condition.ids) + 1)
 
     def _committed(self, transaction: Transaction) -> None:
         if transaction.epoch != self._epoch:
@@ -111,10 +120,23 @@ class EmbeddedStore:
             return self._inline.histories.history(asked)
         return await self._in_thread(lambda session: session.histories.history(asked))
 
+    async def search(self, query: Query) -> Hits:
+        try:
+            return self._inline.inline(lambda session: session.searcher.search(query))
+        except TooLong:
+            return await self._in_thread(lambda session: session.searcher.search(query))
+
+    async def count(self, query: Query, *, estimate: bool = False) -> int:
+        if estimate:
+            return await self._in_thread(lambda session: session.searcher.estimate(query))
+        return await self._in_thread(lambda session: session.searcher.count(query))
+
+    async def explain(self, query: Query) -> dict[str, object]:
+        return await self._in_thread(lambda session: session.searcher.explain(query))
+
     async def changes(self, since: int) -> AsyncIterator[Version]:
         while True:
-            at = since
-            found = await self._in_thread(lambda session: session.histories.changes(at))
+            found = await self._in_thread(partial(_next_changes, since))
             if not found:
                 return
             for version in found:
@@ -122,7 +144,7 @@ class EmbeddedStore:
             since = found[-1].seq
 
     async def _in_thread(self, work: Callable[[Session], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sessions.run, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sessions.run, self._seconds, work)
 
     # -------------------------------------------------------------------------------- the store itself
 
@@ -166,3 +188,7 @@ class EmbeddedStore:
         self._inline.close()
         self._written_by.close()
         self._gate.close()
+
+
+def _next_changes(since: int, session: Session) -> list[Version]:
+    return session.histories.changes(since)

@@ -32,7 +32,7 @@ from server.store.embedded.symbols import Allocation, absent_local
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread
 
 Pair = tuple[str, str]
-Found = Callable[[Connection, Matches], Sequence[Pair]]
+Found = Callable[[Matches], Sequence[Pair]]
 """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
 
 _FEW = 5
@@ -55,11 +55,13 @@ class Known:
     """Compressed body of the current version; None for a tombstone."""
     rows: Rows | None = None
     """Of the current version, when this transaction made it."""
-    stored_keys: bytes | None = None
+    stored_keys: str | None = None
     """What the tables hold now."""
     stored: bool = False
     """Has a row in `res` already."""
     text: tuple[str, str] | None = None
+    strings: str | None = None
+    """New content of the trigram index; None: stays as it is."""
 
     @property
     def live(self) -> int:
@@ -136,7 +138,7 @@ class Transaction:
     def _check_before(self, condition: Condition, commit: Commit) -> None:
         if isinstance(condition, Matches):
             self.flush()
-            found = self._found(self.connection, condition)
+            found = self._found(condition)
             if frozenset(found) != condition.ids:
                 raise ConditionFailed(condition, found[:_FEW])
         elif isinstance(condition, Exists):
@@ -254,12 +256,11 @@ class Transaction:
             self._index(known, gone, fresh)
         self._write_resources([k for k in pending.dirty.values() if not k.stored])
         self._rewrite_resources([k for k in pending.dirty.values() if k.stored])
-        for known in pending.dirty.values():
-            known.stored = True
         for name, rows in gone.items():
             delete(self.connection, name, rows)
         for name, rows in fresh.items():
             insert(self.connection, name, rows)
+        self._write_texts(list(pending.dirty.values()))
         if pending.hist:
             self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
         self.connection.executemany("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
@@ -272,16 +273,38 @@ class Transaction:
         rows = known.rows
         principal = PRINCIPAL.get(known.type)
         date = self.allocation.param(known.t, principal.date) if principal else None
+        known.strings = "\n".join(row[1] for row in rows.str)
         if known.stored_keys is None:
+            known.strings = known.strings or None
             spread(rows, known.rid, known.t, date, lambda name: fresh.setdefault(name, []))
         else:
             old = self._current(from_keys(known.stored_keys))
+            if old.str == rows.str:
+                known.strings = None
             less, more = difference(old, rows, known.rid, known.t, date)
             for name, found in less.items():
                 gone.setdefault(name, []).extend(found)
             for name, found in more.items():
                 fresh.setdefault(name, []).extend(found)
         known.stored_keys = keys(rows) if known.m != DELETED else None
+
+    def _write_texts(self, dirty: list[Known]) -> None:
+        """Trigrams of strings, and the texts of `_text` and `_content` where that is on."""
+        execute = self.connection.execute
+        strings = [known for known in dirty if known.strings is not None]
+        for known in strings:
+            if known.stored:
+                execute("DELETE FROM tri WHERE rowid = ?", (known.rid,))
+            if known.strings:
+                execute("INSERT INTO tri(rowid, v) VALUES(?, ?)", (known.rid, known.strings))
+            known.strings = None
+        for known in dirty:
+            if known.stored and execute("DELETE FROM text WHERE rid = ? RETURNING 1", (known.rid,)).get:
+                execute("DELETE FROM textri WHERE rowid = ?", (known.rid,))
+            if known.text is not None and known.live:
+                execute("INSERT INTO text VALUES(?, ?, ?)", (known.rid, *known.text))
+                execute("INSERT INTO textri(rowid, narrative, content) VALUES(?, ?, ?)", (known.rid, *known.text))
+            known.stored = True
 
     def _current(self, rows: Rows) -> Rows:
         """Stored rows with the numbers of those targets that have come since."""

@@ -1,0 +1,65 @@
+"""What only Python can decide about a row, offered to SQL: `holds(n, body)` and `among(n, keys)`.
+
+One set for each connection. A statement names its checks by number; they are forgotten when the next search starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from server.search.query import Criterion
+from server.store.contract import SearchRules
+from server.store.embedded.bodies import Bodies
+from server.store.embedded.driver import Connection
+from server.store.embedded.rows import Rows, from_keys
+
+Predicate = Callable[[Rows], bool]
+
+
+@lru_cache(maxsize=512)
+def _rows(keys: str) -> Rows:
+    return from_keys(keys)
+
+
+class Checks:
+    def __init__(self, connection: Connection, rules: SearchRules, bodies: Bodies) -> None:
+        self._rules = rules
+        self._bodies = bodies
+        self._criteria: list[tuple[Criterion, str]] = []
+        self._predicates: list[Predicate] = []
+        connection.create_scalar_function("holds", self._holds, 2)
+        connection.create_scalar_function("among", self._among, 2)
+        connection.create_scalar_function("date_key", _date_key, 3)
+
+    def forget(self) -> None:
+        self._criteria.clear()
+        self._predicates.clear()
+
+    def criterion(self, criterion: Criterion, type: str) -> int:
+        self._criteria.append((criterion, type))
+        return len(self._criteria) - 1
+
+    def predicate(self, predicate: Predicate) -> int:
+        self._predicates.append(predicate)
+        return len(self._predicates) - 1
+
+    def _holds(self, number: Any, frame: Any) -> bool:
+        """The truth on a resource's values."""
+        if frame is None:
+            return False
+        criterion, type = self._criteria[number]
+        return self._rules.holds(criterion, type, self._rules.extract(type, self._bodies.expand(frame)))
+
+    def _among(self, number: Any, keys: Any) -> bool:
+        """The truth on a resource's index rows."""
+        return keys is not None and self._predicates[number](_rows(keys))
+
+
+def _date_key(keys: Any, k: Any, descending: Any) -> int | None:
+    """Lowest (highest) date of a resource that has several."""
+    from server.store.embedded.rows import CLASSES
+
+    found = [row[1] for row in _rows(keys).dat if row[0] // CLASSES == k]
+    return (max(found) if descending else min(found)) if found else None

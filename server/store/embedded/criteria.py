@@ -1,0 +1,365 @@
+"""Criteria -> Terms: what each kind of search condition means in the index tables.
+
+One file holds the logic of conditions (and, or, not, chains); parameters.py holds the parameter types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from server.search.query import (
+    And,
+    Chain,
+    Criterion,
+    FullText,
+    Has,
+    Ids,
+    InCompartment,
+    IsType,
+    LastUpdated,
+    Match,
+    Missing,
+    Not,
+    Or,
+    Parameter,
+    ReferenceOperand,
+)
+from server.store.embedded import ranges
+from server.store.embedded.checks import Checks
+from server.store.embedded.driver import Connection, integers
+from server.store.embedded.estimates import LIMIT, Estimates
+from server.store.embedded.parameters import Parameters
+from server.store.embedded.principal import PATIENT_PARAMETERS
+from server.store.embedded.rows import SHAPE
+from server.store.embedded.symbols import Symbols
+from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term
+from server.store.embedded.trigrams import expression
+
+_COMP_IN_KEYS, _REF_IN_KEYS = 8, 7
+"""Places of `Rows.comp` and `Rows.ref` in the stored keys."""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where terms are made for: one connection, within one read transaction."""
+
+    connection: Connection
+    symbols: Symbols
+    estimates: Estimates
+    checks: Checks
+    bind: Binder
+
+    def count(self, key: object, select: str, **bindings: object) -> Callable[[], int]:
+        """A lazy estimate: only a plan with a choice asks for it."""
+        return lambda: self.estimates.rows(self.connection, key, select, bindings)
+
+
+class Criteria:
+    """Terms for the resources of one type."""
+
+    def __init__(self, place: Place, type: str, t: int) -> None:
+        self.place = place
+        self.type = type
+        self.t = t
+        self._parameters = Parameters(self)
+
+    def term(self, criterion: Criterion) -> Term:
+        match criterion:
+            case Match():
+                return self._parameters.match(criterion)
+            case And():
+                return self.all([self.term(one) for one in criterion.criteria])
+            case Or():
+                return self.any([self.term(one) for one in criterion.criteria])
+            case Not():
+                return self._not(self.term(criterion.criterion))
+            case Ids():
+                return self._ids(criterion)
+            case IsType():
+                return EVERYTHING if self.type in criterion.types else NOTHING
+            case LastUpdated():
+                return self._last_updated(criterion)
+            case Missing():
+                return self._missing(criterion)
+            case Chain():
+                return self._chain(criterion)
+            case Has():
+                return self._has(criterion)
+            case InCompartment():
+                return self._compartment(criterion)
+            case FullText():
+                return self._full_text(criterion)
+
+    # -------------------------------------------------------------------------------- logic
+
+    def all(self, terms: list[Term]) -> Term:
+        terms = [term for term in terms if term is not EVERYTHING]
+        if any(term is NOTHING for term in terms):
+            return NOTHING
+        if len(terms) < 2:
+            return terms[0] if terms else EVERYTHING
+
+        def probe(rid: str) -> str:
+            return "(" + " AND ".join(term.probe(rid) for term in terms) + ")"
+
+        finding = [term for term in terms if term.finds]
+        if not finding:
+            return Term("and", probe, probe_cost=sum(term.probe_cost for term in terms))
+        first = min(finding, key=lambda term: term.estimate()) if len(finding) > 1 else finding[0]
+        rest = [term.probe("z.rid") for term in terms if term is not first]
+        return Term(
+            "and(" + ", ".join(term.name for term in terms) + ")",
+            probe,
+            source=f"SELECT z.rid FROM ({first.rids()}) z WHERE {' AND '.join(rest)}",
+            estimate=first.estimate,
+            probe_cost=sum(term.probe_cost for term in terms),
+        )
+
+    def any(self, terms: list[Term]) -> Term:
+        terms = [term for term in terms if term is not NOTHING]
+        if any(term is EVERYTHING for term in terms):
+            return EVERYTHING
+        if len(terms) < 2:
+            return terms[0] if terms else NOTHING
+
+        def probe(rid: str) -> str:
+            return "(" + " OR ".join(term.probe(rid) for term in terms) + ")"
+
+        finds = all(term.finds for term in terms)
+        ordered = finds and all(term.branches and term.recheck is None for term in terms)
+        return Term(
+            "or(" + ", ".join(term.name for term in terms) + ")",
+            probe,
+            source=" UNION ALL ".join(f"SELECT rid FROM ({term.rids()})" for term in terms)
+            if finds and not ordered
+            else None,
+            branches=tuple(branch for term in terms for branch in term.branches) if ordered else (),
+            estimate=lambda: sum(term.estimate() for term in terms),
+            probe_cost=sum(term.probe_cost for term in terms),
+        )
+
+    def _not(self, term: Term) -> Term:
+        if term is NOTHING:
+            return EVERYTHING
+        if term is EVERYTHING:
+            return NOTHING
+        count = self._type_count
+        return Term(
+            f"not {term.name}",
+            lambda rid: f"NOT {term.probe(rid)}",
+            estimate=lambda: max(1, count() - term.estimate()),
+            probe_cost=term.probe_cost,
+        )
+
+    def _type_count(self) -> int:
+        return self.place.estimates.type(self.place.connection, self.t)
+
+    # -------------------------------------------------------------------------------- the resource itself
+
+    def _ids(self, criterion: Ids) -> Term:
+        symbols, connection = self.place.symbols, self.place.connection
+        asked = (id for type, id in criterion.ids if type in (None, self.type))
+        rids = [rid for rid in (symbols.rid(connection, self.t, id) for id in asked) if rid is not None]
+        if not rids:
+            return NOTHING
+        bound = self.place.bind(integers(rids))
+        return Term(
+            "id",
+            lambda rid: f"{rid} IN carray({bound})",
+            source=f"SELECT rid FROM res WHERE rid IN carray({bound}) AND m < 3",
+            estimate=lambda: len(rids),
+            probe_cost=0.2,
+        )
+
+    def _last_updated(self, criterion: LastUpdated) -> Term:
+        bind = self.place.bind
+        options = [
+            ranges.instants(bounds, "lu", bind)
+            for operand in criterion.operands
+            for bounds in ranges.alternatives(operand)
+        ]
+        where = " OR ".join(f"({option})" for option in options)
+        t = bind(self.t)
+        union = " UNION ALL ".join(f"SELECT rid FROM res WHERE t = {t} AND m < 3 AND {option}" for option in options)
+        return Term(
+            "lastUpdated",
+            lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))",
+            source=union,
+            estimate=self.place.count(None, union, **bind.values),
+            probe_cost=0.8,
+        )
+
+    def _missing(self, criterion: Missing) -> Term:
+        """By the shape of a resource: the set of parameters that have a value."""
+        place = self.place
+        k = place.symbols.param(place.connection, self.t, criterion.parameter.code)
+        shape = place.symbols.param(place.connection, self.t, SHAPE)
+        if k is None or shape is None:
+            return EVERYTHING if criterion.missing else NOTHING
+        shapes = place.connection.execute("SELECT s, v FROM sym WHERE k = ?", (shape,))
+        wanted = [s for s, v in shapes if (str(k) not in v.split(",")) == criterion.missing]
+        return self.tokens("shape", wanted)
+
+    def tokens(self, name: str, symbols: list[int]) -> Term:
+        """Resources with one of the symbols."""
+        if not symbols:
+            return NOTHING
+        place = self.place
+        bound = [place.bind(s) for s in symbols]
+        listed = ", ".join(bound) if len(bound) <= 8 else f"carray({place.bind(integers(symbols))})"
+        counts = [place.count(("tok", s), "SELECT 1 FROM tok WHERE s = :s", s=s) for s in symbols[:32]]
+        return Term(
+            name,
+            lambda rid: (
+                f"EXISTS(SELECT 1 FROM tok WHERE s IN ({listed}) AND rid = {rid})"
+                if len(bound) <= 8
+                else f"EXISTS(SELECT 1 FROM tok WHERE s IN {listed} AND rid = {rid})"
+            ),
+            branches=tuple(f"tok x WHERE x.s = {s}" for s in bound),
+            estimate=lambda: sum(count() for count in counts) + LIMIT * max(0, len(symbols) - 32),
+            probe_cost=1.2 * min(len(symbols), 20),
+        )
+
+    def rechecked(self, term: Term, criterion: Criterion) -> Term:
+        """The term of an index that only approximates, made exact by the truth on the resource's values."""
+        number = self.place.bind(self.place.checks.criterion(criterion, self.type))
+
+        def recheck(rid: str) -> str:
+            return f"holds({number}, (SELECT body FROM res WHERE rid = {rid}))"
+
+        return Term(
+            term.name + ", rechecked",
+            lambda rid: f"({term.probe(rid)} AND {recheck(rid)})",
+            source=term.source if term.recheck is None else term.rids(),
+            branches=term.branches if term.recheck is None else (),
+            recheck=recheck,
+            estimate=term.estimate,
+            probe_cost=term.probe_cost + 30,
+        )
+
+    # -------------------------------------------------------------------------------- other resources
+
+    def _chain(self, criterion: Chain) -> Term:
+        """From the targets that fulfil the criterion to those who refer to them; as a probe the other way round."""
+        place = self.place
+        target = place.symbols.type(place.connection, criterion.target)
+        k = place.symbols.param(place.connection, self.t, criterion.parameter.code)
+        if target is None or k is None:
+            return NOTHING
+        inner = Criteria(place, criterion.target, target).term(criterion.criterion)
+        if inner is NOTHING:
+            return NOTHING
+        bit = self._patient_bit(criterion.parameter, criterion.target)
+        bound_k, bound_t = place.bind(k), place.bind(self.t)
+        g = place.bind.alias()
+        live = f"rid = {g}.tr AND t = {place.bind(target)} AND m < 3"
+        second = f"j.value ->> 1 & {bit}" if bit else f"j.value ->> 1 = {bound_k}"
+        part = _COMP_IN_KEYS if bit else _REF_IN_KEYS
+
+        def probe(rid: str) -> str:
+            return (
+                "EXISTS(SELECT 1 FROM (SELECT coalesce((SELECT e.rid FROM ext e WHERE e.x = j.value ->> 0), "
+                f"j.value ->> 0) AS tr FROM json_each((SELECT keys FROM res WHERE rid = {rid}), '$[{part}]') j "
+                f"WHERE {second}) {g} WHERE EXISTS(SELECT 1 FROM res WHERE {live}) AND {inner.probe(f'{g}.tr')})"
+            )
+
+        source = None
+        if inner.finds:
+            refers = (
+                f"comp f ON f.pt = g.rid AND f.t = {bound_t} AND f.c & {bit}"
+                if bit
+                else f"ref f ON f.tr = g.rid AND f.k = {bound_k}"
+            )
+            source = f"SELECT f.rid FROM (SELECT DISTINCT rid FROM ({inner.rids()})) g CROSS JOIN {refers}"
+        return Term(
+            f"chain({inner.name})",
+            probe,
+            source=source,
+            estimate=lambda: inner.estimate() * (50 if bit else 5),
+            probe_cost=3 + inner.probe_cost,
+        )
+
+    def _has(self, criterion: Has) -> Term:
+        """From those who refer and fulfil the criterion to what they refer to; as a probe the other way round."""
+        place = self.place
+        referrer = place.symbols.type(place.connection, criterion.source)
+        if referrer is None:
+            return NOTHING
+        k = place.symbols.param(place.connection, referrer, criterion.parameter.code)
+        if k is None:
+            return NOTHING
+        inner = Criteria(place, criterion.source, referrer).term(criterion.criterion)
+        if inner is NOTHING:
+            return NOTHING
+        bit = self._patient_bit(criterion.parameter, self.type)
+        bound_k, bound_t = place.bind(k), place.bind(referrer)
+        part = _COMP_IN_KEYS if bit else _REF_IN_KEYS
+        second = f"j.value ->> 1 & {bit}" if bit else f"j.value ->> 1 = {bound_k}"
+
+        f = place.bind.alias()
+
+        def probe(rid: str) -> str:
+            refers = (
+                f"comp {f} WHERE {f}.pt = {rid} AND {f}.t = {bound_t} AND {f}.c & {bit}"
+                if bit
+                else f"ref {f} WHERE {f}.tr = {rid} AND {f}.k = {bound_k}"
+            )
+            return f"EXISTS(SELECT 1 FROM {refers} AND {inner.probe(f'{f}.rid')})"
+
+        source = None
+        if inner.finds:
+            source = (
+                "SELECT h.rid FROM (SELECT DISTINCT coalesce((SELECT e.rid FROM ext e WHERE e.x = j.value ->> 0), "
+                f"j.value ->> 0) AS tr FROM ({inner.rids()}) g CROSS JOIN res r ON r.rid = g.rid "
+                f"CROSS JOIN json_each(r.keys, '$[{part}]') j WHERE {second}) i "
+                f"CROSS JOIN res h ON h.rid = i.tr WHERE h.t = {place.bind(self.t)} AND h.m < 3"
+            )
+        return Term(
+            f"has({inner.name})",
+            probe,
+            source=source,
+            estimate=lambda: inner.estimate() * 4,
+            probe_cost=10 + 5 * inner.probe_cost,
+        )
+
+    @staticmethod
+    def _patient_bit(parameter: Parameter, target: str) -> int:
+        return PATIENT_PARAMETERS.get(parameter.code, 0) if target == "Patient" else 0
+
+    def _compartment(self, criterion: InCompartment) -> Term:
+        terms = []
+        for type, parameters in criterion.parameters:
+            if type == self.type:
+                operand = (ReferenceOperand(criterion.type, criterion.id, None, None),)
+                terms = [self.term(Match(parameter, "", operand)) for parameter in parameters]
+        if criterion.itself and criterion.type == self.type:
+            terms.append(self._ids(Ids(((criterion.type, criterion.id),))))
+        return self.any(terms)
+
+    def _full_text(self, criterion: FullText) -> Term:
+        """Trigrams narrow down, the stored text decides. Phrases of one or two letters have none: a scan."""
+        bind = self.place.bind
+        column = "narrative" if criterion.field == "_text" else "content"
+        options, found = [], []
+        for phrases in criterion.alternatives:
+            options.append(" AND ".join(f"instr({column}, {bind(phrase)})" for phrase in phrases) or "TRUE")
+            found.append(" AND ".join(filter(None, (expression(phrase, column) for phrase in phrases))))
+        decides = " OR ".join(f"({option})" for option in options)
+        if not options:
+            return NOTHING
+        source = None
+        if all(found):
+            union = " UNION ".join(f"SELECT rowid AS rid FROM textri WHERE textri MATCH {bind(one)}" for one in found)
+            t = bind(self.t)
+            source = (
+                f"SELECT g.rid FROM ({union}) g CROSS JOIN res r ON r.rid = g.rid AND r.t = {t} "
+                f"CROSS JOIN text x ON x.rid = g.rid WHERE {decides}"
+            )
+        return Term(
+            criterion.field,
+            lambda rid: f"EXISTS(SELECT 1 FROM text WHERE rid = {rid} AND ({decides}))",
+            source=source,
+            estimate=lambda: LIMIT // 4,
+            probe_cost=5,
+        )

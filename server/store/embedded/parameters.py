@@ -1,0 +1,475 @@
+"""Matches of search parameters -> Terms: one method for each parameter type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import cos, radians
+from typing import TYPE_CHECKING, Any
+
+from server.search.query import (
+    Match,
+    NearOperand,
+    OfTypeOperand,
+    Operand,
+    QuantityOperand,
+    RangeOperand,
+    ReferenceOperand,
+    TextOperand,
+    TokenOperand,
+)
+from server.search.types.prefix import in_range
+from server.store.embedded import ranges
+from server.store.embedded.driver import integers, texts
+from server.store.embedded.estimates import LIMIT
+from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
+from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
+from server.store.embedded.symbols import absent_local
+from server.store.embedded.terms import NOTHING, Term
+from server.store.embedded.trigrams import expression
+
+if TYPE_CHECKING:
+    from server.store.embedded.criteria import Criteria
+
+_LAST = "\U0010ffff"
+_METRES_PER_DEGREE = 111_000.0
+"""A little less than the true 111,195, so that the box is never too small."""
+
+
+class Parameters:
+    """Terms of Match for the resources of one type."""
+
+    def __init__(self, criteria: Criteria) -> None:
+        self._criteria = criteria
+        self._place = criteria.place
+        self._bind = criteria.place.bind
+        self._t = criteria.t
+
+    def match(self, match: Match) -> Term:
+        code = match.parameter.code
+        repeated = REPEATS.get((self._criteria.type, code))
+        if repeated:
+            own = self._single(match)
+            parts = [self._single(replace(match, parameter=replace(match.parameter, code=part))) for part in repeated]
+            return self._criteria.any([own, *parts])
+        return self._single(match)
+
+    def _single(self, match: Match) -> Term:
+        k = self._k(match.parameter.code)
+        if match.parameter.type == "composite":
+            return self._composite(match)
+        if k is None and match.modifier not in ("identifier", "text", "of-type"):
+            return NOTHING
+        match match.parameter.type:
+            case "token":
+                return self._token(match, k)
+            case "string":
+                return self._string(match, k or 0)
+            case "uri":
+                return self._uri(match, k or 0)
+            case "reference":
+                return self._reference(match, k or 0)
+            case "date":
+                return self._date(match, k or 0)
+            case "number":
+                symbol = self._place.symbols.symbol(self._place.connection, k or 0, "", "")
+                return NOTHING if symbol is None else self._numbers(match.operands, [symbol], "number")
+            case "quantity":
+                return self._quantity(match, k or 0)
+            case _:
+                return self._near(match, k or 0)
+
+    def _k(self, code: str) -> int | None:
+        return self._place.symbols.param(self._place.connection, self._t, code)
+
+    # -------------------------------------------------------------------------------- token
+
+    def _token(self, match: Match, k: int | None) -> Term:
+        code = match.parameter.code
+        if any(isinstance(operand, TextOperand) for operand in match.operands):
+            return self._token_text(match, k)
+        if any(isinstance(operand, OfTypeOperand) for operand in match.operands):
+            return self._of_type(match)
+        if match.parameter.identifying:
+            return self._identifiers(match.operands, k)
+        symbols: list[int] = []
+        for operand in match.operands:
+            assert isinstance(operand, TokenOperand)
+            symbols += self._symbols(operand, k or 0)
+        term = self._criteria.tokens(f"token {code}", list(dict.fromkeys(symbols)))
+        principal = PRINCIPAL.get(self._criteria.type)
+        if term is not NOTHING and principal is not None and principal.code == code:
+            term.symbols = tuple(dict.fromkeys(symbols))
+        return term
+
+    def _symbols(self, operand: TokenOperand, k: int) -> list[int]:
+        connection = self._place.connection
+        if operand.code is None:
+            rows = connection.execute("SELECT s FROM sym WHERE k = ? AND sy = ?", (k, operand.system or ""))
+        elif operand.any_system:
+            rows = connection.execute("SELECT s FROM sym WHERE k = ? AND v = ?", (k, operand.code))
+        else:
+            symbol = self._place.symbols.symbol(connection, k, operand.system or "", operand.code)
+            return [] if symbol is None else [symbol]
+        return [s for (s,) in rows]
+
+    def _identifiers(self, operands: Sequence[Operand], k: int | None) -> Term:
+        """Rows of `ident`, by value and the symbol of the system."""
+        if k is None:
+            return NOTHING
+        bound = self._bind(k)
+        branches, loose = [], []
+        for operand in operands:
+            assert isinstance(operand, TokenOperand)
+            system = 0
+            if operand.system is not None:
+                found = self._place.symbols.symbol(self._place.connection, 0, "", operand.system)
+                if found is None:
+                    continue
+                system = found
+            if operand.code is None:
+                loose.append(f"ident x WHERE x.k = {bound} AND x.sy = {self._bind(system)}")
+            elif operand.any_system:
+                loose.append(f"ident x WHERE x.k = {bound} AND x.v = {self._bind(operand.code)}")
+            else:
+                value, of = self._bind(operand.code), self._bind(system)
+                branches.append(f"ident x WHERE x.k = {bound} AND x.v = {value} AND x.sy = {of}")
+        return self._rows("identifier", branches, loose, lambda: 2 * len(operands))
+
+    def _rows(self, name: str, ordered: list[str], loose: list[str], estimate: Callable[[], int]) -> Term:
+        """ordered: `table x WHERE ...` by rid; loose: in another order."""
+        every = ordered + loose
+        if not every:
+            return NOTHING
+        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in every)
+        return Term(
+            name,
+            lambda rid: (
+                "(" + " OR ".join(f"EXISTS(SELECT 1 FROM {inner(b)} AND y.rid = {rid})" for b in every) + ")"
+                if not loose
+                else f"{rid} IN ({union})"
+            ),
+            source=union if loose else None,
+            branches=() if loose else tuple(ordered),
+            estimate=estimate,
+            probe_cost=1.2 * len(every),
+        )
+
+    def _of_type(self, match: Match) -> Term:
+        k = self._k(match.parameter.code + OF_TYPE)
+        if k is None:
+            return NOTHING
+        branches = []
+        for operand in match.operands:
+            assert isinstance(operand, OfTypeOperand)
+            symbol = self._place.symbols.symbol(self._place.connection, k, operand.system or "", operand.code)
+            if symbol is not None:
+                value, of = self._bind(operand.value), self._bind(symbol)
+                branches.append(f"ident x WHERE x.k = {self._bind(k)} AND x.v = {value} AND x.sy = {of}")
+        return self._rows("identifier of type", branches, [], lambda: 2)
+
+    def _token_text(self, match: Match, k: int | None) -> Term:
+        """Codes that were ever shown with the text may be found without it, so these are rechecked."""
+        connection = self._place.connection
+        plain_k = self._k(match.parameter.code + TEXT)
+        coded: set[int] = set()
+        plain: set[int] = set()
+        for operand in match.operands:
+            assert isinstance(operand, TextOperand)
+            found = connection.execute("SELECT s FROM symtext WHERE k = ? AND instr(v, ?)", (k, operand.folded))
+            coded.update(s for (s,) in found)
+            found = connection.execute("SELECT s FROM sym WHERE k = ? AND instr(v, ?)", (plain_k, operand.folded))
+            plain.update(s for (s,) in found)
+        name = f"text {match.parameter.code}"
+        if match.parameter.identifying or not coded:
+            return self._criteria.tokens(name, sorted(plain))
+        return self._criteria.any(
+            [
+                self._criteria.rechecked(self._criteria.tokens(name, sorted(coded)), match),
+                self._criteria.tokens(name, sorted(plain)),
+            ]
+        )
+
+    # -------------------------------------------------------------------------------- string, uri
+
+    def _string(self, match: Match, k: int) -> Term:
+        operands = [operand for operand in match.operands if isinstance(operand, TextOperand)]
+        if match.modifier == "contains":
+            return self._contains(k, [operand.folded for operand in operands])
+        if match.modifier == "exact":
+            return self._criteria.rechecked(self._texts("string", k, [o.folded for o in operands], []), match)
+        return self._texts("string", k, [], [operand.folded for operand in operands])
+
+    def _uri(self, match: Match, k: int) -> Term:
+        written = [operand.exact for operand in match.operands if isinstance(operand, TextOperand)]
+        if match.modifier == "below":
+            return self._texts("uri", k, [], written)
+        if match.modifier == "above":
+            return self._texts("uri", k, [part for text in written for part in _above(text)], [])
+        return self._texts("uri", k, written, [])
+
+    def _texts(self, name: str, k: int, equal: list[str], prefixes: list[str]) -> Term:
+        """Rows of `str` that equal or begin with one of the texts."""
+        bound = self._bind(k)
+        ordered = [f"str x WHERE x.k = {bound} AND x.v = {self._bind(text)}" for text in equal]
+        ranged = []
+        for prefix in prefixes:
+            first, last = self._bind(prefix), self._bind(prefix + _LAST)
+            ranged.append(f"str x WHERE x.k = {bound} AND x.v >= {first} AND x.v < {last}")
+        if not prefixes and len(ordered) <= 16:
+            key = ("str", k, *equal)
+            return self._rows(name, ordered, [], self._estimate(ordered, key, bound))
+        return self._set(
+            name,
+            ordered + ranged,
+            lambda rows: any(
+                row[0] == k and (row[1] in equal or any(row[1].startswith(prefix) for prefix in prefixes))
+                for row in (*rows.str, *rows.uri)
+            ),
+            ("str", k, *prefixes),
+        )
+
+    def _estimate(self, branches: list[str], key: object, _: str) -> Callable[[], int]:
+        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in branches)
+        return self._place.count(key, union, **self._bind.values)
+
+    def _set(self, name: str, branches: list[str], among: Callable[[Rows], bool], key: object) -> Term:
+        """Rows in another order than the rid's. As a probe: their set while it is small, else each resource's keys."""
+        if not branches:
+            return NOTHING
+        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in branches)
+        estimate = self._estimate(branches, key, "")
+        number = self._bind(self._place.checks.predicate(among))
+
+        def probe(rid: str) -> str:
+            if estimate() < LIMIT:
+                return f"{rid} IN ({union})"
+            return f"among({number}, (SELECT keys FROM res WHERE rid = {rid}))"
+
+        return Term(name, probe, source=union, estimate=estimate, probe_cost=3)
+
+    def _contains(self, k: int, needles: list[str]) -> Term:
+        """Trigrams narrow down; the resource's own rows decide. Needles of one or two letters have none: a scan."""
+
+        def among(rows: Rows) -> bool:
+            return any(row[0] == k and any(needle in row[1] for needle in needles) for row in rows.str)
+
+        number, bound = self._bind(self._place.checks.predicate(among)), self._bind(k)
+        parts, short = [], []
+        for needle in needles:
+            grams = expression(needle)
+            if grams:
+                parts.append(f"SELECT rowid AS rid FROM tri WHERE tri MATCH {self._bind(grams)}")
+            else:
+                short.append(f"SELECT rid FROM str WHERE k = {bound} AND instr(v, {self._bind(needle)})")
+        decide = f"among({number}, r.keys)"
+        source = " UNION ".join(short)
+        if parts:
+            t = self._bind(self._t)
+            found = (
+                f"SELECT g.rid FROM ({' UNION '.join(parts)}) g CROSS JOIN res r ON r.rid = g.rid AND r.t = {t} "
+                f"WHERE {decide}"
+            )
+            source = f"{source} UNION {found}" if source else found
+        return Term(
+            "substring",
+            lambda rid: f"among({number}, (SELECT keys FROM res WHERE rid = {rid}))",
+            source=source,
+            estimate=lambda: LIMIT // 4,
+            probe_cost=3,
+        )
+
+    # -------------------------------------------------------------------------------- reference
+
+    def _reference(self, match: Match, k: int) -> Term:
+        if match.modifier == "identifier":
+            return self._identifiers(match.operands, self._k(match.parameter.code + IDENTIFIER))
+        bit = PATIENT_PARAMETERS.get(match.parameter.code, 0)
+        branches: list[str] = []
+        patients: list[int] = []
+        exact = True
+        bound_k, bound_t = self._bind(k), self._bind(self._t)
+        for operand in match.operands:
+            assert isinstance(operand, ReferenceOperand)
+            exact = exact and operand.version is None
+            for type, number in self._targets(operand):
+                target = self._bind(number)
+                if bit and type == "Patient":
+                    branches.append(f"comp x WHERE x.pt = {target} AND x.t = {bound_t} AND x.c & {bit}")
+                    patients.append(number)
+                else:
+                    branches.append(f"ref x WHERE x.tr = {target} AND x.k = {bound_k}")
+        if not branches:
+            return NOTHING
+        name = "compartment" if len(patients) == len(branches) else "reference"
+        if len(branches) > 64:
+            return self._many_references(match, k, exact)
+        union = " UNION ALL ".join(f"SELECT 1 FROM {branch}" for branch in branches)
+        term = self._rows(name, branches, [], self._place.count(None, union, **self._bind.values))
+        if not exact:
+            return self._criteria.rechecked(term, match)
+        if len(branches) == len(patients) == 1:
+            term.patient = patients[0]
+        return term
+
+    def _many_references(self, match: Match, k: int, exact: bool) -> Term:
+        """Of `_revinclude`: references to each resource of a page."""
+        bit = PATIENT_PARAMETERS.get(match.parameter.code, 0)
+        found = [target for o in match.operands if isinstance(o, ReferenceOperand) for target in self._targets(o)]
+        others = [number for type, number in found if not (bit and type == "Patient")]
+        patients = [number for type, number in found if bit and type == "Patient"]
+        branches = []
+        if others:
+            branches.append(f"ref x WHERE x.tr IN carray({self._bind(integers(others))}) AND x.k = {self._bind(k)}")
+        if patients:
+            bound = self._bind(integers(patients))
+            branches.append(f"comp x WHERE x.pt IN carray({bound}) AND x.t = {self._bind(self._t)} AND x.c & {bit}")
+        term = self._rows("references", [], branches, lambda: LIMIT // 4)
+        return term if exact else self._criteria.rechecked(term, match)
+
+    def _targets(self, operand: ReferenceOperand) -> list[tuple[str | None, int]]:
+        """Numbers of what the operand names: here, absent or elsewhere."""
+        connection, symbols = self._place.connection, self._place.symbols
+        if operand.url is not None:
+            x = connection.execute("SELECT x FROM ext WHERE r = ?", (f"|{operand.url}",)).get
+            return [] if x is None else [(None, x)]
+        if operand.id is None:
+            return []
+        if operand.type is not None:
+            types = [operand.type]
+        else:
+            types = [name for (name,) in connection.execute("SELECT name FROM type")]
+        found: list[tuple[str | None, int]] = []
+        absent = []
+        for type in types:
+            t = symbols.type(connection, type)
+            rid = symbols.rid(connection, t, operand.id) if t is not None else None
+            if rid is not None:
+                found.append((type, rid))
+            else:
+                absent.append(absent_local(type, operand.id))
+        if absent:
+            rows = connection.execute("SELECT x, r FROM ext WHERE r IN carray(?)", (texts(absent),))
+            found += [(r.partition("/")[2], x) for x, r in rows]
+        return found
+
+    # -------------------------------------------------------------------------------- date, number, quantity
+
+    def _date(self, match: Match, k: int) -> Term:
+        operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
+        branches = []
+        for operand in operands:
+            for bounds in ranges.alternatives(operand):
+                for number, longest in enumerate(DURATIONS):
+                    within = longest if number < CLASSES - 1 else None
+                    where = ranges.dates(bounds, "x.lo", "x.w", within, self._bind)
+                    branches.append(f"dat x WHERE x.k = {self._bind(k * CLASSES + number)} AND {where}")
+
+        def among(rows: Rows) -> bool:
+            return any(
+                row[0] // CLASSES == k and any(in_range(row[1], row[1] + row[2], operand) for operand in operands)
+                for row in rows.dat
+            )
+
+        term = self._set("date", branches, among, ("dat", k, *operands))
+        principal = PRINCIPAL.get(self._criteria.type)
+        if principal is not None and principal.date == match.parameter.code:
+            term.lead = tuple(operands)
+            number = self._bind(self._place.checks.predicate(among))
+            options = [
+                f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})"
+                for operand in operands
+                for bounds in ranges.alternatives(operand)
+            ]
+            where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({number}, keys)"
+            term.probe = lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))"
+            term.probe_cost = 1.0
+        return term
+
+    def _quantity(self, match: Match, k: int) -> Term:
+        units = self._place.connection.execute("SELECT s, sy, v FROM sym WHERE k = ?", (k,)).fetchall()
+        terms = []
+        for operand in match.operands:
+            assert isinstance(operand, QuantityOperand)
+            fitting = [s for s, system, names in units if _unit_fits(system, names, operand)]
+            if fitting and operand.canonical is not None:
+                terms.append(self._numbers((operand.canonical,), fitting, "quantity"))
+            elif fitting:
+                terms.append(self._numbers((operand.range,), fitting, "quantity as written", written=True))
+        return self._criteria.any(terms)
+
+    def _numbers(self, operands: Sequence[Any], symbols: list[int], name: str, *, written: bool = False) -> Term:
+        column, prefix = ("wx", "x.w") if written else ("x", "x.")
+        branches = []
+        for bounds in (bounds for operand in operands for bounds in ranges.alternatives(operand)):
+            for symbol in map(self._bind, symbols):
+                point = ranges.points(bounds, f"x.{column}", self._bind)
+                span = ranges.spans(bounds, prefix, self._bind)
+                branches.append(f"num x WHERE x.s = {symbol} AND {point}")
+                branches.append(f"rng x WHERE x.s = {symbol} AND {span}")
+        at = 2 if written else 1
+
+        def among(rows: Rows) -> bool:
+            points = ((row[at], ranges.above(row[at])) for row in rows.num if row[0] in symbols)
+            start = 3 if written else 1
+            spans = ((row[start], ranges.above(row[start + 1])) for row in rows.rng if row[0] in symbols)
+            return any(in_range(low, up, operand) for low, up in (*points, *spans) for operand in operands)
+
+        return self._set(name, branches, among, ("num", written, *symbols, *operands))
+
+    # -------------------------------------------------------------------------------- composite, near
+
+    def _composite(self, match: Match) -> Term:
+        """Resources that fulfil each component somewhere; whether within one element, their values say."""
+        terms = []
+        for operand in match.operands:
+            parts = zip(match.parameter.components, operand.components, strict=True)  # type: ignore[union-attr]
+            terms.append(self._criteria.all([self.match(Match(part, "", (one,))) for part, one in parts]))
+        term = self._criteria.any(terms)
+        return term if term is NOTHING else self._criteria.rechecked(term, match)
+
+    def _near(self, match: Match, k: int) -> Term:
+        branches = []
+        for operand in match.operands:
+            assert isinstance(operand, NearOperand)
+            south, north, west, east = _box(operand)
+            where = f"x.k = {self._bind(k)} AND x.lat >= {self._bind(south)} AND x.lat <= {self._bind(north)}"
+            if west <= east:
+                branches.append(f"geo x WHERE {where} AND x.lon >= {self._bind(west)} AND x.lon <= {self._bind(east)}")
+            else:  # across the date line
+                branches.append(f"geo x WHERE {where} AND (x.lon >= {self._bind(west)} OR x.lon <= {self._bind(east)})")
+        return self._criteria.rechecked(self._rows("near", [], branches, lambda: LIMIT // 4), match)
+
+
+def inner(branch: str) -> str:
+    """The branch with its table named y: within a statement that drives from an x."""
+    return branch.replace(" x ", " y ", 1).replace("x.", "y.")
+
+
+def _above(written: str) -> list[str]:
+    """All that `written` is, or lies below: itself, and up to each end of a path segment."""
+    ends = [n for n in range(1, len(written)) if written[n - 1] == "/" or written[n] in "/?#"]
+    return [*(written[:n] for n in ends), written]
+
+
+def _unit_fits(system: str, names: str, operand: QuantityOperand) -> bool:
+    """Whether a unit as it was written (rows.unit_key) is one that the operand means."""
+    code, unit, canonical = names.split("\0")
+    if operand.canonical is not None:
+        return system == operand.system and canonical == operand.canonical_code
+    if operand.system is not None:
+        return system == operand.system and operand.code in (None, code)
+    return operand.code is None or operand.code in (code, unit)
+
+
+def _box(operand: NearOperand) -> tuple[float, float, float, float]:
+    """South, north, west, east around the circle; west > east across the date line."""
+    tall = operand.metres / _METRES_PER_DEGREE
+    south, north = max(-90.0, operand.latitude - tall), min(90.0, operand.latitude + tall)
+    if south == -90.0 or north == 90.0:
+        return south, north, -180.0, 180.0
+    wide = tall / max(cos(radians(max(abs(south), abs(north)))), 1e-9)
+    if wide >= 180:
+        return south, north, -180.0, 180.0
+    west, east = operand.longitude - wide, operand.longitude + wide
+    return south, north, west + 360 if west < -180 else west, east - 360 if east > 180 else east

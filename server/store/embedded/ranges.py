@@ -1,0 +1,94 @@
+"""Prefixes on intervals as SQL conditions.   https://hl7.org/fhir/R4/search.html#prefix
+
+The truth is server/search/types/prefix.py; here each prefix is a list of alternatives, each a list of bounds on the
+lower (l) or the upper (u) end of the value's interval [l, u), so that an index range can be taken from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, nextafter
+from typing import NamedTuple
+
+from server.search.query import RangeOperand
+
+
+class Bound(NamedTuple):
+    end: str
+    """"l" or "u" of the value's interval."""
+    sign: str
+    """Bounds on l are `>=` or `<`, on u `<=` or `>`: all that half-open intervals need."""
+    value: float
+
+
+_WITHIN = (("l", ">=", "lower"), ("u", "<=", "upper"))
+_ALTERNATIVES: dict[str, tuple[tuple[tuple[str, str, str], ...], ...]] = {
+    "eq": (_WITHIN,),
+    "ne": ((("l", "<", "lower"),), (("u", ">", "upper"),)),
+    "gt": ((("u", ">", "upper"),),),
+    "lt": ((("l", "<", "lower"),),),
+    "ge": ((("u", ">", "upper"),), _WITHIN),
+    "le": ((("l", "<", "lower"),), _WITHIN),
+    "sa": ((("l", ">=", "upper"),),),
+    "eb": ((("u", "<=", "lower"),),),
+    "ap": ((("l", "<", "upper"), ("u", ">", "lower")),),
+}
+
+Bind = Callable[[object], str]
+
+
+def alternatives(operand: RangeOperand) -> list[list[Bound]]:
+    return [
+        [Bound(end, sign, getattr(operand, name)) for end, sign, name in bounds]
+        for bounds in _ALTERNATIVES[operand.prefix]
+    ]
+
+
+def dates(bounds: list[Bound], lower: str, width: str, longest: int | None, bind: Bind) -> str:
+    """Condition on an exact interval of integers; `longest` width of the rows asked gives the index a lower end."""
+    parts = []
+    for end, sign, value in bounds:
+        bound = bind(int(value))
+        if end == "l":
+            parts.append(f"{lower} {sign} {bound}")
+            continue
+        parts.append(f"{lower} + {width} {sign} {bound}")
+        if sign == "<=":
+            parts.append(f"{lower} < {bound}")
+        elif longest is not None:
+            parts.append(f"{lower} > {bind(int(value) - longest)}")
+    return " AND ".join(parts)
+
+
+_POINT = {"l>=": ">=", "l<": "<", "u<=": "<", "u>": ">="}
+_CLOSED = {"l>=": ("lo", ">="), "l<": ("lo", "<"), "u<=": ("up", "<"), "u>": ("up", ">=")}
+
+
+def points(bounds: list[Bound], column: str, bind: Bind) -> str:
+    """Condition on numbers that stand for the one double they are: [x, next double)."""
+    return " AND ".join(f"{column} {_POINT[end + sign]} {bind(float(value))}" for end, sign, value in bounds)
+
+
+def spans(bounds: list[Bound], prefix: str, bind: Bind) -> str:
+    """Condition on closed intervals of doubles in the columns `lo` and `up` behind `prefix`."""
+    parts = []
+    for end, sign, value in bounds:
+        column, comparison = _CLOSED[end + sign]
+        parts.append(f"{prefix}{column} {comparison} {bind(float(value))}")
+    return " AND ".join(parts)
+
+
+def instants(bounds: list[Bound], column: str, bind: Bind) -> str:
+    """Condition on milliseconds `m` that stand for the microseconds [1000 m, 1000 m + 1000)."""
+    parts = []
+    for end, sign, value in bounds:
+        if end == "l":
+            parts.append(f"{column} {sign} {bind(-(-int(value) // 1000))}")
+        else:
+            parts.append(f"{column} {sign} {bind((int(value) - 1000) // 1000)}")
+    return " AND ".join(parts)
+
+
+def above(number: float) -> float:
+    """The next double."""
+    return nextafter(number, inf)

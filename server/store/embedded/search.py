@@ -1,0 +1,124 @@
+"""Executes a compiled query on one connection: a page of hits, an exact count, the explanation of a plan."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from server.search.query import Position, Query
+from server.store.contract import Hit, Hits, SearchRules, Version
+from server.store.embedded.bodies import Bodies
+from server.store.embedded.checks import Checks
+from server.store.embedded.criteria import Criteria, Place
+from server.store.embedded.driver import Connection
+from server.store.embedded.estimates import Estimates
+from server.store.embedded.ids import id_text
+from server.store.embedded.ordering import compare
+from server.store.embedded.planner import Page, Plan
+from server.store.embedded.schema import METHODS
+from server.store.embedded.sorting import Sorter
+from server.store.embedded.symbols import Symbols
+from server.store.embedded.terms import Binder
+
+Found = tuple[Position, str, tuple[Any, ...]]
+"""(position, type, row of (rid, id, vid, lu, seq, m, body))"""
+
+
+class Searcher:
+    """On one connection, within one thread."""
+
+    def __init__(
+        self, connection: Connection, symbols: Symbols, estimates: Estimates, bodies: Bodies, rules: SearchRules
+    ) -> None:
+        self._connection = connection
+        self._symbols = symbols
+        self._estimates = estimates
+        self._bodies = bodies
+        self._rules = rules
+        self._checks = Checks(connection, rules, bodies)
+
+    # -------------------------------------------------------------------------------- what is asked
+
+    def search(self, query: Query) -> Hits:
+        page = Page(query.limit + 1, query.after, query.before)
+        found = self._page(query, page)
+        more = len(found) > query.limit
+        found = found[: query.limit]
+        if page.backward:
+            found.reverse()
+        return Hits([Hit(self._version(type, row), position) for position, type, row in found], more)
+
+    def count(self, query: Query) -> int:
+        total = 0
+        for plan, _ in self._plans(query):
+            sql, _ = plan.count_sql()
+            total += int(self._connection.execute(sql, self._place.bind.values).get)
+        return total
+
+    def estimate(self, query: Query) -> int:
+        """By the estimate of the driver: right while only one criterion matters."""
+        return sum(plan.driver(None).estimate() for plan, _ in self._plans(query))
+
+    def ids(self, query: Query, most: int) -> list[tuple[str, str]]:
+        """Type/id pairs of the first matches."""
+        found = self._page(query, Page(most))
+        return [(type, id_text(row[1])) for _, type, row in found]
+
+    def explain(self, query: Query) -> dict[str, object]:
+        types = []
+        for plan, type in self._plans(query):
+            made = plan.page_sql(Page(query.limit + 1, query.after, query.before), query.sort)
+            driver = made[1] if made is not None else plan.driver(None)
+            steps = []
+            if made is not None:
+                rows = self._connection.execute(f"EXPLAIN QUERY PLAN {made[0]}", self._place.bind.values)
+                steps = [row[3] for row in rows]
+            types.append(
+                {
+                    "type": type,
+                    "driver": driver.name,
+                    "estimate": driver.estimate(),
+                    "probes": [term.name for term in plan.terms if term is not driver],
+                    "sorted": "by index or in SQL" if made is not None else "in memory",
+                    "sqlite": steps,
+                }
+            )
+        return {"engine": "sqlite", "types": types}
+
+    # -------------------------------------------------------------------------------- how
+
+    def _plans(self, query: Query) -> list[tuple[Plan, str]]:
+        """One plan for each type that has something to find."""
+        self._checks.forget()
+        bind = Binder()
+        self._place = Place(self._connection, self._symbols, self._estimates, self._checks, bind)
+        plans = []
+        for type in dict.fromkeys(query.types):
+            t = self._symbols.type(self._connection, type)
+            if t is None:
+                continue
+            plan = Plan(Criteria(self._place, type, t), query.where)
+            if not plan.empty:
+                plans.append((plan, type))
+        return plans
+
+    def _page(self, query: Query, page: Page) -> list[Found]:
+        pages = [self._of_type(plan, type, query, page) for plan, type in self._plans(query)]
+        if len(pages) == 1:
+            return pages[0]
+        key = compare(query.sort)
+        merged = heapq.merge(*pages, key=lambda found: key(found[0]), reverse=page.backward)
+        return [found for _, found in zip(range(page.limit), merged, strict=False)]
+
+    def _of_type(self, plan: Plan, type: str, query: Query, page: Page) -> list[Found]:
+        made = plan.page_sql(page, query.sort)
+        if made is None:
+            return Sorter(self._connection, self._bodies, self._rules, self._symbols).page(plan, type, query, page)
+        keys = len(query.sort)
+        rows = self._connection.execute(made[0], self._place.bind.values).fetchall()
+        return [((*row[: keys + 1],), type, row[keys:]) for row in rows]
+
+    def _version(self, type: str, row: Sequence[Any]) -> Version:
+        _, key, vid, lu, seq, m, frame = row
+        return Version(type, id_text(key), vid, lu, seq, METHODS[m], self._bodies.expand(frame))

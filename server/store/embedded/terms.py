@@ -1,0 +1,67 @@
+"""A criterion as the planner sees it: a condition on a resource's number, and where to find all that fulfil it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from server.search.query import RangeOperand
+
+Probe = Callable[[str], str]
+"""SQL expression of a rid -> SQL condition that the resource fulfils the criterion."""
+
+
+@dataclass(slots=True)
+class Term:
+    """A criterion on live resources of one type."""
+
+    name: str
+    """What it uses, for `explain`."""
+    probe: Probe
+    """Exact."""
+    source: str | None = None
+    """SELECT of all rids that may fulfil it, in any order, perhaps repeated; None if it can only be probed."""
+    branches: tuple[str, ...] = ()
+    """Instead of source: `table x WHERE ...` each giving rids in ascending order by its index."""
+    recheck: Probe | None = None
+    """What decides on the rids of an index that only approximates; None if source or branches are exact."""
+    estimate: Callable[[], int] = field(default=lambda: 1)
+    probe_cost: float = 1.2
+    """Microseconds."""
+    symbols: tuple[int, ...] = ()
+    """Of a token that is the type's principal code."""
+    lead: tuple[RangeOperand, ...] = ()
+    """Of a range on the type's principal date."""
+    patient: int | None = None
+    """Of the only patient asked for: its branch is in the compartment index."""
+
+    @property
+    def finds(self) -> bool:
+        return self.source is not None or bool(self.branches)
+
+    def rids(self) -> str:
+        """SELECT of the rids that fulfil it."""
+        found = self.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in self.branches)
+        return found if self.recheck is None else f"SELECT z.rid FROM ({found}) z WHERE {self.recheck('z.rid')}"
+
+
+NOTHING = Term("nothing", lambda rid: "FALSE", source="SELECT NULL AS rid WHERE FALSE", estimate=lambda: 0)
+EVERYTHING = Term("everything", lambda rid: "TRUE", probe_cost=0)
+
+
+class Binder:
+    """Values of one statement, by name: conditions may be repeated in several of its branches."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self._aliases = 0
+
+    def alias(self) -> str:
+        """A table name that no other part of the statement uses."""
+        self._aliases += 1
+        return f"g{self._aliases}"
+
+    def __call__(self, value: object) -> str:
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return ":" + name
