@@ -148,7 +148,7 @@ def _choice_collector(choices: Mapping[str, str], primitives: Mapping[str, bool]
             if not is_primitive:
                 if found.__class__ is dict:
                     out.append((found, fhir_type, None))
-            elif key is plain or found is None:
+            elif key == plain or found is None:
                 other = parent.get("_" + plain)
                 if found is not None or other is not None:
                     primitive_items(found, other, fhir_type, out)

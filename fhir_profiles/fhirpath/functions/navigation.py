@@ -27,7 +27,7 @@ def children_of(types: TypeSystem, item: Node, out: Nodes) -> None:
     for name in holder:
         known = members.get(name)
         # The sibling of a member that is there too was collected with it.
-        if known is not None and (known[0] is name or known[0] == name or known[0] not in holder):
+        if known is not None and (known[0] == name or known[0] not in holder):
             known[1].collect(holder, out)
 
 
