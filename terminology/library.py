@@ -172,12 +172,14 @@ class Library:
         for (kind, _), versions in self._added.items():
             if kind == "ConceptMap":
                 yield from versions.values()
-        for url in self._official.urls("ConceptMap"):
-            if ("ConceptMap", url) not in self._added:
-                yield from map(self._official.read, self._official.versions("ConceptMap", url).values())
-        for url, resource in thai_concept_maps().items():
+        for url, resource in (*self._official_maps.items(), *thai_concept_maps().items()):
             if ("ConceptMap", url) not in self._added:
                 yield resource
+
+    @cached_property
+    def _official_maps(self) -> dict[str, Json]:
+        places = ((url, self._official.versions("ConceptMap", url)) for url in self._official.urls("ConceptMap"))
+        return {url: self._official.read(place) for url, versions in places for place in versions.values()}
 
     def urls(self, resource_type: str) -> list[str]:
         """Canonical URLs of all CodeSystems or ValueSets that are here, without the implied ones."""

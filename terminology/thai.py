@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from fhir_profiles.canonical import CANONICAL
+
 Json = dict[str, Any]
 
 SOURCE = Path(__file__).with_name("thai.json")
@@ -29,6 +31,17 @@ VALUE_SET_NAMES = {
     "vs-eclaim-coverage-use": "cs-eclaim-coverage-type",
 }
 """Published value set ids that do not simply repeat the id of their code system."""
+
+OWN_LISTS: dict[str, Json] = {
+    "f43-sex": {
+        "id": "f43-sex",
+        "name": "F43Sex",
+        "title": "43 แฟ้ม: รหัสเพศ",
+        "codes": [["1", "ชาย"], ["2", "หญิง"]],
+        "english": {"1": "Male", "2": "Female"},
+    }
+}
+"""Lists of the 43 files that SIL-TH does not publish, under our own canonical base."""
 
 LOCATION_LEVELS = {
     "vs-dopa-location-city": ("[0-9]{2}", "จังหวัด"),
@@ -55,20 +68,28 @@ class ThaiLists:
         return {line.split(b'"', 4)[3].decode(): line for line in lines}
 
     def code_system_urls(self) -> list[str]:
-        return [f"{CORE}CodeSystem/{name}" for name in self._rows]
+        own = (f"{CANONICAL}/CodeSystem/{name}" for name in OWN_LISTS)
+        return [*(f"{CORE}CodeSystem/{name}" for name in self._rows), *own]
 
     def value_set_urls(self) -> list[str]:
         names = ["vs-" + name.removeprefix("cs-") for name in self._rows]
-        return [f"{CORE}ValueSet/{name}" for name in (*names, *VALUE_SET_NAMES, *LOCATION_LEVELS)]
+        own = (f"{CANONICAL}/ValueSet/vs-{name}" for name in OWN_LISTS)
+        return [*(f"{CORE}ValueSet/{name}" for name in (*names, *VALUE_SET_NAMES, *LOCATION_LEVELS)), *own]
 
     def code_system(self, url: str) -> Json | None:
         """The CodeSystem, or None."""
+        own = url.removeprefix(CANONICAL + "/CodeSystem/")
+        if own in OWN_LISTS:
+            return code_system(OWN_LISTS[own], CANONICAL + "/")
         name = url.removeprefix(CORE + "CodeSystem/")
         row = self._rows.get(name) if name != url else None
         return None if row is None else code_system(orjson.loads(row))
 
     def value_set(self, url: str) -> Json | None:
         """The ValueSet, or None."""
+        own = url.removeprefix(CANONICAL + "/ValueSet/vs-")
+        if own in OWN_LISTS:
+            return value_set(f"vs-{own}", OWN_LISTS[own]["title"], own, base=CANONICAL + "/")
         name = url.removeprefix(CORE + "ValueSet/")
         if name == url:
             return None
@@ -81,13 +102,15 @@ class ThaiLists:
         return None if row is None else value_set(name, orjson.loads(row)["title"], system)
 
 
-def code_system(row: Json) -> Json:
+def code_system(row: Json, base: str = CORE) -> Json:
     """The CodeSystem of one line of the file. A code whose display is blank at the source keeps only its code."""
     concepts = []
     for code, display, *parent in row["codes"]:
         concept: Json = {"code": code}
         if display:
             concept["display"] = display
+        if code in row.get("english", ()):
+            concept["designation"] = [{"language": "en", "value": row["english"][code]}]
         if parent:
             concept["property"] = [{"code": "parent", "valueCode": parent[0]}]
         concepts.append(concept)
@@ -95,7 +118,7 @@ def code_system(row: Json) -> Json:
     return {
         "resourceType": "CodeSystem",
         "id": row["id"],
-        "url": f"{CORE}CodeSystem/{row['id']}",
+        "url": f"{base}CodeSystem/{row['id']}",
         "version": VERSION,
         "name": row["name"],
         "title": row["title"],
@@ -103,7 +126,7 @@ def code_system(row: Json) -> Json:
         "experimental": False,
         "language": "th",
         "caseSensitive": True,
-        "valueSet": f"{CORE}ValueSet/vs-{row['id'].removeprefix('cs-')}",
+        "valueSet": f"{base}ValueSet/vs-{row['id'].removeprefix('cs-')}",
         "content": "not-present" if local else "complete",
         "count": len(concepts),
         **({"hierarchyMeaning": "grouped-by"} if any(len(c) > 2 for c in row["codes"]) else {}),
@@ -120,15 +143,15 @@ PARENT = {
 }
 
 
-def value_set(name: str, title: str, system: str, filters: list[Json] | None = None) -> Json:
+def value_set(name: str, title: str, system: str, filters: list[Json] | None = None, *, base: str = CORE) -> Json:
     """All codes of one Thai system, or those that meet the filters."""
-    include: Json = {"system": f"{CORE}CodeSystem/{system}"}
+    include: Json = {"system": f"{base}CodeSystem/{system}"}
     if filters:
         include["filter"] = filters
     return {
         "resourceType": "ValueSet",
         "id": name,
-        "url": f"{CORE}ValueSet/{name}",
+        "url": f"{base}ValueSet/{name}",
         "version": VERSION,
         "name": "".join(part.capitalize() for part in name.split("-")),
         "title": title,
