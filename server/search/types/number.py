@@ -95,9 +95,17 @@ def operand(prefix: str, written: tuple[Decimal, Decimal]) -> RangeOperand:
     if prefix == "ap":
         half = max(half, _EXACT.multiply(abs(value), _TENTH))
     if prefix in ("eq", "ne", "ap"):
-        lower, upper = float(_EXACT.subtract(value, half)), float(_EXACT.add(value, half))
-        return RangeOperand(prefix, max(lower, LOWEST), min(upper, HIGHEST), float(value))
-    return RangeOperand(prefix, float(value), above(float(value)), float(value))
+        return around(prefix, *(float(each) for each in (_EXACT.subtract(value, half), value, _EXACT.add(value, half))))
+    return exactly(prefix, float(value))
+
+
+def around(prefix: str, lower: float, value: float, upper: float) -> RangeOperand:
+    """Where there are more digits than a double has, the interval still holds the one double."""
+    return RangeOperand(prefix, max(min(lower, value), LOWEST), min(max(upper, above(value)), HIGHEST), value)
+
+
+def exactly(prefix: str, value: float) -> RangeOperand:
+    return RangeOperand(prefix, value, above(value), value)
 
 
 def matches(value: Number, operand: RangeOperand) -> bool:

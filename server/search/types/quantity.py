@@ -100,8 +100,8 @@ def _canonical_range(plain: RangeOperand, written: tuple[Decimal, Decimal], code
     if plain.prefix == "ap":
         half = max(half, abs(value) / 10)
     if plain.prefix in ("eq", "ne", "ap"):
-        return RangeOperand(plain.prefix, _exact(value - half, code), _exact(value + half, code), middle)
-    return RangeOperand(plain.prefix, middle, above(middle), middle)
+        return number.around(plain.prefix, _exact(value - half, code), middle, _exact(value + half, code))
+    return number.exactly(plain.prefix, middle)
 
 
 def _exact(value: Decimal, code: str) -> float:
