@@ -517,13 +517,17 @@ class Definitions:
     @cached_property
     def _compartments(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
         return {
-            each["code"]: {row["code"]: tuple(row["param"]) for row in each["resource"] if row.get("param")}
+            each["code"]: {
+                row["code"]: tuple(row["param"])
+                for row in each["resource"]
+                if row.get("param", ["{def}"]) != ["{def}"]  # the resource the compartment is of
+            }
             for each in self._read("compartments.json")
         }
 
     def compartment(self, code: str) -> Mapping[str, tuple[str, ...]]:
         """Resource type -> search parameters that put a resource into the compartment (`{"Observation": ("subject",
-        "performer")}`), only types that have any. Raises: KeyError.
+        "performer")}`), only types that have any; the resource it is of belongs to it too. Raises: KeyError.
         https://hl7.org/fhir/R4/compartmentdefinition.html"""
         return self._compartments[code]
 

@@ -25,13 +25,15 @@ XML = "http://www.w3.org/XML/1998/namespace"
 INTEGERS = frozenset(["integer", "unsignedInt", "positiveInt"])
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,4000})\Z")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+_WINDOWS_874 = re.compile(rb"""<\?xml [^>]{0,40}encoding=["']windows-874["']""", re.IGNORECASE)
+"""The Thai code page under the one name that Python does not know."""
 _OWN_NAMESPACE = re.compile(rb'<div\s[^<>]*xmlns="http://www.w3.org/1999/xhtml"[^<>]*>')
 
 
 def read_xml(data: bytes, definitions: Definitions, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The resource as `read_json` would give it: dict, list, str, int, bool, None and LosslessFloat.
     Raises: ReadError (not well-formed, no FHIR, an unknown element)."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate("cp874" if _WINDOWS_874.match(data) else None, " ")
     reader = _Reader(definitions, max_depth, lambda: parser.CurrentByteIndex, data)
     parser.ordered_attributes = True
     parser.buffer_text = True
