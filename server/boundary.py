@@ -6,13 +6,17 @@ nothing, calls `dispatch` and lets the error of an entry fail it all.
 
 from __future__ import annotations
 
+from functools import partial
+
 from fhir_profiles.json_reading import ReadError
 from server.access.decide import decide
+from server.asynchronous import NEVER, later
 from server.context import Context
 from server.errors import FhirError
 from server.messages import FhirRequest, FhirResponse
 from server.observability import failures
 from server.outcome import response_of
+from server.prefer import prefer
 from server.store.contract import StoreError
 
 
@@ -35,4 +39,6 @@ async def dispatch(ctx: Context, request: FhirRequest) -> FhirResponse:
         decide(request.principal, None, request)
         raise
     decide(request.principal, route, request)
+    if "prefer" in request.headers and route.interaction not in NEVER and prefer(request.headers).respond_async:
+        return await later(ctx, request, partial(handle, ctx))
     return await route.handler(ctx, request)

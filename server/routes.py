@@ -104,8 +104,22 @@ ROUTES: tuple[Route, ...] = (
     ),
     *_operation("everything", everything.everything, "All that belongs to an encounter", "Encounter/[id]", scope="s"),
     *_operation("lastn", lastn.lastn, "The newest observations of each code", "Observation", scope="s"),
-    Route("GET", "$async-status/[id]", async_status.status, "", "", "Progress or result of a respond-async request"),
-    Route("DELETE", "$async-status/[id]", async_status.cancel, "", "", "Cancel or forget a respond-async request"),
+    Route(
+        "GET",
+        "$async-status/[id]",
+        async_status.status,
+        "async-status",
+        "",
+        "Progress or result of a respond-async request",
+    ),
+    Route(
+        "DELETE",
+        "$async-status/[id]",
+        async_status.cancel,
+        "async-status",
+        "",
+        "Cancel or forget a respond-async request",
+    ),
     Route("GET", "$reindex-status", reindex_status.status, "", "r", "Progress of indexing new search parameters"),
 )
 

@@ -117,17 +117,20 @@ def _give_body(ctx: Context, request: FhirRequest, resource: Any) -> None:
 # ---------------------------------------------------------------- answers
 
 
-def response_entry(request: FhirRequest, response: FhirResponse) -> bytes:
-    """Bundle.entry of an answer: the resource if there is one, and how it went."""
+def response_entry(request: FhirRequest, response: FhirResponse, last_modified: str | None = None) -> bytes:
+    """Bundle.entry of an answer: the resource if there is one, and how it went.
+
+    last_modified: FHIR instant of the version, where it is known better than by the header.
+    """
     headers = response.headers
     said: dict[str, Any] = {"status": f"{response.status} {HTTPStatus(response.status).phrase}"}
     if "Location" in headers:
         said["location"] = headers["Location"]
     if "ETag" in headers:
         said["etag"] = headers["ETag"]
-    if "Last-Modified" in headers:
-        said["lastModified"] = _instant(headers["Last-Modified"])
     body = _json_body(response)
+    if "Last-Modified" in headers:
+        said["lastModified"] = last_modified or _last_updated(body) or _instant(headers["Last-Modified"])
     if body is None or request.method == "HEAD":
         return orjson.dumps({"response": said})
     if response.status >= 400 or body.startswith(b'{"resourceType":"OperationOutcome","issue"'):
@@ -146,6 +149,12 @@ def _json_body(response: FhirResponse) -> bytes | None:
         binary = {"contentType": response.media_type, "data": base64.b64encode(response.body).decode()}
         return orjson.dumps({"resourceType": "Binary", **binary})
     return None
+
+
+def _last_updated(body: bytes | None) -> str | None:
+    """meta.lastUpdated of a stored resource, which has it near its start: the header knows whole seconds only."""
+    start = body.find(b'"lastUpdated":"', 0, 300) if body else -1
+    return body[start + 15 : start + 39].decode() if body and start > 0 else None
 
 
 def _full_url(request: FhirRequest, headers: dict[str, str]) -> str | None:

@@ -25,6 +25,7 @@ from server.interactions.entry import entries_of, entry_request, located, respon
 from server.interactions.links import Links
 from server.interactions.patch import patched
 from server.interactions.preconditions import check_if_match, check_if_none_match
+from server.interactions.search import compiled
 from server.interactions.storing import Resource, commit, prepare
 from server.interactions.update import carry_labels, check_id, identity
 from server.interactions.written import written_answer
@@ -41,6 +42,7 @@ from server.store.contract import (
     Version,
     VersionConflict,
     Written,
+    instant,
 )
 from server.wire import target
 
@@ -80,6 +82,7 @@ class Step:
 
 
 WRITES = frozenset({"create", "update", "patch", "delete"})
+SEARCHES = frozenset({"search-type", "search-system"})
 
 
 async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
@@ -414,7 +417,10 @@ def _overtaken(error: VersionConflict, changing: Sequence[Step]) -> Exception:
 
 
 async def _check_reads(ctx: Context, steps: Sequence[Step], writes: Sequence[Step]) -> None:
-    """A read of what will not exist fails the transaction before anything is stored. Raises: NotFound."""
+    """Reads of what will not exist and searches that cannot be understood fail the transaction before it is stored.
+
+    Raises: FhirError, located.
+    """
     after = {(change.type, change.id): isinstance(change, Put) for step in writes for change in step.changes}
     for step in steps:
         if step.interaction == "read":
@@ -424,21 +430,27 @@ async def _check_reads(ctx: Context, steps: Sequence[Step], writes: Sequence[Ste
                 after[key] = version is not None and not version.deleted
             if not after[key]:
                 raise located(NotFound(f"{'/'.join(key)} is not there to be read"), step.number)
+        elif step.interaction in SEARCHES:
+            with _locating(step):
+                compiled(ctx, step.request)
 
 
 def _written(request: FhirRequest, step: Step) -> bytes:
+    version: Version | None
     if step.interaction == "delete":
         answer = deleted_answer(step.request, step.written)
+        version = step.written[0].version if step.written else None
     elif step.matched:
         version = _version_of(step.twin or step)
         assert version is not None, "a conditional create that creates nothing has a match"
         answer = written_answer(step.request, version, created=False)
     else:
         [written] = step.written
-        answer = written_answer(step.request, written.version, created=written.created, warnings=step.warnings)
+        version = written.version
+        answer = written_answer(step.request, version, created=written.created, warnings=step.warnings)
     if prefer(request.headers).answer is None:
         answer.body = None  # an entry need not repeat the resource: the sender has it
-    return response_entry(step.request, answer)
+    return response_entry(step.request, answer, instant(version.last_updated) if version is not None else None)
 
 
 def _version_of(step: Step) -> Version | None:

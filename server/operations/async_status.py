@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
-
 from server.context import Context
 from server.errors import NotFound, Unavailable
 from server.jobs import Job
@@ -34,13 +32,3 @@ async def _job(ctx: Context, request: FhirRequest) -> Job:
     if job is None:
         raise NotFound("No such request; it was cancelled, or its result has expired")
     return job
-
-
-def accepted(base: str, job_id: str) -> FhirResponse:
-    """202 with the address to ask at."""
-    return FhirResponse(202, {"Content-Location": f"{base}/$async-status/{job_id}"})
-
-
-def response_bundle_of(entry: bytes) -> bytes:
-    """Bundle of type batch-response with the one answer.   https://hl7.org/fhir/R4/async.html#3.1.6.4"""
-    return orjson.dumps({"resourceType": "Bundle", "type": "batch-response"})[:-1] + b',"entry":[' + entry + b"]}"

@@ -84,7 +84,9 @@ async def test_an_absolute_reference_to_this_server_counts_as_local(fhir, given)
     assert (await fhir.post("Patient", patient(managingOrganization=to))).status == 409
 
 
-@pytest.mark.parametrize("to", ["https://elsewhere.example/fhir/Organization/9", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"])
+@pytest.mark.parametrize(
+    "to", ["https://elsewhere.example/fhir/Organization/9", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"]
+)
 async def test_references_to_other_servers_are_not_checked(fhir, to):
     assert (await fhir.post("Patient", patient(managingOrganization=reference(to)))).status == 201
 
