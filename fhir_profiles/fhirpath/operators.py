@@ -407,9 +407,9 @@ def _concatenation(compiler: Compiler, left: Code, right: Code) -> Code:
         item = singleton(nodes)
         if item is None or item[0] is None:
             return ""
-        if SYSTEM.get(item[1]) != "String":
+        if not isinstance(item[0], str):
             raise FhirPathError("execution", f"& joins Strings, not {item[1]}")
-        return str(item[0])
+        return item[0]
 
     def join(node: Node, frame: Frame) -> Nodes:
         return [(limited(text(left_run(node, frame)) + text(right_run(node, frame))), "System.String", None)]

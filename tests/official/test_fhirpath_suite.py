@@ -22,7 +22,7 @@ from fhir_profiles.fhirpath.values import boolean, text_of
 from fhir_profiles.json_reading import read_json
 from fhir_profiles.xml_reading import read_xml
 
-FOLDER = Path(__file__).parent / "fhir-test-cases" / "r4" / "fhirpath"
+FOLDER = Path(__file__).parent / "fhir-test-cases" / "r4"
 
 SUBTYPES = (
     "N1 5.2.4 and 6.3.3: ofType() and as give items of the type `or a subclass thereof`; code specialises string, "
@@ -64,7 +64,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    for test in ElementTree.parse(FOLDER / "tests-fhir-r4.xml").getroot().iter("test"):
+    for test in ElementTree.parse(FOLDER / "fhirpath" / "tests-fhir-r4.xml").getroot().iter("test"):
         expression = test.find("expression")
         assert expression is not None
         yield Case(

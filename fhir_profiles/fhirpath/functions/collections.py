@@ -12,7 +12,7 @@ from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table, value_of
 from fhir_profiles.fhirpath.operators import joined_types, union
 from fhir_profiles.fhirpath.syntax import Ast
-from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
+from fhir_profiles.fhirpath.types import Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, order, singleton
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _join(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: T
 
     def join(node: Node, frame: Frame) -> Nodes:
         found = run(node, frame)
-        if any(SYSTEM.get(item[1]) != "String" for item in found):
+        if any(item[0] is not None and not isinstance(item[0], str) for item in found):
             raise FhirPathError("execution", "join() expects Strings")
         between = value_of(separator(node, frame), "String", "join") if separator is not None else ""
         if not found or between is None:
