@@ -13,6 +13,8 @@ from urllib.parse import quote, urlsplit
 import jiter
 
 MAXIMUM_DEPTH = 40
+LINKED = ("reference", "fullUrl", "url")
+"""Elements that may hold an address to go to."""
 
 
 @dataclass(slots=True)
@@ -38,17 +40,27 @@ class Row:
 
 def tree(resource: dict[str, Any], base: str) -> list[Node]:
     """The elements of a resource as nodes, in their own order, without resourceType and narrative."""
-    return [_node(name, value, base, 0) for name, value in resource.items() if name not in ("resourceType", "text")]
+    shown = {name: value for name, value in resource.items() if name not in ("resourceType", "text")}
+    return _nodes(shown, base, 0)
+
+
+def _nodes(element: dict[str, Any], base: str, depth: int) -> list[Node]:
+    nodes: list[Node] = []
+    for name, value in element.items():
+        if isinstance(value, list):
+            one = len(value) == 1
+            nodes += [_node(name if one else f"{name}[{i}]", item, base, depth) for i, item in enumerate(value)]
+        else:
+            nodes.append(_node(name, value, base, depth))
+    return nodes
 
 
 def _node(name: str, value: Any, base: str, depth: int) -> Node:
     if depth > MAXIMUM_DEPTH:
         return Node(name, "…")
     if isinstance(value, dict):
-        return Node(name, children=[_node(key, item, base, depth + 1) for key, item in value.items()])
-    if isinstance(value, list):
-        return Node(name, children=[_node(str(i + 1), item, base, depth + 1) for i, item in enumerate(value)])
-    return Node(name, _text(value), target(value, base) if name in ("reference", "fullUrl", "url") else None)
+        return Node(name, children=_nodes(value, base, depth + 1))
+    return Node(name, _text(value), target(value, base) if name in LINKED else None)
 
 
 def _text(value: Any) -> str:
@@ -86,7 +98,7 @@ def _row(entry: dict[str, Any], base: str) -> Row:
     request = entry.get("request") or {}
     if not isinstance(resource, dict):
         where = str(request.get("url", ""))
-        return Row(where or "–", target(where, base), str(request.get("method", "")), "", "")
+        return Row(where or "–", target(where, base), "", str(request.get("method", "")), "")
     kind, number = str(resource.get("resourceType", "")), str(resource.get("id", ""))
     meta = resource.get("meta") or {}
     link = target(f"{kind}/{number}", base) if number else None
