@@ -8,9 +8,11 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from typing import Any, cast
 
 import orjson
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from fhir_profiles.issue import Issue
@@ -21,6 +23,12 @@ from server.web import Shell
 
 BACKLOG = 1024
 MAX_HEADERS = 100
+TOO_LONG = ("too-long", "A line of the request is too long.", 431)
+NOT_HTTP = (
+    "structure",
+    "This is not a well-formed HTTP request; letters beyond ASCII in an address must be percent-encoded.",
+    400,
+)
 LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read and thrown away, so that the client gets to see the answer."""
 _CERTIFICATE_SECONDS = 5.0
@@ -29,7 +37,11 @@ _CERTIFICATE_SECONDS = 5.0
 class Connection(RequestHandler):
     """aiohttp's connection, with an OperationOutcome instead of a text for what is no HTTP."""
 
-    __slots__ = ()
+    __slots__ = ("_shell",)
+
+    def __init__(self, server: LowLevelServer, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._shell = server.shell
 
     def handle_error(
         self,
@@ -39,22 +51,22 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         # The parser's message quotes what it found: it stays out of the answer and of every log.
-        too_long = type(exc).__name__ == "LineTooLong"
-        text = "A line of the request is too long." if too_long else "This is not a well-formed HTTP request."
-        outcome = operation_outcome([Issue("fatal", "too-long" if too_long else "structure", text)])
-        response = web.Response(
-            status=431 if too_long else status, body=orjson.dumps(outcome), content_type="application/fhir+json"
-        )
-        response.force_close()
-        return response
+        code, text, status = TOO_LONG if isinstance(exc, LineTooLong) else NOT_HTTP
+        body = orjson.dumps(operation_outcome([Issue("fatal", code, text)]))
+        return cast(web.StreamResponse, self._shell.unread(status, body))
 
     def log_exception(self, *args: object, **kwargs: object) -> None:
         """Nothing: what concerns the server is logged by the Shell, the rest is the client's."""
 
 
 class LowLevelServer(web.Server):
+    def __init__(self, shell: Shell, **settings: Any) -> None:
+        super().__init__(shell, **settings)
+        self.shell = shell
+        self._settings = settings
+
     def __call__(self) -> RequestHandler:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, loop=asyncio.get_running_loop(), **self._settings)
 
 
 def listen(host: str, port: int, *, copies: int = 1) -> list[socket.socket]:
@@ -97,7 +109,7 @@ class Listener:
     def __init__(self, shell: Shell, settings: Settings, certificate: Certificate | None = None) -> None:
         self._shell = shell
         self._settings = settings
-        self._certificate = certificate
+        self.certificate = certificate
         self._servers: list[asyncio.Server] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._connections: web.Server | None = None
@@ -114,7 +126,7 @@ class Listener:
             max_field_size=settings.max_target,
             max_headers=MAX_HEADERS,
         )
-        context = self._certificate.context if self._certificate else None
+        context = self.certificate.context if self.certificate else None
         loop = asyncio.get_running_loop()
         for opened in sockets:
             self._servers.append(
@@ -128,8 +140,8 @@ class Listener:
                 )
             )
         self._watchers.append(asyncio.create_task(self._shell.watch_time()))
-        if self._certificate:
-            self._watchers.append(asyncio.create_task(self._watch_certificate(self._certificate)))
+        if self.certificate:
+            self._watchers.append(asyncio.create_task(self._watch_certificate(self.certificate)))
 
     async def stop(self) -> None:
         """No new connections; what is in flight is finished within the setting's time; idle connections close."""

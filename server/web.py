@@ -225,8 +225,6 @@ class Shell:
                     if name in _ONLY_ONCE:
                         raise BadRequest(f"The header {name} is there more than once.")
                     found[name] = ", ".join(values)
-        if "host" not in found and http.version >= (1, 1):
-            raise BadRequest("The header Host is missing.")
         return found
 
     def _principal(self, exchange: Exchange) -> Principal:
@@ -376,6 +374,15 @@ class Shell:
             code="timeout",
             headers={"Retry-After": "10"},
         )
+
+    def unread(self, status: int, body: bytes) -> Reply:
+        """Answer to what the HTTP parser could not read."""
+        self.metrics.record("unread", "other", status, 0.0)
+        head = (
+            f"{reply.STATUS_LINES[status]}Content-Type: {media.DEFAULT.media_type}\r\nContent-Length: {len(body)}\r\n"
+            f"{reply.SAFETY}Connection: close\r\nDate: {reply.date_header()}\r\n\r\n"
+        )
+        return Reply(head, body, keep_alive=False, finished=lambda sent: None)
 
     def drain(self) -> None:
         """From now on every answer is the last of its connection, and the server is not ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ class Client:
             body = json.dumps(body, ensure_ascii=False).encode()
         if body is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = FHIR_JSON
+        if isinstance(body, bytes) and len(body) > 1 << 20:
+            body = io.BytesIO(body)  # aiohttp's wish
         url = path if path.startswith("http") else f"{self.base}/{path}".rstrip("/")
         async with self.session.request(method, url, data=body, headers=sent, allow_redirects=False, **more) as answer:
             return Answer(answer.status, answer.headers, await answer.read())

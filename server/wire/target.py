@@ -51,7 +51,7 @@ def parameters(query: str, limit: int) -> Parameters:
     """Decoded parameters of a query or form, in order, `+` read as a space; more than `limit` are refused."""
     if not query:
         return []
-    parts = query.split("&", limit + 1)
+    parts = query.strip("&").split("&", limit)
     if len(parts) > limit:
         raise BadRequest(f"More than {limit} parameters.", code="too-costly")
     plain = "%" not in query and "+" not in query and not _UNUSUAL.search(query)

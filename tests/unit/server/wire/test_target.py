@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -61,7 +62,12 @@ def test_a_path_that_could_mean_another_is_refused(path: str) -> None:
 
 
 def test_parameters_keep_their_order_and_repetitions() -> None:
-    assert parameters("name=a&_sort=-x&name=b&&flag", 10) == [("name", "a"), ("_sort", "-x"), ("name", "b"), ("flag", "")]
+    assert parameters("name=a&_sort=-x&name=b&&flag", 10) == [
+        ("name", "a"),
+        ("_sort", "-x"),
+        ("name", "b"),
+        ("flag", ""),
+    ]
 
 
 def test_plus_is_a_space_and_escapes_are_utf8() -> None:
@@ -90,10 +96,8 @@ def test_what_a_client_encodes_is_what_is_read(pairs: list[tuple[str, str]]) -> 
 @given(st.text())
 def test_no_path_or_query_crashes(text: str) -> None:
     for read in (segments, lambda t: parameters(t, 20), origin_form):
-        try:
+        with contextlib.suppress(BadRequest):
             read(text)  # type: ignore[operator]
-        except BadRequest:
-            pass
 
 
 @given(TEXT.filter(lambda t: t not in ("", ".", "..") and not set(t) & set("/\\#")))
