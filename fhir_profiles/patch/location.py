@@ -108,7 +108,7 @@ class Locator:
         compiler = Compiler(self.types, strict=False)
         truth = truth_of(compiler.compile(criteria, None))
         root = self.root.node
-        frame = Frame(Environment(root[0], root[0]))
+        frame = Frame(root, Environment(root[0], root[0]))
         found = []
         for frame.index, place in enumerate(places):
             if truth(place.node, frame):
