@@ -24,9 +24,14 @@ _LINES = (
 
 def area_codes(row: Row) -> tuple[str, str, str]:
     """(province, district, subdistrict) as 2, 4 and 6 digits, empty where the row does not say."""
-    province = row.get("CHANGWAT", "")
-    district = province + row["AMPUR"] if province and row.get("AMPUR") else ""
-    return province, district, district + row["TAMBON"] if district and row.get("TAMBON") else ""
+    province, amphoe, tambon = (row.get(column, "") for column in ("CHANGWAT", "AMPUR", "TAMBON"))
+    province = province if _two_digits(province) else ""
+    district = province + amphoe if province and _two_digits(amphoe) else ""
+    return province, district, district + tambon if district and _two_digits(tambon) else ""
+
+
+def _two_digits(code: str) -> bool:
+    return len(code) == 2 and code.isascii() and code.isdigit()
 
 
 def address(row: Row, number: str = "HOUSENO") -> dict[str, Any] | None:

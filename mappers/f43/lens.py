@@ -175,6 +175,32 @@ def stamp(where: str) -> Lens:
     return Lens(put, get, lambda value: value if iso_stamp(value) else "")
 
 
+def not_before(start: str, end: Lens) -> Lens:
+    """An end of a period, put only where it does not lie before the start (invariant per-1); put the start first."""
+    first = path(start)
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        begun = look(resource, first)
+        made: Resource = {}
+        end.put(made, value, row)
+        ended = _innermost(made)
+        if not isinstance(begun, str) or not ended or begun[: len(ended)] <= ended[: len(begun)]:
+            end.put(resource, value, row)
+
+    return end._replace(put=put)
+
+
+def _innermost(value: Any) -> str:
+    while isinstance(value, (dict, list)) and value:
+        value = value[0] if isinstance(value, list) else next(iter(value.values()))
+    return value if isinstance(value, str) else ""
+
+
+def ending(where: str, kind: Callable[[str], Lens]) -> Lens:
+    """The end of the Period at the path: `ending("period", date)`."""
+    return not_before(f"{where}.start", kind(f"{where}.end"))
+
+
 def canonical_number(value: str) -> str:
     """The number as JSON writes it, digits after the point kept; "" for what is none."""
     if _NUMBER.match(value):
@@ -354,7 +380,8 @@ def reference(where: str, resource_type: str, what: str) -> Lens:
 
 def listed(where: str, resource_type: str, what: str, actor: str = "") -> Lens:
     """A logical reference in a list that also holds references to other types. `what`: as in `local`, "" for a
-    facility by its hospital code. `actor`: the element of each entry that is the reference, "" where the entry is it."""
+    facility by its hospital code. `actor`: the element of each entry that is the reference, "" where the entry is
+    it."""
     steps = path(where)
 
     def put(resource: Resource, value: str, row: Row) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mappers.f43.codes import DIAGNOSIS_USE, TERMINOLOGY, concept
 from mappers.f43.diseases import diagnosis, disease, procedure
-from mappers.f43.lens import Lens, coded, date, listed, money, place, reference, stamp, translated, whole
+from mappers.f43.lens import Lens, coded, date, ending, listed, money, place, reference, stamp, translated, whole
 from mappers.f43.links import Resource, Row, patient, stay, visit
 from mappers.f43.maps.shapes import answers, component, dates, form, texts
 from mappers.f43.part import FIRST, FileMap, Part
@@ -144,7 +144,7 @@ MAPS = (
             Part(
                 FIRST,
                 _procedure(stay),
-                {"TIMEFINISH": stamp("performedPeriod.end"), "PROVIDER": _PERFORMER},
+                {"TIMEFINISH": ending("performedPeriod", stamp), "PROVIDER": _PERFORMER},
                 {"TIMESTART": stamp("performedPeriod.start").put},
             ),
             price(stay, _procedure_code, _PRICED, {"TIMESTART": stamp("occurrenceDateTime").put}),
@@ -214,7 +214,7 @@ MAPS = (
                 {
                     "DATE_SERV": date("performedPeriod.start").put,
                     "DATE_START": date("performedPeriod.start").put,
-                    "DATE_FINISH": date("performedPeriod.end").put,
+                    "DATE_FINISH": ending("performedPeriod", date).put,
                 },
             ),
         ),

@@ -18,6 +18,7 @@ from mappers.f43.lens import (
     coded,
     coded_extension,
     date,
+    ending,
     extended,
     look,
     organization,
@@ -120,9 +121,13 @@ def _contracted(kind: str) -> Lens:
 
 
 def _problem(row: Row) -> Resource:
+    status = CLINICAL.get(row.get("TYPEDISCH", ""), "active")
+    if "DATE_DISCH" in row and status in ("active", "recurrence"):
+        # What has an end is no longer active (invariant con-4); TYPEDISCH itself is kept in its extension.
+        status = "inactive"
     return {
         "resourceType": "Condition",
-        "clinicalStatus": concept(TERMINOLOGY + "condition-clinical", CLINICAL.get(row.get("TYPEDISCH", ""), "active")),
+        "clinicalStatus": concept(TERMINOLOGY + "condition-clinical", status),
         "verificationStatus": concept(TERMINOLOGY + "condition-ver-status", "confirmed"),
         "category": [concept(TERMINOLOGY + "condition-category", "problem-list-item", "Problem List Item")],
         "code": disease(row["CHRONIC"]),
@@ -151,7 +156,7 @@ def _discharged(where: str) -> Lens:
 
 def _disability(row: Row) -> Resource:
     list_id = "cs-thcc-disability-type"
-    found = disease(row["DIAGCODE"])["coding"] if "DIAGCODE" in row else []
+    found = disease(row["DIAGCODE"]).get("coding", []) if "DIAGCODE" in row else []
     kind = coding(system(list_id), row["DISABTYPE"], displays(list_id).get(row["DISABTYPE"], ""))
     return {
         "resourceType": "Condition",
@@ -231,7 +236,7 @@ MAPS = (
                 {
                     "INSID": text("subscriberId"),
                     "STARTDATE": date("period.start"),
-                    "EXPIREDATE": date("period.end"),
+                    "EXPIREDATE": ending("period", date),
                     "MAIN": _contracted("primary"),
                     "SUB": _contracted("secondary"),
                 },
@@ -255,7 +260,7 @@ MAPS = (
                 "care",
                 _episode,
                 {"HOSP_RX": organization("managingOrganization")},
-                {"DATE_DIAG": date("period.start").put, "DATE_DISCH": date("period.end").put},
+                {"DATE_DIAG": date("period.start").put, "DATE_DISCH": ending("period", date).put},
                 always=True,
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mappers.f43.address import address
 from mappers.f43.codes import GENDER, TERMINOLOGY, concept
-from mappers.f43.lens import Lens, choice, coded, coded_extension, date, extended, numeric, place, text, whole
+from mappers.f43.lens import Lens, choice, coded, coded_extension, date, ending, extended, numeric, place, text, whole
 from mappers.f43.links import CID, HOUSE, VILLAGE, Resource, Row, facility, identifier, local, logical
 from mappers.f43.maps.shapes import record
 from mappers.f43.part import FIRST, FileMap, Part
@@ -71,7 +71,7 @@ _PROVIDER = FileMap(
             {
                 "PROVIDERTYPE": coded("code.0", "cs-thcc-individual-provider-type"),
                 "STARTDATE": date("period.start"),
-                "OUTDATE": date("period.end"),
+                "OUTDATE": ending("period", date),
             },
         ),
     ),

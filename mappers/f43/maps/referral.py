@@ -19,6 +19,7 @@ from mappers.f43.lens import (
     coded,
     coded_extension,
     date,
+    ending,
     listed,
     look,
     number,
@@ -225,7 +226,7 @@ MAPS = (
                 {
                     "DNAME": text("medicationCodeableConcept.text"),
                     "DDESCRIPTION": text("dosage.0.text"),
-                    "DATETIME_DFINISH": stamp("effectivePeriod.end"),
+                    "DATETIME_DFINISH": ending("effectivePeriod", stamp),
                 },
                 {"DATETIME_DSTART": stamp("effectivePeriod.start").put},
             ),
@@ -254,7 +255,7 @@ MAPS = (
                 _procedure,
                 {
                     "PROCEDURENAME": text("code.text"),
-                    "TIMEFINISH": stamp("performedPeriod.end"),
+                    "TIMEFINISH": ending("performedPeriod", stamp),
                     "PDESCRIPTION": text("note.0.text"),
                     "PROCEDRESULT": text("outcome.text"),
                     "PROVIDER": listed("performer", "Practitioner", "Provider", "actor"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
 from mappers.f43.codes import coding, concept, displays, system
-from mappers.f43.lens import Lens, canonical_code, date, listed, money, numeric, stamp, text
+from mappers.f43.lens import Lens, canonical_code, date, ending, listed, money, numeric, stamp, text
 from mappers.f43.links import Resource, Row, local, patient, stay, visit
 from mappers.f43.maps.illness import price
 from mappers.f43.medicine import drug
@@ -106,7 +106,7 @@ MAPS = (
                 {
                     "DATETIME_ADMIT": stamp("whenPrepared"),
                     "DATESTART": date(f"{_BOUNDS}.start"),
-                    "DATEFINISH": date(f"{_BOUNDS}.end"),
+                    "DATEFINISH": ending(_BOUNDS, date),
                     **_SUPPLY,
                 },
             ),

@@ -10,6 +10,7 @@ from mappers.f43.lens import (
     coded,
     coded_extension,
     date,
+    ending,
     extended,
     look,
     money,
@@ -142,7 +143,7 @@ def _left_from(resource: Resource, value: str, row: Row) -> None:
 
 _ADMISSION = {
     "DATETIME_ADMIT": stamp("period.start"),
-    "DATETIME_DISCH": stamp("period.end"),
+    "DATETIME_DISCH": ending("period", stamp),
     "WARDADMIT": reference("location.0.location", "Location", "DepCode"),
     "TYPEIN": coded("hospitalization.admitSource", "cs-thcc-admit-source").also(
         translated("hospitalization.admitSource", TERMINOLOGY + "admit-source", ADMIT_SOURCE)
@@ -210,7 +211,7 @@ def _day(where: str) -> Lens:
     def put(resource: Resource, value: str, row: Row) -> None:
         if start.holds(value):
             start.put(resource, value, row)
-            date(f"{where}.end").put(resource, value, row)
+            ending(where, date).put(resource, value, row)
 
     return start._replace(put=put)
 
