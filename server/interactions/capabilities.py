@@ -137,7 +137,9 @@ def _has(rows: Iterable[Route], code: str) -> bool:
 def _resource(ctx: Context, name: str, rows: Iterable[Route], sources: Iterable[str]) -> dict[str, Any]:
     settings = ctx.settings
     parameters = ctx.search.parameters.of(name)
-    references = [code for code, each in parameters.items() if each.parameter.type == "reference"]
+    # A code under which a parameter is registered besides its own is an alias.
+    own = [code for code, each in parameters.items() if each.parameter.code == code]
+    references = [code for code in own if parameters[code].parameter.type == "reference"]
     enforced = ["enforced"] if settings.referential_integrity else []
     found: dict[str, Any] = {
         "type": name,
@@ -153,12 +155,10 @@ def _resource(ctx: Context, name: str, rows: Iterable[Route], sources: Iterable[
         "referencePolicy": ["literal", "logical", "local", *enforced],
         "searchInclude": ["*", *(f"{name}:{code}" for code in sorted(references))],
         "searchRevInclude": sorted(sources),
-        "searchParam": [_parameter(parameters[code]) for code in sorted(parameters)],
+        "searchParam": [_parameter(parameters[code]) for code in sorted(own)],
+        "operation": _operations(ctx, rows, name),
     }
-    operations = _operations(ctx, rows, name)
-    if operations:
-        found["operation"] = operations
-    return found
+    return {key: value for key, value in found.items() if value != []}
 
 
 def _referring(ctx: Context, types: Iterable[str]) -> Mapping[str, list[str]]:
