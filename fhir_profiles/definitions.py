@@ -394,19 +394,18 @@ class Definitions:
         return url in self._extension_urls or url in self._added
 
     def structure(self, name_or_url: str) -> Structure:
-        """Type or profile by its name (`Patient`, `vitalsigns`) or canonical url (`|version` is ignored).
-        Raises: KeyError."""
-        found = self._structures.get(name_or_url)
+        """Type or profile by its name (`Patient`, `vitalsigns`) or canonical url (`|version` is ignored); the same
+        object until it is replaced. Raises: KeyError."""
+        key = name_or_url.partition("|")[0].removeprefix(CORE)
+        found = self._structures.get(key)
         if found is None:
-            found = self._structures[name_or_url] = structure_from(self.structure_resource(name_or_url))
+            found = self._structures[key] = structure_from(self.structure_resource(name_or_url))
         return found
 
     def has_structure(self, name_or_url: str) -> bool:
-        try:
-            self.structure_resource(name_or_url)
-        except KeyError:
-            return False
-        return True
+        """Whether `structure` would find it; without reading it."""
+        url = name_or_url.partition("|")[0]
+        return url in self._added or url.removeprefix(CORE) in self._index or url in self._extension_urls
 
     def structure_resource(self, name_or_url: str) -> Mapping[str, Any]:
         """The StructureDefinition itself, without prose; not for changing. Raises: KeyError."""
@@ -417,15 +416,17 @@ class Definitions:
         if name in self._index:
             resource: Mapping[str, Any] = self._read(f"StructureDefinition/{name}.json")
             return resource
-        if url in self._extension_urls:
-            return self._extensions[url]
-        raise KeyError(name_or_url)
+        return self._extensions[url]
 
     def add(self, resource: Mapping[str, Any]) -> None:
-        """Make a StructureDefinition (with a snapshot) or a SearchParameter known; an equal url is replaced."""
+        """Make a StructureDefinition (with a snapshot) or a SearchParameter known; an equal url is replaced.
+        Raises: ValueError for anything else, and for another definition of a type of R4."""
         if resource["resourceType"] == "StructureDefinition":
+            key = resource["url"].removeprefix(CORE)
+            if key in self.type_kinds:
+                raise ValueError(f"{key} is a type of FHIR R4")
             self._added[resource["url"]] = resource
-            self._structures.pop(resource["url"], None)
+            self._structures.pop(key, None)
         elif resource["resourceType"] == "SearchParameter":
             parameter = search_parameter_from(resource)
             kept = [each for each in self._added_parameters if each.url != parameter.url]

@@ -47,16 +47,13 @@ class Profiles:
 
     def tree(self, url: str) -> ProfileTree | None:
         """Tree of a profile, None for one that is not known and for the types themselves, which ask nothing more."""
-        found = self._trees.get(url)
-        if found is None:
-            if url.removeprefix(CORE) in self.definitions.type_kinds or not self.definitions.has_structure(url):
-                return None
-            found = self._trees[url] = profile_tree(self.definitions.structure(url), self.definitions)
+        if url.removeprefix(CORE) in self.definitions.type_kinds or not self.definitions.has_structure(url):
+            return None
+        structure = self.definitions.structure(url)
+        found = self._trees.get(structure.url)
+        if found is None or found.structure is not structure:
+            found = self._trees[structure.url] = profile_tree(structure, self.definitions)
         return found
-
-    def forget(self, url: str) -> None:
-        """To be called when a profile's definition was replaced."""
-        self._trees.pop(url, None)
 
     def invariant(self, constraint: Constraint, start_type: str) -> Invariant | None:
         """Compiled rule; None for an expression that is no FHIRPath."""

@@ -32,7 +32,7 @@ class Validator:
         self._terminology = terminology or NoTerminology()
         self._invariants = FhirPathInvariants(definitions)
         self._explainer = Explainer(definitions, self._terminology)
-        self.profiles = Profiles(definitions, self._terminology, self._invariants)
+        self._profiles = Profiles(definitions, self._terminology, self._invariants)
         self._schemas: dict[tuple[Mode, str], SchemaValidator] = {}
         self._node_checks: dict[tuple[str, str], NodeCheck] = {}
         self._builders = {mode: self._builder(mode) for mode in Mode}
@@ -77,12 +77,12 @@ class Validator:
         for item, environment in self._inner_resources(type_name, resource, run):
             urls = [*(profiles if item.value is resource else ()), *claimed_profiles(item.value)]
             if urls:
-                walk = Walk(self.profiles, environment, advice=advice)
+                walk = Walk(self._profiles, environment, advice=advice)
                 for url in dict.fromkeys(urls):
                     walk.check(url, item)
                 walks.append(walk)
         if run.known_extensions:
-            walk = Walk(self.profiles, run, advice=advice)
+            walk = Walk(self._profiles, run, advice=advice)
             whole = Item(resource, type_name, ())
             walk.findings += check_extensions(walk, whole, self._definitions, len(run.known_extensions))
             walks.append(walk)
