@@ -21,6 +21,7 @@ from fhir_profiles.fhirpath.syntax import (
     Literal,
     Member,
     Polarity,
+    SystemType,
     TypeOperation,
     Variable,
 )
@@ -64,6 +65,7 @@ CALENDAR_UNITS = {
     for form in (unit, unit + "s")
 }
 
+_LITERALS: dict[str, SystemType] = {"string": "String", "date": "Date", "datetime": "DateTime", "time": "Time"}
 _NAMES_THAT_ARE_OPERATORS = {"as", "is", "contains", "in"}
 
 
@@ -135,54 +137,38 @@ class _Parser:
                 return left
 
     def invocation(self, of: Ast | None) -> Ast:
-        token = self.take()
-        if token.kind == "variable":
-            # The grammar allows `a.$this`; only the bare variable has a meaning.
-            raise FhirPathError("syntax", f"${token.text} cannot follow a dot in {self.text[:200]!r}")
-        if token.kind not in ("name", "quoted"):
-            self.at -= 1
-            raise self.fail("a name")
+        # The grammar allows `a.$this` too; only the bare variable has a meaning.
+        name = self.name("a name")
         if not self.accept("("):
-            return Member(of, token.text)
+            return Member(of, name)
         arguments: list[Ast] = []
         if not self.accept(")"):
             arguments.append(self.expression())
             while self.accept(","):
                 arguments.append(self.expression())
             self.expect(")")
-        return Call(of, token.text, tuple(arguments))
+        return Call(of, name, tuple(arguments))
 
     def term(self) -> Ast:
         token = self.peek()
         if token.kind in ("name", "quoted"):
             return self.named(token)
-        self.take()
-        match token.kind:
-            case "string":
-                return Literal("String", token.text)
-            case "number":
-                return self.number(token.text)
-            case "date":
-                return Literal("Date", token.text)
-            case "datetime":
-                return Literal("DateTime", token.text)
-            case "time":
-                return Literal("Time", token.text)
-            case "variable":
-                return Variable(token.text)
-        match token.text if token.kind == "symbol" else "":
-            case "(":
-                inner = self.expression()
-                self.expect(")")
-                return inner
-            case "{":
-                self.expect("}")
-                return Empty()
-            case "%":
-                name = self.take()
-                if name.kind in ("name", "quoted", "string"):
-                    return Constant(name.text)
-        self.at -= 1
+        if token.kind in _LITERALS:
+            return Literal(_LITERALS[token.kind], self.take().text)
+        if token.kind == "number":
+            return self.number(self.take().text)
+        if token.kind == "variable":
+            return Variable(self.take().text)
+        if self.accept("("):
+            inner = self.expression()
+            self.expect(")")
+            return inner
+        if self.accept("{"):
+            self.expect("}")
+            return Empty()
+        if self.accept("%"):
+            quoted = self.peek().kind == "string"
+            return Constant(self.take().text if quoted else self.name("the name of a constant"))
         raise self.fail("an expression")
 
     def named(self, token: Token) -> Ast:
@@ -203,7 +189,7 @@ class _Parser:
             unit = CALENDAR_UNITS.get(following.text)
         if unit is not None:
             self.take()
-            # A quoted calendar word stays distinct from the keyword only in UCUM's codes ('d' or day).
+            # 'month' in quotes is no UCUM code, so it can only mean the calendar word.
             return Literal("Quantity", Decimal(text), CALENDAR_UNITS.get(unit, unit))
         if "." in text:
             return Literal("Decimal", Decimal(text))
@@ -211,15 +197,16 @@ class _Parser:
             raise FhirPathError("syntax", "an Integer has at most 31 bits")
         return Literal("Integer", int(text))
 
+    def name(self, expected: str) -> str:
+        if self.peek().kind not in ("name", "quoted"):
+            raise self.fail(expected)
+        return self.take().text
+
     def type_name(self) -> str:
-        parts = [self.take()]
-        while self.is_symbol(".") and len(parts) == 1 and parts[0].text in ("FHIR", "System"):
-            self.take()
-            parts.append(self.take())
-        if any(part.kind not in ("name", "quoted") for part in parts):
-            self.at -= 1
-            raise self.fail("the name of a type")
-        return ".".join(part.text for part in parts)
+        name = self.name("the name of a type")
+        if name in ("FHIR", "System") and self.accept("."):
+            return f"{name}.{self.name('the name of a type')}"
+        return name
 
 
 def depth(tree: Ast) -> int:
