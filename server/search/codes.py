@@ -13,8 +13,6 @@ from server.search.types.written import Unreadable, unescape
 CODED = frozenset({"CodeableConcept", "Coding", "code", "Quantity"})
 """Element types whose tokens belong to code systems."""
 
-MIME = "urn:ietf:bcp:13"
-
 
 def expand(
     written: str, modifier: str, registered: Registered, terminology: Terminology, limit: int
@@ -25,8 +23,8 @@ def expand(
     operand = token.parse(written, "")
     assert isinstance(operand, TokenOperand)
     system = operand.system if not operand.any_system else registered.implied_system
-    if operand.code is not None and system == MIME and modifier == "below":
-        return operand, operand._replace(code=f"{operand.code};")
+    if operand.code is not None and system == token.MIME and modifier == "below":
+        return operand, operand._replace(code=token.mime_base(operand.code))
     if operand.code is None or system is None:
         raise Unreadable(f":{modifier} takes system|code")
     codes = (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from fhir_profiles.fhirpath import Expression, compile_expression
+from fhir_profiles.fhirpath import Expression, FhirPathError, compile_expression
 from server.search.contained import code_within
 from server.search.fold import fold
 from server.search.paths import Equals, Path, RefersTo, Step
@@ -85,7 +85,7 @@ class Extractor:
             plan = self._plans[resource_type] = self._plan(resource_type)
         index: Index = {}
         self._run(plan, resource, resource, index)
-        for contained in resource.get("contained") or ():
+        for contained in _contained_in(resource):
             self._contained(contained, resource, index)
         for code, values in index.items():
             if len(values) > 1:
@@ -98,14 +98,14 @@ class Extractor:
         else:
             _walk(plan.root, resource, container, index)
         for code, expression, registered in plan.expressions:
-            for value, fhir_type in expression.nodes(resource):
+            for value, fhir_type in _nodes(expression, resource):
                 found = self._reader(registered, Path((), fhir_type))(value, container)
                 if found:
                     index.setdefault(code, []).extend(found)
 
-    def _contained(self, contained: Any, resource: Resource, index: Index) -> None:
-        type_ = contained.get("resourceType") if isinstance(contained, dict) else None
-        if type_ not in self._parameters.resource_types:
+    def _contained(self, contained: Resource, resource: Resource, index: Index) -> None:
+        type_ = contained.get("resourceType")
+        if not isinstance(type_, str) or type_ not in self._parameters.resource_types:
             return
         plan = self._plans.get(type_)
         if plan is None:
@@ -178,14 +178,29 @@ class Extractor:
         def read(node: Any, resource: Resource) -> list[Composite]:
             found: list[tuple[Value, ...]] = []
             for root, from_resource in parts:
+                element = resource if from_resource else node
                 values: Index = {}
-                _walk(root, resource if from_resource else node, resource, values)
+                if isinstance(element, dict):
+                    _walk(root, element, resource, values)
                 if not values:
                     return []
                 found.append(tuple(dict.fromkeys(values[""])))
             return [Composite(tuple(found))]
 
         return read
+
+
+def _contained_in(resource: Resource) -> list[Resource]:
+    contained = resource.get("contained")
+    return [each for each in contained if isinstance(each, dict)] if isinstance(contained, list) else []
+
+
+def _nodes(expression: Expression, resource: Resource) -> list[tuple[Any, str]]:
+    """What an expression finds; nothing if it fails on this resource, which must not keep it from being stored."""
+    try:
+        return expression.nodes(resource)
+    except FhirPathError:
+        return []
 
 
 def _words(path: Path) -> bool:
@@ -264,8 +279,8 @@ def _contained_type(id_: str, resource: Resource) -> str | None:
     if not id_:
         found = resource.get("resourceType")
         return found if isinstance(found, str) else None
-    for contained in resource.get("contained") or ():
-        if isinstance(contained, dict) and contained.get("id") == id_:
+    for contained in _contained_in(resource):
+        if contained.get("id") == id_:
             type_ = contained.get("resourceType")
             return type_ if isinstance(type_, str) else None
     return None

@@ -19,7 +19,7 @@ from fhir_profiles.issue import Issue
 from server.errors import Unprocessable
 from server.search.paths import Path, concerning, read_path, split_union
 from server.search.query import Parameter
-from server.search.types.token import SPECIAL_VALUES
+from server.search.types.token import MIME, SPECIAL_VALUES
 
 TYPES = frozenset({"number", "date", "string", "token", "reference", "composite", "quantity", "uri", "special"})
 
@@ -29,7 +29,7 @@ ROW_PARAMETERS = frozenset({"_id", "_lastUpdated"})
 TEXT_PARAMETERS = frozenset({"_text", "_content"})
 
 IMPLIED_SYSTEMS = {
-    "http://hl7.org/fhir/ValueSet/mimetypes": "urn:ietf:bcp:13",
+    "http://hl7.org/fhir/ValueSet/mimetypes": MIME,
     "http://hl7.org/fhir/ValueSet/all-languages": "urn:ietf:bcp:47",
     "http://hl7.org/fhir/ValueSet/languages": "urn:ietf:bcp:47",
 }
@@ -37,7 +37,8 @@ IMPLIED_SYSTEMS = {
 
 PERSONAL_TYPES = frozenset({"HumanName", "Address", "ContactPoint", "Identifier"})
 PERSONAL_CODES = frozenset({"name", "family", "given", "phonetic", "birthdate", "death-date", "_text", "_content"})
-"""Values of these parameters are never quoted in an answer (as are those that find an element of PERSONAL_TYPES)."""
+"""Values of these parameters are never quoted in an answer, nor those that find an element of PERSONAL_TYPES, nor a
+part of an address."""
 
 _IDENTIFYING = frozenset({"Identifier", "ContactPoint", "id"})
 _CODE = re.compile(r"[A-Za-z\-][A-Za-z0-9\-_]{0,63}")
@@ -76,7 +77,8 @@ class Registered:
 
     @property
     def personal(self) -> bool:
-        return self.definition.code in PERSONAL_CODES or not self.types.isdisjoint(PERSONAL_TYPES)
+        code = self.definition.code
+        return code in PERSONAL_CODES or code.startswith("address") or not self.types.isdisjoint(PERSONAL_TYPES)
 
     @property
     def compared_as(self) -> str:
@@ -180,13 +182,14 @@ class SearchParameters:
     def _check_base(self, definition: SearchParameter, base: str) -> None:
         try:
             registered = self._read(definition, base)
+            found = bool(registered.paths)
             for expression in registered.expressions:
-                compile_expression(expression, self.definitions, base)
+                found = not compile_expression(expression, self.definitions, base).never or found
         except (FhirPathError, KeyError) as error:
             raise _unusable(f"the expression is not usable on {base}: {error}", "SearchParameter.expression") from error
         if definition.type == "composite" and len(registered.components) != len(definition.components):
             raise _unusable("a component is no known search parameter of the base", "SearchParameter.component")
-        if not (registered.paths or registered.expressions):
+        if not found:
             raise _unusable(f"the expression finds no element of {base}", "SearchParameter.expression")
 
     # --- reading ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ comparator means all that lies on that side: `<5` is found by lt5, ge4 and le5, 
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -64,9 +65,9 @@ def _quantity(written: Number, system: Any, code: Any, unit: Any) -> Quantity:
     system, code, unit = (text if isinstance(text, str) else None for text in (system, code, unit))
     canonical, canonical_code = written, code
     if system == UCUM and code is not None and (known := ucum.canonical(code)) is not None:
-        canonical = Number(*(_base(end, code) for end in written))
-        if written.upper == above(written.value):
-            canonical = canonical._replace(upper=above(canonical.value))  # still the point that it was
+        last = math.nextafter(written.upper, LOWEST)  # so that what is closed stays closed whatever is rounded
+        upper = HIGHEST if written.upper == HIGHEST else above(_base(last, code))
+        canonical = Number(_base(written.lower, code), upper, _base(written.value, code))
         canonical_code = known.code
     return Quantity(written, system, code, unit, canonical, canonical_code)
 

@@ -21,6 +21,8 @@ MODIFIERS = frozenset({"not", "text", "in", "not-in", "above", "below", "of-type
 SPECIAL_VALUES = "http://hl7.org/fhir/special-values"
 """The system of `true` and `false`."""
 
+MIME = "urn:ietf:bcp:13"
+
 _TELEPHONE = re.compile(r"\+?[\d\s().\-]*\d[\d\s().\-]*", re.ASCII)
 _SEPARATORS = re.compile(r"[\s().\-]+")
 
@@ -30,7 +32,11 @@ def values(node: Any, fhir_type: str, system: str | None = None) -> list[Token |
     if isinstance(node, bool):
         return [Token(SPECIAL_VALUES, "true" if node else "false")]
     if isinstance(node, str):
-        return [Token(system if fhir_type == "code" else None, comparable(node, fhir_type))] if node else []
+        if fhir_type != "code":
+            return [Token(None, comparable(node, fhir_type))] if node else []
+        if system == MIME and ";" in node:
+            return [Token(system, node), Token(system, mime_base(node))]
+        return [Token(system, node)] if node else []
     if isinstance(node, dict):
         reader = _READERS.get(fhir_type)
         return reader(node) if reader is not None else []
@@ -48,9 +54,20 @@ def comparable(text: str, fhir_type: str) -> str:
     return text
 
 
+def mime_base(code: str) -> str:
+    """What `:below` finds a media type with parameters by: `text/xml;` of `text/xml; charset=UTF-8`.
+    https://hl7.org/fhir/R4/search.html#mimetype"""
+    return code.partition(";")[0].rstrip() + ";"
+
+
 def _text(node: dict[str, Any], name: str) -> str | None:
     value = node.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _items(node: dict[str, Any], name: str) -> list[Any]:
+    value = node.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _coding(coding: Any) -> list[Token | OfType]:
@@ -64,7 +81,7 @@ _EMPTY = Token(None, None, None)
 
 
 def _codeable_concept(concept: dict[str, Any]) -> list[Token | OfType]:
-    found = [token for coding in concept.get("coding") or () for token in _coding(coding)]
+    found = [token for coding in _items(concept, "coding") for token in _coding(coding)]
     text = _text(concept, "text")
     if text is not None:
         found.append(Token(None, None, text))
@@ -80,7 +97,7 @@ def _identifier(identifier: dict[str, Any]) -> list[Token | OfType]:
     if value is not None:
         found.extend(
             OfType(_text(coding, "system"), code, value)
-            for coding in type_.get("coding") or ()
+            for coding in _items(type_, "coding")
             if isinstance(coding, dict) and (code := _text(coding, "code")) is not None
         )
     return found
