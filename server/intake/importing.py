@@ -113,9 +113,7 @@ class _Progress:
         return json.dumps({"started": self.started_ms, "runs": self.runs, "complete": self.complete}).encode()
 
     @classmethod
-    def of(cls, data: bytes | None) -> _Progress:
-        if data is None:
-            return cls(now_ms())
+    def of(cls, data: bytes) -> _Progress:
         values = json.loads(data)
         return cls(values["started"], values["runs"], values["complete"])
 
@@ -164,7 +162,7 @@ class _Import:
         self.report.sources.append(counts)
         try:
             key = digest(source)
-            progress = _Progress.of(None if again else await self._ctx.store.get_setting(_setting(key)))
+            progress = await self._begun(key, again=again)
             if progress.complete:
                 counts.skipped = True
                 return
@@ -183,6 +181,11 @@ class _Import:
                     noted = time.monotonic()
         except SourceError as error:
             counts.error = str(error)
+
+    async def _begun(self, key: str, *, again: bool) -> _Progress:
+        """What is done already. The start is noted before the first document: the ids are made from it."""
+        new = _Progress(now_ms()).as_bytes()
+        return _Progress.of(await self._ctx.store.put_setting(_setting(key), new, only_if_absent=not again))
 
     async def load_waiting(self) -> None:
         """Documents whose references were missing, for as long as a round brings some of them in."""

@@ -1,0 +1,123 @@
+"""`onecard backup`, `restore` and `store copy`: all versions come back equal, and nothing is written over."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyrage
+import pytest
+
+from server.cli import main
+from server.store.contract import Scope
+from tests.serving import Client, Running
+
+
+async def history_of(server: Running) -> list[Any]:
+    history = await server.ctx.store.history(Scope(), limit=1000)
+    return [(v.type, v.id, v.version, v.last_updated, v.method, v.body) for v in history.versions]
+
+
+@pytest.fixture
+async def stored(server: Running, fhir: Client) -> Running:
+    """Three resources with histories, one of them deleted."""
+    await fhir.put("Patient/1", {"resourceType": "Patient", "id": "1", "birthDate": "2000-01-01"})
+    await fhir.put("Patient/1", {"resourceType": "Patient", "id": "1", "birthDate": "2001-01-01"})
+    await fhir.put("Patient/2", {"resourceType": "Patient", "id": "2"})
+    await fhir.delete("Patient/2")
+    observation = {"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"}}
+    quantity = '{"value":1.00,"unit":"mg"}'
+    body = str({**observation, "subject": {"reference": "Patient/1"}}).replace("'", '"')
+    await fhir.put("Observation/o", body[:-1] + f',"valueQuantity":{quantity}}}')
+    return server
+
+
+async def command(*arguments: object) -> int:
+    """Commands have a loop of their own."""
+    return await asyncio.to_thread(main, [str(a) for a in arguments])
+
+
+async def test_a_backup_while_serving_restores_to_an_equal_store(
+    stored: Running,
+    start: Callable[..., Any],
+    store_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ONECARD_PASSPHRASE", "three synthetic words")
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--store", store_url) == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    target = f"sqlite:///{tmp_path}/restored.db"
+    assert await command("restore", file, "--store", target) == 0
+    restored = await start(store=target)
+    assert await history_of(restored) == await history_of(stored)
+    answer = await restored.client.get(
+        "Observation?patient=Patient/1&birthdate:missing=true", headers={"Prefer": "handling=lenient"}
+    )
+    assert [e["resource"]["id"] for e in answer.json["entry"] if e["search"]["mode"] == "match"] == ["o"]
+    assert (await restored.client.get("Patient/2")).status == 410
+    assert b"1.00" in (await restored.client.get("Observation/o")).body
+    later = await restored.client.put("Patient/1", {"resourceType": "Patient", "id": "1"})
+    assert later.headers["ETag"] == 'W/"3"'
+
+
+async def test_a_backup_for_a_public_key_opens_with_its_identity_only(
+    stored: Running, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    keys = tmp_path / "key.txt"
+    keys.write_text(f"# made for a test\n{identity}\n")
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--store", store_url, "--recipient", identity.to_public()) == 0
+    assert await command("restore", file, "--store", f"sqlite:///{tmp_path}/a.db") == 2
+    assert "--identity" in capsys.readouterr().err
+    assert await command("restore", file, "--store", f"sqlite:///{tmp_path}/b.db", "--identity", keys) == 0
+
+
+async def test_a_restore_never_goes_into_a_store_that_holds_something(
+    stored: Running, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+    before = await history_of(stored)
+    assert await command("restore", file, "--store", store_url) == 2
+    assert "new and empty" in capsys.readouterr().err
+    assert await history_of(stored) == before
+
+
+async def test_a_backup_never_writes_over_a_file(stored: Running, store_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "backup.onecard"
+    file.write_text("precious")
+    assert await command("backup", file, "--plain", "--store", store_url) == 2
+    assert file.read_text() == "precious"
+
+
+async def test_another_time_zone_is_refused(
+    stored: Running, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+    assert await command("restore", file, "--store", f"sqlite:///{tmp_path}/c.db", "--timezone", "UTC") == 2
+    assert "Asia/Bangkok" in capsys.readouterr().err
+
+
+async def test_a_short_passphrase_is_refused(
+    stored: Running, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONECARD_PASSPHRASE", "short")
+    assert await command("backup", tmp_path / "b", "--store", store_url) == 2
+    assert not (tmp_path / "b").exists()
+
+
+async def test_a_copy_is_equal_and_the_source_goes_on_serving(
+    stored: Running, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    target = f"sqlite:///{tmp_path}/copied.db"
+    assert await command("store", "copy", "--store", store_url, "--to", target) == 0
+    copied = await start(store=target)
+    assert await history_of(copied) == await history_of(stored)
+    assert (await stored.client.get("Patient/1")).status == 200
