@@ -19,6 +19,8 @@ from server.wire.media import RESOURCE_TYPES
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+PLAIN_JSON = "application/json"
+"""Names no kind of patch: Parameters are a FHIRPath Patch, all else a merge patch, as the client fhirpy sends it."""
 
 
 async def patch(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -92,6 +94,8 @@ def _changed(ctx: Context, request: FhirRequest, resource: Resource) -> Any:
         raise UnsupportedMedia(f"A patch is {JSON_PATCH}, {MERGE_PATCH} or Parameters as application/fhir+json")
     parameters = request.resource or read_json(request.body, max_depth=ctx.settings.max_depth)
     if parameters.get("resourceType") != "Parameters":
+        if request.media_type == PLAIN_JSON:
+            return merge_patch(resource, parameters)
         raise BadRequest("A FHIRPath Patch is a Parameters resource", code="structure", expression="resourceType")
     return fhirpath_patch(resource, parameters, ctx.definitions)
 
