@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from terminology.conceptmaps.maps import list_url, to_hl7
 from terminology.thai import CORE, ThaiLists
 
 Coding = dict[str, Any]
@@ -23,7 +24,6 @@ TMT = CORE + "CodeSystem/cs-th-tmt"
 DRUG24 = CORE + "CodeSystem/cs-th-24drug"
 
 LOCAL_LISTS: dict[str, dict[str, str]] = {
-    "@sex": {"1": "ชาย", "2": "หญิง"},
     "@abo": {"1": "A", "2": "B", "3": "AB", "4": "O", "9": "ไม่ทราบ"},
     # from memory
     "@rh": {"1": "Positive", "2": "Negative", "9": "ไม่ทราบ"},
@@ -48,8 +48,8 @@ def displays(list_id: str) -> dict[str, str]:
 
 
 def system(list_id: str) -> str:
-    """Canonical URL of a SIL-TH list."""
-    return f"{CORE}CodeSystem/{list_id}"
+    """Canonical URL of a list."""
+    return list_url(list_id)
 
 
 def coding(system_url: str, code: str, display: str = "") -> Coding:
@@ -64,54 +64,13 @@ def concept(system_url: str, code: str, display: str = "", text: str = "") -> di
     return value
 
 
-GENDER = {"1": "male", "2": "female"}
+@cache
+def hl7(map_id: str) -> dict[str, str]:
+    """Thai code to HL7 code by a concept map of the terminology package."""
+    return {code: target for code, (_, target) in to_hl7(map_id).items()}
 
-VERIFICATION = {"1": "confirmed", "2": "unconfirmed", "3": "unconfirmed", "4": "unconfirmed", "5": "unconfirmed"}
-"""TYPEDX to AllergyIntolerance.verificationStatus."""
 
-CRITICALITY = {"1": "low", "2": "high", "3": "high", "4": "high", "5": "high", "6": "high", "7": "high", "8": "high"}
-"""ALEVEL to AllergyIntolerance.criticality: every serious class is high."""
-
-CLINICAL = {
-    "01": "resolved",
-    "02": "inactive",
-    "03": "active",
-    "04": "active",
-    "05": "remission",
-    "06": "active",
-    "07": "resolved",
-    "08": "remission",
-    "09": "active",
-    "10": "active",
-    "11": "recurrence",
-}
-"""TYPEDISCH of CHRONIC to Condition.clinicalStatus."""
-
-DISPOSITION = {
-    "1": "home",
-    "2": "oth",
-    "3": "other-hcf",
-    "4": "exp",
-    "5": "exp",
-    "6": "exp",
-    "7": "aadvice",
-    "8": "oth",
-}
-"""TYPEOUT to discharge-disposition."""
-
-STAY_DISPOSITION = {"1": "home", "2": "aadvice", "3": "oth", "4": "other-hcf", "5": "oth", "8": "exp", "9": "exp"}
-"""DISCHTYPE to discharge-disposition."""
-
-ADMIT_SOURCE = {"1": "outp", "2": "outp", "3": "hosp-trans", "4": "emd"}
-"""TYPEIN of ADMISSION to admit-source."""
-
-DIAGNOSIS_USE = {"1": "DD", "2": "CM", "3": "post-op"}
-"""DIAGTYPE to diagnosis-role; the rest has no equivalent."""
-
-PRIORITY = {"1": "stat", "2": "asap", "3": "urgent", "4": "routine", "5": "routine"}
-"""EMERGENCY of REFER_HISTORY to request priority."""
-
-SMOKING = {"1": ("266919005", "Never smoked tobacco"), "4": ("449868002", "Smokes tobacco daily"),
-           "2": ("428041000124106", "Occasional tobacco smoker"), "3": ("428041000124106", "Occasional tobacco smoker"),
-           "9": ("266927001", "Tobacco smoking consumption unknown")}  # fmt: skip
-"""SMOKE to SNOMED CT, as in HL7's smoking status value set."""
+def hl7_coding(map_id: str, code: str) -> Coding | None:
+    """The Coding that a concept map gives for a code."""
+    found = to_hl7(map_id).get(code)
+    return coding(*found) if found else None

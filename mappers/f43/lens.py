@@ -8,13 +8,13 @@ gives after `put`: the text itself where nothing is lost, another spelling of it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from jiter import LosslessFloat
 
-from mappers.f43.codes import UCUM, concept, displays, system
+from mappers.f43.codes import UCUM, concept, displays, hl7, hl7_coding, system
 from mappers.f43.links import HCODE, Resource, Row, local, logical
 
 Path = tuple[str | int, ...]
@@ -304,14 +304,13 @@ def code_of(value: Any, url: str) -> str:
     return ""
 
 
-def translated(where: str, url: str, table: Mapping[str, str]) -> Put:
-    """The HL7 code that stands for a column's code, as a further coding of the CodeableConcept at the path."""
+def translated(where: str, map_id: str) -> Put:
+    """What a concept map gives for the column's code, as a further coding of the CodeableConcept at the path."""
     steps = path(where)
 
     def put(resource: Resource, value: str, row: Row) -> None:
-        if code := table.get(value):
+        if entry := hl7_coding(map_id, value):
             found = look(resource, steps)
-            entry = {"system": url, "code": code}
             if isinstance(found, dict):
                 found.setdefault("coding", []).append(entry)
             else:
@@ -320,9 +319,9 @@ def translated(where: str, url: str, table: Mapping[str, str]) -> Put:
     return put
 
 
-def choice(where: str, table: Mapping[str, str]) -> Put:
-    """The HL7 code of a required binding that stands for a column's code."""
-    steps = path(where)
+def choice(where: str, map_id: str) -> Put:
+    """The code of a required binding that a concept map gives for the column's code."""
+    steps, table = path(where), hl7(map_id)
 
     def put(resource: Resource, value: str, row: Row) -> None:
         if value in table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from mappers.f43.layout import LAYOUTS, V24
+from mappers.f43.layout import LAYOUTS
 from mappers.population.f43_person import Row, home, person_rows, provider, village
 from mappers.population.f43_visit import visit_rows
 from mappers.population.life import UNTIL, people
@@ -43,8 +43,3 @@ def _filled(row: Row) -> Row:
     name, values = row
     known = LAYOUTS[name].by_name
     return name, {column: value for column, value in values.items() if value and column in known}
-
-
-def f43_line(name: str, values: dict[str, str], version: str = V24) -> str:
-    """One line of a file, without its end."""
-    return "|".join(values.get(column, "") for column in LAYOUTS[name].columns(version))

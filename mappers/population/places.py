@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from mappers.citizen_id import check_digit
 from mappers.population.model import Facility, Provider, Village
 from mappers.population.names import FEMALE, MALE, SURNAMES
 
@@ -42,12 +43,6 @@ VILLAGES = tuple(
     )
     for number, name in enumerate(VILLAGE_NAMES, start=1)
 )
-
-
-def check_digit(body: str) -> str:
-    """The 13th digit for the first twelve: (11 - sum of digit x (13..2) mod 11) mod 10."""
-    total = sum(int(digit) * weight for digit, weight in zip(body, range(13, 1, -1), strict=True))
-    return str((11 - total % 11) % 10)
 
 
 def fake_cid(number: int, seed: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mappers.f43.codes import DIAGNOSIS_USE, TERMINOLOGY, concept
+from mappers.f43.codes import TERMINOLOGY, concept
 from mappers.f43.diseases import diagnosis, disease, procedure
 from mappers.f43.lens import Lens, coded, date, ending, listed, money, place, reference, stamp, translated, whole
 from mappers.f43.links import Resource, Row, patient, stay, visit
@@ -33,7 +33,7 @@ def _condition(encounter: Encounter) -> Callable[[Row], Resource]:
     return base
 
 
-_ROLE = coded("category.1", _ROLE_LIST).also(translated("category.1", TERMINOLOGY + "diagnosis-role", DIAGNOSIS_USE))
+_ROLE = coded("category.1", _ROLE_LIST).also(translated("category.1", "diagnosis-role"))
 _RECORDER = reference("recorder", "Practitioner", "Provider")
 
 

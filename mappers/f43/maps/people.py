@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import CLINICAL, CRITICALITY, TERMINOLOGY, VERIFICATION, coding, concept, displays, system
+from mappers.f43.codes import TERMINOLOGY, coding, concept, displays, hl7, system
 from mappers.f43.diseases import diagnosis, disease
 from mappers.f43.lens import (
     EXTENSIONS,
@@ -25,6 +25,7 @@ from mappers.f43.lens import (
     reference,
     stamp,
     text,
+    translated,
 )
 from mappers.f43.links import CID, DISABILITY, Resource, Row, identifier, logical, patient, row_system, row_value
 from mappers.f43.maps.shapes import PROVIDER, answers, component, counts, form, record
@@ -63,14 +64,10 @@ _REGISTRATION = record("PERSON", "person")
 
 # --- CARD -----------------------------------------------------------------------------------------------------------
 
-FUNDS = {"0": "UCS", "1": "OFC", "2": "LGO", "3": "OGO", "42": "SSS", "41": "OTH", "5": "PI", "6": "RAA", "9": "SP"}
-"""First digits of INSTYPE to the fund (cs-th-coverage-type); the longest that fits counts, the rest is OTH. From
-memory."""
-
 
 def fund(instype: str) -> str:
-    """The fund of a four-digit right."""
-    return FUNDS.get(instype[:2]) or FUNDS.get(instype[:1]) or "OTH"
+    """The fund (cs-th-coverage-type) of a four-digit right; OTH for one that is not in the list."""
+    return hl7("coverage-fund").get(instype, "OTH")
 
 
 def coverage_type(instype: str) -> dict[str, Any]:
@@ -121,7 +118,7 @@ def _contracted(kind: str) -> Lens:
 
 
 def _problem(row: Row) -> Resource:
-    status = CLINICAL.get(row.get("TYPEDISCH", ""), "active")
+    status = hl7("chronic-status").get(row.get("TYPEDISCH", ""), "active")
     if "DATE_DISCH" in row and status in ("active", "recurrence"):
         # What has an end is no longer active (invariant con-4); TYPEDISCH itself is kept in its extension.
         status = "inactive"
@@ -173,7 +170,7 @@ def _disability(row: Row) -> Resource:
 
 
 def _allergy(row: Row) -> Resource:
-    certainty = VERIFICATION.get(row.get("TYPEDX", ""), "unconfirmed")
+    certainty = hl7("allergy-certainty").get(row.get("TYPEDX", ""), "unconfirmed")
     return {
         "resourceType": "AllergyIntolerance",
         "clinicalStatus": concept(TERMINOLOGY + "allergyintolerance-clinical", "active", "Active"),
@@ -184,22 +181,16 @@ def _allergy(row: Row) -> Resource:
     }
 
 
-def _also_icd(resource: Resource, value: str, row: Row) -> None:
-    """SIL-TH prints the ICD-10 code of a symptom as its display."""
-    if icd := displays("cs-thcc-allergy-manifest").get(value):
-        resource["reaction"][0]["manifestation"][0]["coding"].append(
-            {"system": "http://hl7.org/fhir/sid/icd-10", "code": icd}
-        )
-
-
 _ALLERGY = {
     "DATERECORD": date("recordedDate"),
     "DNAME": text("code.text"),
     "TYPEDX": coded_extension("", "ex-allergyintolerance-allergy-certainty", "cs-thcc-allergy-certainty"),
     "ALEVEL": coded_extension("", "ex-allergyintolerance-allergy-severity", "cs-thcc-allergy-severity").also(
-        choice("criticality", CRITICALITY)
+        choice("criticality", "allergy-criticality")
     ),
-    "SYMPTOM": coded("reaction.0.manifestation.0", "cs-thcc-allergy-manifest").also(_also_icd),
+    "SYMPTOM": coded("reaction.0.manifestation.0", "cs-thcc-allergy-manifest").also(
+        translated("reaction.0.manifestation.0", "allergy-manifestation")
+    ),
     "INFORMANT": coded_extension("", "ex-allergyintolerance-allergy-assert-type", "cs-thcc-allergy-assert-type"),
     "INFORMHOSP": extended("", "ex-allergyintolerance-allergy-assert-org", organization("valueReference")),
     "PROVIDER": reference("recorder", "Practitioner", "Provider"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mappers.f43.address import address
-from mappers.f43.codes import GENDER, TERMINOLOGY, concept
+from mappers.f43.codes import TERMINOLOGY, concept
 from mappers.f43.lens import Lens, choice, coded, coded_extension, date, ending, extended, numeric, place, text, whole
 from mappers.f43.links import CID, HOUSE, VILLAGE, Resource, Row, facility, identifier, local, logical
 from mappers.f43.maps.shapes import record
@@ -63,7 +63,7 @@ _PROVIDER = FileMap(
                 "LNAME": text("name.0.family"),
                 "BIRTH": date("birthDate"),
             },
-            {"SEX": choice("gender", GENDER)},
+            {"SEX": choice("gender", "sex")},
         ),
         Part(
             "role",

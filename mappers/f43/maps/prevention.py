@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import LOINC, SMOKING, UCUM, coding, concept, displays, system
+from mappers.f43.codes import UCUM, coding, concept, displays, hl7_coding, system
 from mappers.f43.lens import (
     Lens,
     canonical_code,
@@ -16,6 +16,7 @@ from mappers.f43.lens import (
     number,
     number_text,
     text,
+    translated,
 )
 from mappers.f43.links import Resource, Row, local, patient, visit
 from mappers.f43.maps.shapes import (
@@ -37,29 +38,12 @@ from mappers.f43.part import FIRST, FileMap, Part
 
 # --- LABFU ------------------------------------------------------------------------------------------------------------
 
-LABORATORY = {
-    "01": ("1558-6", "Fasting glucose [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "02": ("2345-7", "Glucose [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "03": ("41604-0", "Fasting glucose [Mass/volume] in Capillary blood by Glucometer", "mg/dL"),
-    "04": ("41653-7", "Glucose [Mass/volume] in Capillary blood by Glucometer", "mg/dL"),
-    "05": ("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", "%"),
-    "06": ("2571-8", "Triglyceride [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "07": ("2093-3", "Cholesterol [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "08": ("2085-9", "Cholesterol in HDL [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "09": ("2089-1", "Cholesterol in LDL [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "10": ("6299-2", "Urea nitrogen [Mass/volume] in Blood", "mg/dL"),
-    "11": ("2160-0", "Creatinine [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "12": ("14957-5", "Microalbumin [Mass/volume] in Urine", ""),
-    "13": ("2161-8", "Creatinine [Mass/volume] in Urine", "mg/dL"),
-    "15": ("62238-1", "Glomerular filtration rate predicted by Creatinine-based formula (CKD-EPI)", "mL/min/{1.73_m2}"),
-    "16": ("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL"),
-    "17": ("2890-2", "Protein/Creatinine [Mass Ratio] in Urine", ""),
-    "18": ("2823-3", "Potassium [Moles/volume] in Serum or Plasma", "mmol/L"),
-    "19": ("1963-8", "Bicarbonate [Moles/volume] in Serum or Plasma", "mmol/L"),
-    "20": ("2777-1", "Phosphate [Mass/volume] in Serum or Plasma", "mg/dL"),
-    "21": ("2731-8", "Parathyrin.intact [Mass/volume] in Serum or Plasma", "pg/mL"),
-}
-"""Two-digit LABTEST to LOINC and the unit in which Thai laboratories report (from memory; "" where they differ)."""
+UNITS = {
+    "01": "mg/dL", "02": "mg/dL", "03": "mg/dL", "04": "mg/dL", "05": "%", "06": "mg/dL", "07": "mg/dL", "08": "mg/dL",
+    "09": "mg/dL", "10": "mg/dL", "11": "mg/dL", "13": "mg/dL", "15": "mL/min/{1.73_m2}", "16": "g/dL", "18": "mmol/L",
+    "19": "mmol/L", "20": "mg/dL", "21": "pg/mL",
+}  # fmt: skip
+"""Two-digit LABTEST to the unit in which Thai laboratories report; not for tests where they differ. From memory."""
 
 SEVEN_DIGITS = {
     "0531001": "02",
@@ -80,8 +64,8 @@ _RESULTS = observation({"coding": []}, "laboratory")
 def laboratory_code(hcode: str, test: str) -> dict[str, Any]:
     """LOINC where the table knows it, and always the code of the file."""
     codings = []
-    if known := LABORATORY.get(SEVEN_DIGITS.get(test, test)):
-        codings.append(coding(LOINC, known[0], known[1]))
+    if loinc_code := hl7_coding("lab-2digit-loinc", SEVEN_DIGITS.get(test, test)):
+        codings.append(loinc_code)
     list_id = "cs-thcc-2digit-lab" if len(test) == 2 else "cs-th-icd10tm-lab"
     if display := displays(list_id).get(test):
         codings.append(coding(system(list_id), test, display))
@@ -102,7 +86,7 @@ def _result() -> Lens:
         if not digits:
             resource["valueString"] = value
             return
-        unit = LABORATORY.get(SEVEN_DIGITS.get(row["LABTEST"], row["LABTEST"]), ("", "", ""))[2]
+        unit = UNITS.get(SEVEN_DIGITS.get(row["LABTEST"], row["LABTEST"]))
         measured = {"unit": unit, "system": UCUM, "code": unit} if unit else {}
         resource["valueQuantity"] = {"value": number(digits), **measured}
 
@@ -113,14 +97,6 @@ def _result() -> Lens:
 
 
 # --- NCDSCREEN --------------------------------------------------------------------------------------------------------
-
-
-def _smoking() -> Lens:
-    def also(resource: Resource, value: str, row: Row) -> None:
-        if value in SMOKING:
-            resource["valueCodeableConcept"]["coding"].append(coding("http://snomed.info/sct", *SMOKING[value]))
-
-    return coded("valueCodeableConcept", "cs-thcc-ncd-smoking").also(also)
 
 
 _SUGAR = {"1": "01", "2": "02", "3": "03", "4": "04"}
@@ -160,7 +136,11 @@ _NCDSCREEN = FileMap(
         Part(
             "smoking",
             observation(loinc("72166-2", "Tobacco smoking status", "การสูบบุหรี่"), "social-history"),
-            {"SMOKE": _smoking()},
+            {
+                "SMOKE": coded("valueCodeableConcept", "cs-thcc-ncd-smoking").also(
+                    translated("valueCodeableConcept", "smoking")
+                )
+            },
             SERVED,
         ),
         Part(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import PRIORITY, coding, concept, displays, system
+from mappers.f43.codes import coding, concept, displays, hl7, system
 from mappers.f43.diseases import procedure
 from mappers.f43.lens import (
     EXTENSIONS,
@@ -58,7 +58,7 @@ def _priority() -> Lens:
     value = coded("valueCodeableConcept", "cs-thcc-refer-thai-priority")
 
     def put(resource: Resource, code: str, row: Row) -> None:
-        choice("priority", PRIORITY)(resource, code, row)
+        choice("priority", "refer-priority")(resource, code, row)
         entry: Resource = {"url": url}
         value.put(entry, code, row)
         resource["_priority"] = {"extension": [entry]}
@@ -102,14 +102,12 @@ _HISTORY = {
 
 # --- REFER_RESULT -----------------------------------------------------------------------------------------------------
 
-_STATUS = {"1": "accepted", "2": "rejected", "3": "failed", "4": "failed", "5": "completed"}
-
 
 def _task(row: Row) -> Resource:
     source = row["HOSP_SOURCE"]
     return {
         "resourceType": "Task",
-        "status": _STATUS.get(row.get("REFER_RESULT", ""), "completed"),
+        "status": hl7("refer-result").get(row.get("REFER_RESULT", ""), "completed"),
         "intent": "order",
         "code": {"text": "ตอบรับการส่งต่อ"},
         "focus": logical("ServiceRequest", local(source, "Refer"), row["REFERID_SOURCE"]),

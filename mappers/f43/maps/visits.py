@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mappers.f43.codes import ADMIT_SOURCE, DISPOSITION, STAY_DISPOSITION, TERMINOLOGY, coding, concept
+from mappers.f43.codes import TERMINOLOGY, coding, concept, hl7
 from mappers.f43.diseases import diagnosis
 from mappers.f43.lens import (
     EXTENSIONS,
@@ -38,14 +38,14 @@ from mappers.f43.maps.shapes import pressure, vital
 from mappers.f43.part import FIRST, FileMap, Part
 
 ACT = TERMINOLOGY + "v3-ActCode"
-_CLASSES = {"AMB": "ambulatory", "FLD": "field", "VR": "virtual", "IMP": "inpatient encounter"}
+_CLASSES = {"AMB": "ambulatory", "FLD": "field", "VR": "virtual", "EMER": "emergency", "IMP": "inpatient encounter"}
 
 
 def encounter_class(row: Row) -> str:
-    """ActCode of a SERVICE row: TYPEIN 5 is telemedicine, SERVPLACE 2 outside the facility."""
-    if row.get("TYPEIN") == "5":
-        return "VR"
-    return "FLD" if row.get("SERVPLACE") == "2" else "AMB"
+    """ActCode of a SERVICE row: by how the patient came (TYPEIN), and for an ordinary visit by where it was
+    (SERVPLACE)."""
+    came = hl7("visit-class").get(row.get("TYPEIN", ""), "AMB")
+    return hl7("visit-place-class").get(row.get("SERVPLACE", ""), came) if came == "AMB" else came
 
 
 def _encounter(row: Row) -> Resource:
@@ -73,7 +73,6 @@ _REFERRED = {
     "CAUSEOUT": coded_extension("", "ex-encounter-refer-purpose", "cs-43plus-refer-reason"),
 }
 _DISPOSED = "hospitalization.dischargeDisposition"
-_SYSTEM = TERMINOLOGY + "discharge-disposition"
 
 _SERVICE = {
     "DATE_SERV": date("period.start"),
@@ -86,7 +85,7 @@ _SERVICE = {
     "CHIEFCOMP": text("reasonCode.0.text"),
     "TYPEIN": coded("hospitalization.admitSource", "cs-thcc-admit-source"),
     "TYPEOUT": coded_extension("hospitalization", "ex-encounter-discharge-status", "cs-thcc-discharge-status").also(
-        translated(_DISPOSED, _SYSTEM, DISPOSITION)
+        translated(_DISPOSED, "discharge-opd")
     ),
     **_REFERRED,
 }
@@ -146,14 +145,14 @@ _ADMISSION = {
     "DATETIME_DISCH": ending("period", stamp),
     "WARDADMIT": reference("location.0.location", "Location", "DepCode"),
     "TYPEIN": coded("hospitalization.admitSource", "cs-thcc-admit-source").also(
-        translated("hospitalization.admitSource", TERMINOLOGY + "admit-source", ADMIT_SOURCE)
+        translated("hospitalization.admitSource", "admit-source")
     ),
     "DISCHSTATUS": coded_extension(
         "hospitalization", "ex-encounter-ipd-discharge-status", "cs-thcc-ipd-discharge-status"
     ),
     "DISCHTYPE": coded_extension(
         "hospitalization", "ex-encounter-ipd-discharge-type", "cs-thcc-ipd-discharge-type"
-    ).also(translated(_DISPOSED, _SYSTEM, STAY_DISPOSITION)),
+    ).also(translated(_DISPOSED, "discharge-ipd")),
     **_REFERRED,
     "PROVIDER": reference("participant.0.individual", "Practitioner", "Provider"),
 }

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
+from mappers.citizen_id import check_digit
 from mappers.population import bundles, people, resources
-from mappers.population.places import check_digit
 
 
 def references(value: Any) -> Iterator[str]:

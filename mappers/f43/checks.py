@@ -1,0 +1,164 @@
+"""Checks of one row: every column by its type and list, then what only several columns tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from mappers.citizen_id import is_valid
+from mappers.f43.codes import displays
+from mappers.f43.layout import LAYOUTS, Field
+from mappers.f43.lens import canonical_number, iso_date, iso_time
+from mappers.f43.links import Row
+from mappers.f43.problems import Problem, shown
+
+LATEST_AD_YEAR = 2400
+"""A later year is one of the Buddhist era (543 ahead): refused, never converted in silence."""
+EARLIEST_YEAR = 1880
+
+_HOSPITAL = re.compile(r"[0-9]{5}\Z|[A-Z0-9]{9}\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_PARTIAL_BIRTH = re.compile(r"[12][0-9]{3}(00|0[1-9]|1[0-2])00\Z")
+
+Check = Callable[[str], str | None]
+"""Text of a column to the rule that it breaks."""
+
+
+def problems(file: str, number: int, row: Row) -> list[Problem]:
+    """Everything wrong with a row (non-empty columns by name); empty when it is sound."""
+    layout = LAYOUTS[file]
+    found = []
+    for name, check in _checks(file):
+        text = row.get(name)
+        rule = check(text) if text is not None else None
+        if rule:
+            found.append(Problem(file, number, name, rule, shown(layout.by_name[name], text or "")))
+    for name in _required(file):
+        if name not in row:
+            rule = "drug" if name in ("DIDSTD", "DRUGALLERGY") else "required"
+            found.append(Problem(file, number, name, rule, ""))
+    for name, rule in _together(row):
+        found.append(Problem(file, number, name, rule, shown(layout.by_name[name], row[name])))
+    return found
+
+
+@cache
+def _required(file: str) -> tuple[str, ...]:
+    return tuple(field.name for field in LAYOUTS[file].fields if field.required)
+
+
+@cache
+def _checks(file: str) -> tuple[tuple[str, Check], ...]:
+    return tuple((field.name, _check(field)) for field in LAYOUTS[file].fields)
+
+
+def _check(field: Field) -> Check:
+    """Control characters and length, and what the type asks for."""
+    typed = _TYPES.get(field.type, _any)(field)
+    whole = field.length.split(".")[0]
+    # A number may be written with its point and decimals beyond the digits that the column counts.
+    limit = int(whole) + (4 if field.type == "number" else 0) if whole else 10_000
+
+    def check(text: str) -> str | None:
+        if _CONTROL.search(text):
+            return "control"
+        return typed(text) or ("length" if len(text) > limit else None)
+
+    return check
+
+
+def _any(field: Field) -> Check:
+    known = frozenset(displays(field.codes)) if field.codes else frozenset()
+    rule = "open-code" if field.open_list else "code"
+    return (lambda text: None if text in known else rule) if known else (lambda text: None)
+
+
+def _day(text: str, rule: str) -> str | None:
+    year = text[:4]
+    if year.isascii() and year.isdigit() and int(year) > LATEST_AD_YEAR:
+        return "buddhist"
+    if not iso_date(text):
+        return rule
+    return "year" if int(year) < EARLIEST_YEAR else None
+
+
+def _date(field: Field) -> Check:
+    rule = "date" if field.required else "optional-date"
+
+    def check(text: str) -> str | None:
+        if field.name == "BIRTH" and _PARTIAL_BIRTH.match(text) and int(text[:4]) <= LATEST_AD_YEAR:
+            return None
+        return _day(text, rule)
+
+    return check
+
+
+def _moment(field: Field) -> Check:
+    rule = "date" if field.required else "optional-date"
+
+    def check(text: str) -> str | None:
+        if found := _day(text[:8], rule):
+            return found
+        return None if len(text) == 8 or (len(text) == 14 and iso_time(text[8:])) else rule
+
+    return check
+
+
+def _cid(field: Field) -> Check:
+    rule = "cid" if field.name == "CID" else "relative"
+    return lambda text: None if is_valid(text) else rule
+
+
+def _hospital(field: Field) -> Check:
+    rule = "facility" if field.name == "HOSPCODE" else "other-facility"
+    return lambda text: None if _HOSPITAL.match(text) else rule
+
+
+_TYPES: dict[str, Callable[[Field], Check]] = {
+    "date": _date,
+    "datetime": _moment,
+    "time": lambda field: lambda text: None if iso_time(text) else "time",
+    "number": lambda field: lambda text: None if canonical_number(text) else "number",
+    "cid": _cid,
+    "hcode": _hospital,
+}
+
+_PRESSURES = (("SBP", "DBP"), ("SBP_1", "DBP_1"), ("SBP_2", "DBP_2"))
+_PERIODS = (
+    ("STARTDATE", "EXPIREDATE"),
+    ("STARTDATE", "OUTDATE"),
+    ("DATE_DIAG", "DATE_DISCH"),
+    ("DATETIME_ADMIT", "DATETIME_DISCH"),
+    ("DATESTART", "DATEFINISH"),
+    ("DATE_START", "DATE_FINISH"),
+    ("TIMESTART", "TIMEFINISH"),
+    ("DATETIME_DSTART", "DATETIME_DFINISH"),
+)
+_PLAUSIBLE = {
+    "BTEMP": (25, 46),
+    "SBP": (30, 320),
+    "DBP": (10, 220),
+    "PR": (15, 350),
+    "RR": (3, 150),
+    "HEIGHT": (20, 260),
+}
+
+
+def _together(row: Row) -> Iterator[tuple[str, str]]:
+    """(column, rule) for what several columns tell, and for measurements out of all bounds."""
+    for upper, lower in _PRESSURES:
+        if upper in row and lower in row and 0 < _value(row[upper]) < _value(row[lower]):
+            yield upper, "pressure"
+    for start, end in _PERIODS:
+        if start in row and end in row and row[end] < row[start][: len(row[end])]:
+            yield end, "order"
+    for column, (low, high) in _PLAUSIBLE.items():
+        if column in row and (value := _value(row[column])) and not low <= value <= high:
+            yield column, "measure"
+
+
+def _value(text: str) -> float:
+    """The number, 0 where there is none: nothing was measured."""
+    digits = canonical_number(text)
+    return float(digits) if digits else 0.0
