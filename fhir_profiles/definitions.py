@@ -407,6 +407,17 @@ class Definitions:
         url = name_or_url.partition("|")[0]
         return url in self._added or url.removeprefix(CORE) in self._index or url in self._extension_urls
 
+    def type_of(self, name_or_url: str) -> str | None:
+        """The type that a type or profile defines or constrains; None if it is not known. Without reading it."""
+        url = name_or_url.partition("|")[0]
+        if url in self._added:
+            added: str = self._added[url]["type"]
+            return added
+        row = self._index.get(url.removeprefix(CORE))
+        if row is not None:
+            return row.type
+        return "Extension" if url in self._extension_urls else None
+
     def structure_resource(self, name_or_url: str) -> Mapping[str, Any]:
         """The StructureDefinition itself, without prose; not for changing. Raises: KeyError."""
         url = name_or_url.partition("|")[0]

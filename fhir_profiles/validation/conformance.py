@@ -78,7 +78,12 @@ class Walk:
         self._tree: ProfileTree | None = None
         self.findings: list[Finding] = []
         self._discriminators = Discriminators(
-            self._items, profiles.terminology, profiles.tree, self._conforms, environment
+            self._items,
+            profiles.terminology,
+            profiles.definitions.type_of,
+            profiles.tree,
+            self._conforms,
+            environment,
         )
 
     def check(self, url: str, item: Item) -> None:
@@ -168,15 +173,13 @@ class Walk:
     def _targets(self, rows: Sequence[ElementType], item: Item) -> None:
         targets = tuple(target for row in rows for target in row.targets)
         definitions = self._profiles.definitions
-        types = target_types(
-            targets, lambda url: definitions.structure(url).type if definitions.has_structure(url) else None
-        )
+        types = target_types(targets, definitions.type_of)
         if types:
             self._add(item.location, reference_check(types, definitions.resource_types)(item.value, self._environment))
         found = self._items.resolved(item, self._environment)
         known = [target for target in targets if self._profiles.tree(target) is not None]
         if found is not None and found.value is not None and known and len(known) == len(targets):
-            inner = [target for target in known if self._profiles.definitions.structure(target).type == found.type]
+            inner = [target for target in known if definitions.type_of(target) == found.type]
             if inner and not any(self._conforms(target, found) for target in inner):
                 self._report(item.location, "structure", f"what it points to conforms to none of {_names(inner)}")
 

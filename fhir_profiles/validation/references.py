@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fhir_profiles.definitions import CORE
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.validation.problems import EMPTY, Problem
 
@@ -24,9 +23,8 @@ def target_types(profiles: tuple[str, ...], type_of_profile: Callable[[str], str
     """Resource types that the target profiles allow; empty for any."""
     types = set()
     for profile in profiles:
-        name = profile.removeprefix(CORE)
-        known = name if "/" not in name else type_of_profile(profile)
-        if known is None or known in ("Resource", "DomainResource", "Any"):
+        known = type_of_profile(profile)
+        if known is None or known in ("Resource", "DomainResource"):
             return frozenset()
         types.add(known)
     return frozenset(types)

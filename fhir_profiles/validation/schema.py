@@ -185,7 +185,7 @@ class SchemaBuilder:
 
     def _reference(self, each: Property) -> Callable[[Any, Any], Any]:
         targets = each.type_row.targets if each.type_row else ()
-        check = reference_check(target_types(targets, self._type_of_profile), self._definitions.resource_types)
+        check = reference_check(target_types(targets, self._definitions.type_of), self._definitions.resource_types)
 
         def checked(value: Any, info: Any) -> Any:
             problem = check(value, info.context)
@@ -194,9 +194,6 @@ class SchemaBuilder:
             return value
 
         return checked
-
-    def _type_of_profile(self, profile: str) -> str | None:
-        return self._definitions.structure(profile).type if self._definitions.has_structure(profile) else None
 
     def _element_invariants(self, each: Property) -> tuple[Invariant, ...]:
         found: tuple[Invariant, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from fhir_profiles.definitions import Element
+from fhir_profiles.definitions import Element, ElementType
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.values import deep_equal
 from fhir_profiles.terminology_protocol import Terminology
@@ -17,6 +17,7 @@ _STEP = re.compile(r"\$this|(resolve)\(\)|ofType\(([A-Za-z]+)\)|extension\('([^'
 
 Trees = Callable[[str], "ProfileTree | None"]
 """Tree of a profile by its canonical url; None if it is not known."""
+TypeOf = Callable[[str], "str | None"]
 Conforms = Callable[[str, Item], bool]
 
 
@@ -40,9 +41,16 @@ class Discriminators:
     """Decides whether an item has what a slice's discriminators ask."""
 
     def __init__(
-        self, items: Items, terminology: Terminology, trees: Trees, conforms: Conforms, environment: Environment
+        self,
+        items: Items,
+        terminology: Terminology,
+        type_of: TypeOf,
+        trees: Trees,
+        conforms: Conforms,
+        environment: Environment,
     ) -> None:
         self._items = items
+        self._type_of = type_of
         self._terminology = terminology
         self._trees = trees
         self._conforms = conforms
@@ -66,9 +74,9 @@ class Discriminators:
         if kind == "exists":
             return _exists(nodes, bool(found))
         if kind == "type":
-            return self._has_type(nodes, found, bool(steps) and steps[-1][0] == "resolve")
+            return self._has_type(node, steps, found)
         if kind == "profile":
-            return self._has_profile(nodes, found)
+            return self._has_profile(node, steps, found)
         asked = [each for each in nodes if self.is_specific(each)]
         if not asked:
             return None
@@ -156,17 +164,24 @@ class Discriminators:
         checks = [self._terminology.validate_code(binding.value_set, system, code) for system, code, _ in codings]
         return any(each.verdict != "no" for each in checks)
 
-    def _has_type(self, nodes: Sequence[ProfileNode], found: Sequence[Item], resolved: bool) -> bool | None:
-        if resolved:
-            types = {each.element.path for each in nodes}
-        else:
-            types = {row.code for each in nodes for row in each.element.types}
+    def _rows(self, node: ProfileNode, steps: Sequence[tuple[str, str]]) -> tuple[list[ElementType], bool]:
+        """(type rows of the elements at the path, whether what they point to is meant)"""
+        resolved = bool(steps) and steps[-1][0] == "resolve"
+        nodes = self._nodes([node], steps[:-1] if resolved else steps)
+        return [row for each in nodes for row in each.element.types], resolved
+
+    def _has_type(self, node: ProfileNode, steps: Sequence[tuple[str, str]], found: Sequence[Item]) -> bool | None:
+        rows, resolved = self._rows(node, steps)
+        types = (
+            {self._type_of(target) for row in rows for target in row.targets} if resolved else {r.code for r in rows}
+        )
         if not types:
             return None
         return any(each.type in types or "." in each.type for each in found)
 
-    def _has_profile(self, nodes: Sequence[ProfileNode], found: Sequence[Item]) -> bool | None:
-        profiles = [profile for each in nodes for row in each.element.types for profile in row.profiles + row.targets]
+    def _has_profile(self, node: ProfileNode, steps: Sequence[tuple[str, str]], found: Sequence[Item]) -> bool | None:
+        rows, resolved = self._rows(node, steps)
+        profiles = [profile for row in rows for profile in (row.targets if resolved else row.profiles)]
         if not profiles:
             return None
         return any(self._conforms(profile, each) for profile in profiles for each in found if each.value is not None)

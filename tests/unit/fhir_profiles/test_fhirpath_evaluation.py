@@ -36,7 +36,7 @@ PATIENT = read_json(
 )
 OBSERVATION = read_json(
     b"""{
-      "resourceType": "Observation", "status": "final", 
+      "resourceType": "Observation", "status": "final",
       "code": {"coding": [{"system": "http://loinc.org", "code": "a"}]},
       "subject": {"reference": "Patient/1"}, "valueQuantity": {"value": 4.50, "unit": "mg", "code": "mg",
       "system": "http://unitsofmeasure.org"},
