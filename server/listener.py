@@ -43,6 +43,11 @@ class Connection(RequestHandler):
         super().__init__(server, **settings)
         self._shell = server.shell
 
+    @property
+    def busy(self) -> bool:
+        """A request of this connection is being read or answered."""
+        return self._request_in_progress
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -149,7 +154,11 @@ class Listener:
         for server in self._servers:
             server.close()
         if self._connections is not None:
-            self._connections.pre_shutdown()
+            # A busy connection that was told to close would drop the rest of its request's body; a busy one closes
+            # after its answer anyway, as the Shell is draining.
+            for connection in self._connections.connections:
+                if not cast(Connection, connection).busy:
+                    connection.close()
             await self._shell.idle(self._settings.shutdown_timeout)
             await self._connections.shutdown(1.0)
         for watcher in self._watchers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from server import boundary
 from server.access.principal import Principal
 from server.context import Context
@@ -44,4 +46,6 @@ async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
             raise SampleRefused(f"bundle {count} of the sample was answered {response.status}")
         count += 1
     await ctx.store.put_setting(SETTING, b"1")
+    sys.stdout.write(f"The sample is in: {count} bundles of people who do not exist / ข้อมูลตัวอย่างพร้อมแล้ว\n")
+    sys.stdout.flush()
     return count

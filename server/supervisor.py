@@ -93,8 +93,12 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
             for unused in (ready[0], self._alive[1], *self._wakeup):
                 os.close(unused)
+            own = self._sockets[slot.index]
+            for other in self._sockets:
+                if other is not own:
+                    other.close()
             place = Place(Metrics(self._memory, slot.index), slot.index == 0, self._alive[0])
-            code = run_worker(self._settings, [self._sockets[slot.index]], place, lambda: _tell(ready[1]))
+            code = run_worker(self._settings, [own], place, lambda: _tell(ready[1]))
         except BaseException as error:
             failures.record(error)
             code = FAILED
@@ -160,6 +164,8 @@ class Supervisor:
         if self._stopping:
             return
         self._stopping = True
+        for opened in self._sockets:
+            opened.close()  # nothing may queue where nobody will answer
         self._send(signal.SIGTERM)
         last = time.monotonic() + self._settings.shutdown_timeout + GRACE_SECONDS
         for slot in self._slots:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.config import Settings
+from server.context import Context
 from server.listener import Listener
 from server.observability import failures
 from server.observability.metrics import Metrics
@@ -74,17 +75,29 @@ async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Pl
     gc.collect()
     gc.freeze()
     await listener.start(sockets)
+    sample = None
     try:
-        if settings.sample and place.first:
-            from server.sample import load_sample
-
-            await load_sample(app.ctx)
         ready()
+        if settings.sample and place.first:
+            sample = asyncio.create_task(_load_sample(app.ctx))
         await stop.wait()
     finally:
+        if sample is not None:
+            sample.cancel()
+            await asyncio.wait([sample])
         await listener.stop()
         await app.close()
     return OK
+
+
+async def _load_sample(ctx: Context) -> None:
+    """Beside the first requests: a newcomer need not wait for it."""
+    from server.sample import load_sample
+
+    try:
+        await load_sample(ctx)
+    except Exception as error:
+        failures.record(error, "sample")
 
 
 def _on_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:

@@ -91,11 +91,11 @@ class Metrics:
         place = self._places[key] = (offset + _NAME_BYTES) // 8
         return place
 
-    def exposition(self, store: Mapping[str, float], resources: Mapping[str, int]) -> bytes:
+    def exposition(self, store: Mapping[str, int], resources: Mapping[str, int]) -> bytes:
         """All workers' numbers; `store` are further gauges by name, `resources` live resources by type."""
         lines = [*self._requests(), *self._heads(), *self._processes()]
         for name, value in store.items():
-            lines += [f"# TYPE onecard_{name} gauge", f"onecard_{name} {value:g}"]
+            lines += [f"# TYPE onecard_{name} gauge", f"onecard_{name} {value}"]
         if resources:
             lines.append("# TYPE onecard_resources gauge")
             lines += [f'onecard_resources{{type="{kind}"}} {count}' for kind, count in sorted(resources.items())]

@@ -1,0 +1,96 @@
+"""The command line itself: every command is listed, documented, quick to list, and says what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.cli import COMMANDS, main
+from server.cli.token import expiry
+from tests.cli.serving import onecard
+
+DAY = 86_400_000
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_module_help_in_both_languages_and_a_page(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS[name]
+    module = importlib.import_module(command.module)
+    module.add_arguments(argparse.ArgumentParser())
+    assert callable(module.run)
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert command.english in text
+    assert re.search("[ก-๛]", command.thai)
+    docs = "".join(path.read_text("utf-8") for path in [Path("README.md"), *Path("docs").glob("**/*.md")])
+    assert f"onecard {name}" in docs
+
+
+def test_the_list_of_commands_loads_none_of_them() -> None:
+    script = """
+import sys
+from server.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print([name for name in sys.modules if name.startswith(("aiohttp", "fhir_profiles", "server."))])
+"""
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "['server.cli']" in shown
+    for name in COMMANDS:
+        assert f"  {name} " in shown
+
+
+def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
+    ended = onecard("sevre", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert re.fullmatch(r"onecard \d+\.\d+\.\d+\n", onecard("--version", cwd=tmp_path).stdout)
+
+
+def test_the_life_of_a_token(tmp_path: Path) -> None:
+    added = onecard("token", "add", "his-11111", "--expires", "30d", "--read-only", cwd=tmp_path)
+    assert added.returncode == 0
+    assert re.fullmatch(r"onecard_[A-Za-z0-9_-]{43}\n", added.stdout)
+    listed = onecard("token", "list", cwd=tmp_path).stdout
+    assert re.fullmatch(r"his-11111\tread-only\texpires \S+Z\n", listed)
+    assert added.stdout.strip() not in listed
+    twice = onecard("token", "add", "his-11111", cwd=tmp_path)
+    assert (twice.returncode, twice.stdout) == (2, "")
+    assert "already" in twice.stderr
+    assert onecard("token", "revoke", "his-11111", cwd=tmp_path).returncode == 0
+    assert onecard("token", "revoke", "his-11111", cwd=tmp_path).returncode == 2
+    assert onecard("token", "list", cwd=tmp_path).stdout == ""
+
+
+def test_tokens_live_in_the_data_folder_of_the_settings(tmp_path: Path) -> None:
+    assert onecard("token", "add", "a", cwd=tmp_path, env={"ONECARD_DATA_FOLDER": "elsewhere"}).returncode == 0
+    assert (tmp_path / "elsewhere" / "tokens.json").exists()
+    assert onecard("token", "list", "--data-folder", "elsewhere", cwd=tmp_path).stdout.startswith("a\t")
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [("1d", DAY), ("12h", DAY // 2), ("30m", 1_800_000), ("1970-01-02", DAY), ("1970-01-02T07:00:00+07:00", DAY)],
+)
+def test_an_expiry_is_a_time_from_now_or_a_date(text: str, ends: int) -> None:
+    assert expiry(text, 0) == ends
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1y", "-1d", "1970-01-01"])
+def test_an_expiry_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="--expires"):
+        expiry(text, 1000)
