@@ -12,6 +12,7 @@ from server.access import session
 from server.access.session import Sessions
 from server.access.tokens import Tokens
 from server.config import Settings
+from server.conformance_resources import ConformanceResources
 from server.context import Context, new_id, now_ms
 from server.jobs import Jobs
 from server.observability.metrics import Metrics
@@ -42,6 +43,7 @@ class App:
         """Ends background work and closes the store; nothing may be in flight."""
         await self.ctx.jobs.close()
         await self.ctx.reindexing.close()
+        await self.ctx.conformance.close()
         await self.log.close()
         await self.ctx.store.close()
 
@@ -79,7 +81,8 @@ async def build_context(
         terminology=terminology,
         routes=Routes(definitions.resource_types),
         jobs=Jobs(store, clock),
-        reindexing=Reindexing(store, search, definitions),
+        reindexing=Reindexing(store, search, definitions, clock),
+        conformance=ConformanceResources(store, definitions, terminology),
         clock=clock,
         ids=ids,
     )
@@ -107,4 +110,5 @@ async def build(
     shell = Shell(ctx, tokens=tokens, sessions=Sessions(key, tokens, clock), metrics=metrics, log=log)
     await ctx.jobs.start()
     await ctx.reindexing.start()
+    await ctx.conformance.start()
     return App(ctx, shell, log)

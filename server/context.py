@@ -1,4 +1,4 @@
-"""What every handler is given: clock, ids, store, definitions. Passed in, never global, so tests see literal answers."""
+"""What every handler is given: clock, ids, store, definitions. Passed in, never global: tests see literal answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fhir_profiles.definitions import Definitions
     from fhir_profiles.validation import Validator
-    from terminology.service import TerminologyService
-
     from server.config import Settings
+    from server.conformance_resources import ConformanceResources
     from server.jobs import Jobs
     from server.reindexing import Reindexing
     from server.routes import Routes
     from server.search.engine import Search
     from server.store.contract import Store
+    from terminology.service import TerminologyService
 
 
 def now_ms() -> int:
@@ -48,6 +48,8 @@ class Context:
     """Requests that are answered later (`Prefer: respond-async`)."""
     reindexing: Reindexing
     """SearchParameter resources made searchable in the background."""
+    conformance: ConformanceResources
+    """Stored code systems, value sets, concept maps and profiles put to work."""
     clock: Callable[[], int] = field(default=now_ms)
     ids: Callable[[], str] = field(default=new_id)
     statements: dict[tuple[str, str, int], bytes] = field(default_factory=dict)

@@ -17,10 +17,12 @@ from server.logical_id import is_id
 from server.messages import FhirRequest, FhirResponse
 from server.operations import (
     async_status,
+    closure,
     everything,
     lastn,
     meta,
     reindex_status,
+    terminology,
     validate,
 )
 
@@ -104,6 +106,20 @@ ROUTES: tuple[Route, ...] = (
     ),
     *_operation("everything", everything.everything, "All that belongs to an encounter", "Encounter/[id]", scope="s"),
     *_operation("lastn", lastn.lastn, "The newest observations of each code", "Observation", scope="s"),
+    *_operation("expand", terminology.expand, "Codes of a value set", "ValueSet", "ValueSet/[id]"),
+    *_operation(
+        "validate-code",
+        terminology.validate_code,
+        "Whether a code is in a value set or code system",
+        "ValueSet",
+        "ValueSet/[id]",
+        "CodeSystem",
+        "CodeSystem/[id]",
+    ),
+    *_operation("lookup", terminology.lookup, "What is known of a code", "CodeSystem", "CodeSystem/[id]"),
+    *_operation("subsumes", terminology.subsumes, "How two codes relate", "CodeSystem", "CodeSystem/[id]"),
+    *_operation("translate", terminology.translate, "A code in another system", "ConceptMap", "ConceptMap/[id]"),
+    *_operation("closure", closure.closure, "Keep a table of subsumption", "", scope="w", methods="POST"),
     Route(
         "GET",
         "$async-status/[id]",

@@ -8,6 +8,7 @@ from typing import Any
 
 from fhir_profiles.issue import Issue
 from fhir_profiles.json_reading import read_json, write_json
+from server.conformance_resources import TYPES
 from server.context import Context
 from server.errors import BadRequest, Conflict, Unprocessable, UnsupportedMedia
 from server.interactions import binary
@@ -138,7 +139,7 @@ def body_of(resource: Resource, resource_id: str) -> Body:
 
 
 async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[Condition] = ()) -> list[Written]:
-    """Store, and tell whoever has to know of search parameters that changed.
+    """Store, and tell whoever has to know of definitions that changed.
 
     Raises: Conflict (referential integrity), ConditionFailed (of Matches), VersionConflict.
     """
@@ -147,8 +148,12 @@ async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[C
     except ConditionFailed as error:
         refuse_dangling(error)
         raise
-    if any(change.type == "SearchParameter" for change in changes):
-        ctx.reindexing.wake()
+    for change in changes:
+        if change.type == "SearchParameter":
+            ctx.reindexing.wake()
+        elif change.type in TYPES:
+            ctx.conformance.take_up(each.version for each in written)
+            break
     return written
 
 
