@@ -5,12 +5,14 @@ Check digit: (11 - sum of digit x weight 13..2 over the first twelve, modulo 11)
 
 from __future__ import annotations
 
+from operator import mul
+
 _WEIGHTS = range(13, 1, -1)
 
 
 def check_digit(body: str) -> str:
     """The 13th digit for the first twelve."""
-    total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
+    total = sum(map(mul, map(int, body), _WEIGHTS))
     return str((11 - total % 11) % 10)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 
 from mappers.citizen_id import is_valid
@@ -27,30 +27,28 @@ Check = Callable[[str], str | None]
 
 def problems(file: str, number: int, row: Row) -> list[Problem]:
     """Everything wrong with a row (non-empty columns by name); empty when it is sound."""
-    layout = LAYOUTS[file]
-    found = []
-    for name, check in _checks(file):
-        text = row.get(name)
-        rule = check(text) if text is not None else None
-        if rule:
-            found.append(Problem(file, number, name, rule, shown(layout.by_name[name], text or "")))
-    for name in _required(file):
-        if name not in row:
-            rule = "drug" if name in ("DIDSTD", "DRUGALLERGY") else "required"
-            found.append(Problem(file, number, name, rule, ""))
-    for name, rule in _together(row):
-        found.append(Problem(file, number, name, rule, shown(layout.by_name[name], row[name])))
-    return found
+    checks = _checks(file)
+    broken = [(name, rule) for name, text in row.items() if (rule := checks[name](text))]
+    if missing := _required(file) - row.keys():
+        broken += [(name, "drug" if name in _DRUG_CODES else "required") for name in sorted(missing)]
+    broken += _together(file, row)
+    if not broken:
+        return []
+    fields = LAYOUTS[file].by_name
+    return [Problem(file, number, name, rule, shown(fields[name], row.get(name, ""))) for name, rule in broken]
+
+
+_DRUG_CODES = frozenset({"DIDSTD", "DRUGALLERGY"})
 
 
 @cache
-def _required(file: str) -> tuple[str, ...]:
-    return tuple(field.name for field in LAYOUTS[file].fields if field.required)
+def _required(file: str) -> frozenset[str]:
+    return frozenset(field.name for field in LAYOUTS[file].fields if field.required)
 
 
 @cache
-def _checks(file: str) -> tuple[tuple[str, Check], ...]:
-    return tuple((field.name, _check(field)) for field in LAYOUTS[file].fields)
+def _checks(file: str) -> dict[str, Check]:
+    return {field.name: _check(field) for field in LAYOUTS[file].fields}
 
 
 def _check(field: Field) -> Check:
@@ -61,7 +59,7 @@ def _check(field: Field) -> Check:
     limit = int(whole) + (4 if field.type == "number" else 0) if whole else 10_000
 
     def check(text: str) -> str | None:
-        if _CONTROL.search(text):
+        if not text.isprintable() and _CONTROL.search(text):
             return "control"
         return typed(text) or ("length" if len(text) > limit else None)
 
@@ -145,17 +143,34 @@ _PLAUSIBLE = {
 }
 
 
-def _together(row: Row) -> Iterator[tuple[str, str]]:
+@cache
+def _pairs(file: str) -> tuple[tuple[str, str, str], ...]:
+    """(column, column, rule) of the pairs that a file has."""
+    columns = LAYOUTS[file].by_name
+    pairs = [(upper, lower, "pressure") for upper, lower in _PRESSURES]
+    pairs += [(start, end, "order") for start, end in _PERIODS]
+    return tuple(pair for pair in pairs if pair[0] in columns and pair[1] in columns)
+
+
+@cache
+def _measured(file: str) -> tuple[tuple[str, float, float], ...]:
+    return tuple((name, *bounds) for name, bounds in _PLAUSIBLE.items() if name in LAYOUTS[file].by_name)
+
+
+def _together(file: str, row: Row) -> list[tuple[str, str]]:
     """(column, rule) for what several columns tell, and for measurements out of all bounds."""
-    for upper, lower in _PRESSURES:
-        if upper in row and lower in row and 0 < _value(row[upper]) < _value(row[lower]):
-            yield upper, "pressure"
-    for start, end in _PERIODS:
-        if start in row and end in row and row[end] < row[start][: len(row[end])]:
-            yield end, "order"
-    for column, (low, high) in _PLAUSIBLE.items():
+    found = []
+    for first, second, rule in _pairs(file):
+        if first in row and second in row:
+            one, other = row[first], row[second]
+            if rule == "pressure" and 0 < _value(one) < _value(other):
+                found.append((first, rule))
+            elif rule == "order" and other < one[: len(other)]:
+                found.append((second, rule))
+    for column, low, high in _measured(file):
         if column in row and (value := _value(row[column])) and not low <= value <= high:
-            yield column, "measure"
+            found.append((column, "measure"))
+    return found
 
 
 def _value(text: str) -> float:

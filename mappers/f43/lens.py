@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -99,6 +100,7 @@ def text(where: str) -> Lens:
     )
 
 
+@lru_cache(8192)
 def iso_date(value: str) -> str:
     """`20250131` as `2025-01-31`; "" for what is no day of the calendar."""
     found = _DATE.match(value)
@@ -129,6 +131,7 @@ def date(where: str) -> Lens:
     return Lens(put, get, lambda value: value if iso_date(value) else "")
 
 
+@lru_cache(8192)
 def iso_time(value: str) -> str:
     """`083000` or `0830` as `08:30:00`; "" for no time."""
     found = _TIME.match(value)
@@ -201,6 +204,7 @@ def ending(where: str, kind: Callable[[str], Lens]) -> Lens:
     return not_before(f"{where}.start", kind(f"{where}.end"))
 
 
+@lru_cache(8192)
 def canonical_number(value: str) -> str:
     """The number as JSON writes it, digits after the point kept; "" for what is none."""
     if _NUMBER.match(value):
