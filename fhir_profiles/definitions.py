@@ -365,6 +365,11 @@ class Definitions:
         """Type name -> primitive-type | complex-type | resource, abstract types included, profiles not."""
         return {name: row.kind for name, row in self._index.items() if row.derivation == "specialization"}
 
+    @cached_property
+    def core_profiles(self) -> tuple[str, ...]:
+        """Names of the profiles of the specification itself: `vitalsigns`, `bmi`, `SimpleQuantity` ..."""
+        return tuple(sorted(name for name, row in self._index.items() if row.derivation == "constraint"))
+
     def is_primitive(self, type_name: str) -> bool:
         return self.type_kinds.get(type_name) == "primitive-type"
 

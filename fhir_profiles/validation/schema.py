@@ -123,9 +123,10 @@ class SchemaBuilder:
         if element.is_array:
             item = core_schema.nullable_schema(value) if primitive and self._lenient else value
             value = core_schema.list_schema(item, min_length=max(1, element.min), max_length=element.max, strict=True)
-        required = element.min > 0 and not element.is_choice and not (primitive and self._lenient)
+        has_sibling = primitive and "xmlAttr" not in element.representation
+        required = element.min > 0 and not element.is_choice and not (has_sibling and self._lenient)
         fields = {each.name: core_schema.typed_dict_field(value, required=required)}
-        if primitive and "xmlAttr" not in element.representation:
+        if has_sibling:
             fields["_" + each.name] = core_schema.typed_dict_field(self._sibling(element.is_array), required=False)
         return fields
 
