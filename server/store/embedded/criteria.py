@@ -259,7 +259,7 @@ class Criteria:
 
         def probe(rid: str) -> str:
             return (
-                "EXISTS(SELECT 1 FROM (SELECT coalesce((SELECT e.rid FROM ext e WHERE e.x = j.value ->> 0), "
+                "EXISTS(SELECT 1 FROM (SELECT coalesce((SELECT e.rid FROM ext e WHERE e.x = -(j.value ->> 0)), "
                 f"j.value ->> 0) AS tr FROM json_each((SELECT keys FROM res WHERE rid = {rid}), '$[{part}]') j "
                 f"WHERE {second}) {g} WHERE EXISTS(SELECT 1 FROM res WHERE {live}) AND {inner.probe(f'{g}.tr')})"
             )
@@ -310,7 +310,7 @@ class Criteria:
         source = None
         if inner.finds:
             source = (
-                "SELECT h.rid FROM (SELECT DISTINCT coalesce((SELECT e.rid FROM ext e WHERE e.x = j.value ->> 0), "
+                "SELECT h.rid FROM (SELECT DISTINCT coalesce((SELECT e.rid FROM ext e WHERE e.x = -(j.value ->> 0)), "
                 f"j.value ->> 0) AS tr FROM ({inner.rids()}) g CROSS JOIN res r ON r.rid = g.rid "
                 f"CROSS JOIN json_each(r.keys, '$[{part}]') j WHERE {second}) i "
                 f"CROSS JOIN res h ON h.rid = i.tr WHERE h.t = {place.bind(self.t)} AND h.m < 3"

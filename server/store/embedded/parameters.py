@@ -20,11 +20,12 @@ from server.search.query import (
 )
 from server.search.types.prefix import in_range
 from server.store.embedded import ranges
-from server.store.embedded.driver import integers, texts
+from server.store.embedded.driver import integers
 from server.store.embedded.estimates import LIMIT
+from server.store.embedded.ids import id_key
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
-from server.store.embedded.symbols import absent_local
+from server.store.embedded.symbols import ELSEWHERE
 from server.store.embedded.terms import NOTHING, Term
 from server.store.embedded.trigrams import expression
 
@@ -201,12 +202,17 @@ class Parameters:
         return self._texts("string", k, [], [operand.folded for operand in operands])
 
     def _uri(self, match: Match, k: int) -> Term:
+        """Interned: the profiles, systems and canonicals of many resources are few."""
         written = [operand.exact for operand in match.operands if isinstance(operand, TextOperand)]
+        execute = self._place.connection.execute
         if match.modifier == "below":
-            return self._texts("uri", k, [], written)
-        if match.modifier == "above":
-            return self._texts("uri", k, [part for text in written for part in _above(text)], [])
-        return self._texts("uri", k, written, [])
+            sql = "SELECT s FROM sym WHERE k = ? AND v >= ? AND v < ?"
+            found = [s for text in written for (s,) in execute(sql, (k, text, text + _LAST))]
+        else:
+            asked = [part for text in written for part in _above(text)] if match.modifier == "above" else written
+            known = (self._place.symbols.symbol(self._place.connection, k, "", text) for text in asked)
+            found = [s for s in known if s is not None]
+        return self._criteria.tokens(f"uri {match.parameter.code}", list(dict.fromkeys(found)))
 
     def _texts(self, name: str, k: int, equal: list[str], prefixes: list[str]) -> Term:
         """Rows of `str` that equal or begin with one of the texts."""
@@ -224,7 +230,7 @@ class Parameters:
             ordered + ranged,
             lambda rows: any(
                 row[0] == k and (row[1] in equal or any(row[1].startswith(prefix) for prefix in prefixes))
-                for row in (*rows.str, *rows.uri)
+                for row in rows.str
             ),
             ("str", k, *prefixes),
         )
@@ -331,26 +337,21 @@ class Parameters:
         """Numbers of what the operand names: here, absent or elsewhere."""
         connection, symbols = self._place.connection, self._place.symbols
         if operand.url is not None:
-            x = connection.execute("SELECT x FROM ext WHERE r = ?", (f"|{operand.url}",)).get
-            return [] if x is None else [(None, x)]
+            x = connection.execute("SELECT x FROM ext WHERE id = ? AND t = ?", (operand.url, ELSEWHERE)).get
+            return [] if x is None else [(None, -x)]
         if operand.id is None:
             return []
         if operand.type is not None:
-            types = [operand.type]
+            types = [(operand.type, symbols.type(connection, operand.type))]
         else:
-            types = [name for (name,) in connection.execute("SELECT name FROM type")]
+            types = connection.execute("SELECT name, t FROM type").fetchall()
         found: list[tuple[str | None, int]] = []
-        absent = []
-        for type in types:
-            t = symbols.type(connection, type)
-            rid = symbols.rid(connection, t, operand.id) if t is not None else None
-            if rid is not None:
-                found.append((type, rid))
-            else:
-                absent.append(absent_local(type, operand.id))
-        if absent:
-            rows = connection.execute("SELECT x, r FROM ext WHERE r IN carray(?)", (texts(absent),))
-            found += [(r.partition("/")[2], x) for x, r in rows]
+        for type, t in types:
+            number = symbols.rid(connection, t, operand.id) if t is not None else None
+            if number is None:
+                number = connection.execute("SELECT -x FROM ext WHERE id = ? AND t = ?", (id_key(operand.id), t)).get
+            if number is not None:
+                found.append((type, number))
         return found
 
     # -------------------------------------------------------------------------------- date, number, quantity

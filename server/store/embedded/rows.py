@@ -29,7 +29,7 @@ from server.search.values import (
     Value,
 )
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
-from server.store.embedded.symbols import Allocation
+from server.store.embedded.symbols import ELSEWHERE, Allocation
 
 SHAPE = ""
 """Code of the pseudo parameter whose symbols are the sets of parameters that have a value."""
@@ -70,11 +70,9 @@ class Rows(NamedTuple):
     """[patient, bits of PATIENT_PARAMETERS]"""
     geo: list[Any]
     """[k, latitude, longitude]"""
-    uri: list[Any]
-    """[k, uri], in the table of strings but without trigrams"""
 
 
-NOTHING = Rows([], [], [], [], [], [], [], [], [], [], [])
+NOTHING = Rows([], [], [], [], [], [], [], [], [], [])
 
 
 def keys(rows: Rows) -> str:
@@ -156,7 +154,6 @@ class _Resource:
         self._ref: set[tuple[int, int]] = set()
         self._comp: dict[int, int] = {}
         self._geo: set[tuple[int, float, float]] = set()
-        self._uri: set[tuple[int, str]] = set()
 
     def rows(self) -> Rows:
         return Rows(
@@ -170,7 +167,6 @@ class _Resource:
             sorted(self._ref),
             sorted(self._comp.items()),
             sorted(self._geo),
-            sorted(self._uri),
         )
 
     def add(self, code: str, k: int, values: Iterable[Value], identifying: bool) -> None:
@@ -187,7 +183,7 @@ class _Resource:
                 case String():
                     self._str.add((k, value.folded))
                 case Uri():
-                    self._uri.add((k, value.value))
+                    self.tok.add(self._allocation.symbol(k, "", value.value))
                 case Quantity():
                     self._quantity(k, value)
                 case Number():
@@ -254,7 +250,7 @@ class _Resource:
             else:
                 self._ref.add((target, k))
         elif value.url is not None:
-            self._ref.add((self._allocation.absent(f"|{value.url}"), k))
+            self._ref.add((self._allocation.absent(ELSEWHERE, value.url), k))
 
     def _dates(self, k: int, dates: list[Date]) -> None:
         ordered = sorted(set(dates))

@@ -45,17 +45,21 @@ class Session:
         self.histories = Histories(self.connection, symbols, bodies)
         self.searcher = Searcher(self.connection, symbols, estimates, bodies, rules)
         self._ticks = 0
+        self._bounded = False
         self._deadline = 0.0
 
     def inline(self, work: Callable[[Session], T]) -> T:
         """On the event loop. Raises: TooLong after about a millisecond of work."""
         self._ticks = 0
+        self._bounded = True
         try:
             return self._snapshot(work)
         except SqlError as error:
             if is_interrupt(error):
                 raise TooLong from None
             raise
+        finally:
+            self._bounded = False
 
     def bound_inline(self) -> None:
         """For the session of the event loop: counts steps, since statements of one search differ in length."""
@@ -63,7 +67,7 @@ class Session:
 
     def _tick(self) -> bool:
         self._ticks += 1
-        return self._ticks > _INLINE_STEPS
+        return self._bounded and self._ticks > _INLINE_STEPS
 
     def within(self, seconds: float, work: Callable[[Session], T]) -> T:
         """On a thread. Raises: QueryTooCostly once the time is over."""

@@ -13,6 +13,9 @@ from server.store.embedded.ids import id_key
 _LARGEST = 200_000
 """Entries of one cache before it starts anew: codes and patients may be many."""
 
+ELSEWHERE = 0
+"""Instead of a type: targets known by their url."""
+
 SymbolKey = tuple[int, str, str]
 """(parameter, system or "", code)"""
 
@@ -85,7 +88,7 @@ class Allocation:
         self._connection = connection
         self._symbols = symbols
         self._fresh = Symbols()
-        self._absent: dict[str, int] = {}
+        self._absent: dict[tuple[int, str], int] = {}
 
     def publish(self) -> None:
         """After COMMIT, never before: a symbol of a transaction that failed does not exist."""
@@ -133,36 +136,32 @@ class Allocation:
         """Number of the referenced resource: its rid, or a negative number for one that is not here (yet)."""
         t = self.type(type)
         rid = self._symbols.rids.get((t, id)) or self._fresh.rid(self._connection, t, id)
-        return rid if rid is not None else self.absent(absent_local(type, id))
+        return rid if rid is not None else self.absent(t, id)
 
     def made(self, t: int, id: str, rid: int) -> None:
         self._fresh.rids[t, id] = rid
 
-    def absent(self, text: str) -> int:
-        """Negative number of a target that is not here: see `absent_local`, or `|url` for one that is elsewhere."""
-        x = self._absent.get(text)
+    def absent(self, t: int, id: str) -> int:
+        """Negative number of a target that is not here; t ELSEWHERE: `id` is the url of what is not ours."""
+        x = self._absent.get((t, id))
         if x is None:
-            execute = self._connection.execute
-            x = execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+            key = id if t == ELSEWHERE else id_key(id)
+            x = self._connection.execute("SELECT x FROM ext WHERE id = ? AND t = ?", (key, t)).get
             if x is None:
-                x = (execute("SELECT min(x) FROM ext").get or 0) - 1
-                execute("INSERT INTO ext(x, r) VALUES(?, ?)", (x, text))
-            self._absent[text] = x
-        return x
+                x = self._insert("INSERT INTO ext(t, id) VALUES(?, ?) RETURNING x", (t, key))
+            self._absent[t, id] = x
+        return -x
 
-    def awaited(self, text: str) -> int | None:
+    def awaited(self, t: int, id: str) -> int | None:
         """The negative number under which something refers to this, if anything does."""
-        x = self._absent.get(text)
-        return x if x is not None else self._connection.execute("SELECT x FROM ext WHERE r = ?", (text,)).get
+        x = self._absent.get((t, id))
+        if x is None:
+            x = self._connection.execute("SELECT x FROM ext WHERE id = ? AND t = ?", (id_key(id), t)).get
+        return None if x is None else -x
 
-    def arrived(self, x: int) -> int:
+    def arrived(self, number: int) -> int:
         """The rid of what was absent, if it has come; else the negative number itself."""
-        return int(self._connection.execute("SELECT coalesce(rid, x) FROM ext WHERE x = ?", (x,)).get)
+        return int(self._connection.execute("SELECT coalesce(rid, -x) FROM ext WHERE x = ?", (-number,)).get)
 
     def _insert(self, sql: str, bindings: tuple[object, ...]) -> int:
         return int(self._connection.execute(sql, bindings).get)
-
-
-def absent_local(type: str, id: str) -> str:
-    """Key in `ext` of a resource that was referred to before it came; by id first, for references without a type."""
-    return f"{id}/{type}"

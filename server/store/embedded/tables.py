@@ -65,15 +65,13 @@ def lead_date(rows: Rows, k: int | None) -> tuple[int | None, int | None]:
 
 def spread(rows: Rows, rid: int, t: int, date: int | None, into: Callable[[str], list[TableRow]]) -> None:
     """Adds the table rows of one resource. date: k of the type's principal date."""
-    code, tok, ident, text, dat, num, rng, ref, comp, geo, uri = rows
+    code, tok, ident, text, dat, num, rng, ref, comp, geo = rows
     if code or tok:
         table = into("tok")
         table += [(s, rid) for s in code]
         table += [(s, rid) for s in tok]
     if code:
         into("tokd").extend(_dated(code, rows, rid, date))
-    if uri:
-        into("str").extend((*row, rid) for row in uri)
     for name, found in (("ident", ident), ("str", text), ("num", num), ("rng", rng), ("ref", ref), ("geo", geo)):
         if found:
             into(name).extend((*row, rid) for row in found)

@@ -28,7 +28,7 @@ from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
-from server.store.embedded.symbols import Allocation, absent_local
+from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread
 
 Pair = tuple[str, str]
@@ -217,7 +217,7 @@ class Transaction:
     def _arrive(self, known: Known, rid: int) -> None:
         self._rid = max(self._rid, rid)
         known.rid = rid
-        absent = self.allocation.awaited(absent_local(known.type, known.id))
+        absent = self.allocation.awaited(known.t, known.id)
         if absent is not None:
             self._pending.arrived.append((rid, absent))
         self.allocation.made(known.t, known.id, rid)
@@ -321,7 +321,7 @@ class Transaction:
         execute = self.connection.execute
         execute("UPDATE OR REPLACE ref SET tr = ? WHERE tr = ?", (rid, absent))
         execute("UPDATE OR REPLACE comp SET pt = ? WHERE pt = ?", (rid, absent))
-        execute("UPDATE ext SET rid = ? WHERE x = ?", (rid, absent))
+        execute("UPDATE ext SET rid = ? WHERE x = ?", (rid, -absent))
 
     def _write_resources(self, fresh: list[Known]) -> None:
         if fresh:
