@@ -73,7 +73,7 @@ def compile_search(
         if len(asked) >= limits.parameters:
             raise BadRequest(f"at most {limits.parameters} search parameters are allowed", code="too-long")
         asked.append(parse_one(written, value, limits))
-    types, asked = _types(criteria, resource_type, asked, compartment)
+    types = _types(criteria, resource_type, asked, compartment)
     shape = _Shape(types)
     where: list[Criterion] = [] if compartment is None else [_compartment(criteria, compartment, types)]
     used: list[tuple[str, str]] = []
@@ -97,7 +97,7 @@ def compile_search(
 def _criterion(criteria: Criteria, types: tuple[str, ...], one: Asked) -> Criterion:
     if isinstance(one.name, Leaf) and one.name.code == "_filter":
         return compile_filter(criteria, types, one)
-    if isinstance(one.name, Leaf) and one.name.code == "_type":
+    if isinstance(one.name, Leaf) and one.written == "_type" and one.value:
         return IsType(types)  # what it says has become the types of the query
     return criteria.of(types, one)
 
@@ -156,25 +156,23 @@ def _is_personal(criteria: Criteria, types: tuple[str, ...], name: Name) -> bool
 
 def _types(
     criteria: Criteria, resource_type: str | None, asked: list[Asked], compartment: Compartment | None
-) -> tuple[tuple[str, ...], list[Asked]]:
-    if resource_type is not None:
-        return (resource_type,), asked
-    known = criteria.parameters.resource_types
-    if compartment is not None:
-        within_it = criteria.parameters.definitions.compartment(compartment.type)
-        known = known.intersection(within_it) | {compartment.type}
+) -> tuple[str, ...]:
+    """Types that are searched: those of the address, narrowed by `_type`."""
+    every = criteria.parameters.resource_types
+    known = every if resource_type is None else frozenset({resource_type})
+    if compartment is not None and resource_type is None:
+        known = every.intersection(criteria.parameters.definitions.compartment(compartment.type)) | {compartment.type}
     chosen: list[str] | None = None
     for one in asked:
-        if one.written != "_type":
+        if one.written != "_type" or not one.value:
             continue
-        named = [text for text in one.alternatives if text]
-        for text in named:
-            if text not in criteria.parameters.resource_types:
+        for text in one.alternatives:
+            if text not in every:
                 raise refused("_type", "this is no resource type", value=text, code="value")
-        chosen = [text for text in named if text in known and (chosen is None or text in chosen)]
+        chosen = [text for text in one.alternatives if text in known and (chosen is None or text in chosen)]
         if not chosen:
             raise refused("_type", "none of these types can be found here", code="value")
-    return tuple(sorted(known)) if chosen is None else tuple(dict.fromkeys(chosen)), asked
+    return tuple(sorted(known)) if chosen is None else tuple(dict.fromkeys(chosen))
 
 
 def _compartment(criteria: Criteria, compartment: Compartment, types: tuple[str, ...]) -> Criterion:
