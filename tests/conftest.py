@@ -94,25 +94,21 @@ def given(server: Running) -> Callable[..., Awaitable[None]]:
 # ---------------------------------------------------------------- groups that need something installed
 
 
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """In CI everything is installed: a group that skips there hides something."""
-    if (
-        os.environ.get("ONECARD_CI") != "1"
-        or call.excinfo is None
-        or not call.excinfo.errisinstance(pytest.skip.Exception)
-    ):
-        return
-    for name in GROUPS:
-        if item.get_closest_marker(name):
-            reason = call.excinfo.value.msg
-            call.excinfo = pytest.ExceptionInfo.from_exception(
-                AssertionError(f"group {name} was skipped in CI: {reason}")
-            )
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
+def skipped_groups(config: pytest.Config) -> dict[str, int]:
+    """Marker -> number of its tests that were skipped in this run."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
     counts = {name: sum(1 for report in skipped if name in report.keywords) for name in GROUPS}
-    for name, count in counts.items():
-        if count:
-            terminalreporter.write_line(f"SKIPPED GROUP {name}: {count} tests need {GROUPS[name]}")
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI everything is installed: a group that is skipped there hides something."""
+    if os.environ.get("ONECARD_CI") == "1" and skipped_groups(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, count in skipped_groups(config).items():
+        terminalreporter.write_line(f"SKIPPED GROUP {name}: {count} tests need {GROUPS[name]}")
