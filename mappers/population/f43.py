@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from mappers.f43.layout import LAYOUTS
+from mappers.population import f43_rare
 from mappers.population.f43_person import Row, home, person_rows, provider, village
 from mappers.population.f43_visit import visit_rows
 from mappers.population.life import UNTIL, people
@@ -19,23 +20,31 @@ def f43_rows(
 
     The health centre registers everybody; a hospital those who were there. Rows of one file are not contiguous.
     """
+    yield from map(_filled, _everything(count, seed, hcode, years, until))
+
+
+def _everything(count: int, seed: int, hcode: str, years: int, until: date) -> Iterator[Row]:
     for member in staff(hcode):
-        yield _filled(provider(member))
+        yield provider(member)
+    yield from f43_rare.of_facility(hcode)
     responsible = hcode == HEALTH_CENTRE.hcode
     if responsible:
         for place in VILLAGES:
-            yield _filled(village(place, hcode))
+            yield village(place, hcode)
     last_home = ""
     for person in people(count, seed, years=years, until=until):
+        yield from f43_rare.answers_to(person, hcode)
         visits = [visit for visit in person.visits if visit.hcode == hcode]
         if not responsible and not visits:
             continue
         if responsible and person.household.hid != last_home:
             last_home = person.household.hid
-            yield _filled(home(person.household, hcode))
-        yield from map(_filled, person_rows(person, hcode))
+            yield home(person.household, hcode)
+        yield from person_rows(person, hcode)
+        yield from f43_rare.of_person(person, hcode)
         for visit in visits:
-            yield from map(_filled, visit_rows(person, visit))
+            yield from visit_rows(person, visit)
+            yield from f43_rare.of_visit(person, visit)
 
 
 def _filled(row: Row) -> Row:
