@@ -112,9 +112,14 @@ class Part:
             tests = tuple(f for f in self.filters if f is not shorter)
         else:
             concepts, tests = system.all(), self.filters
+        passed_over = 0
         for concept in concepts:
             if all(f.holds(concept) for f in tests):
                 yield self._entry(concept)
+            else:
+                passed_over += 1
+                if passed_over > MOST_PASSED_OVER:
+                    raise TerminologyError("too-costly", f"the filters look at too many codes of {self.system_url}")
 
     def size(self, words: tuple[str, ...]) -> int | None:
         """How many entries hold the words, where that is known without looking at each."""
@@ -125,6 +130,8 @@ class Part:
         return self.system.count_matching(words) if words else self.system.count()
 
 
+MOST_PASSED_OVER = 100_000
+"""So many concepts may fail the filters of one part: a regular expression on a large system would take seconds."""
 FEW = 2000
 """Up to this many concepts a text filter is tried on the candidates of another filter one by one."""
 

@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/valueset-filter-operator.html#valueset-filter-operator-r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,8 @@ from terminology.errors import TerminologyError
 
 MOST_STATES = 4000
 """Counted repetitions are written out; this bounds how far."""
+MOST_STEPS = 2000
+"""Steps kept for the next text: from which states, by which character, to which states."""
 MOST_LENGTH = 500
 MOST_DEPTH = 50
 
@@ -68,6 +70,8 @@ class Regex:
             raise source.error("unbalanced )")
         self._start, self._end = self._state(), self._state()
         self._build(tree, self._start, self._end)
+        self._begin = self._closure([self._start])
+        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
 
     def _state(self) -> int:
         if len(self._tests) >= MOST_STATES:
@@ -113,10 +117,10 @@ class Regex:
             start = self._chain((part,), start)
             self._moves[start].append(end)
 
-    def _closure(self, states: list[int]) -> set[int]:
+    def _closure(self, states: Iterable[int]) -> frozenset[int]:
         """The states reached without reading; those with a test stay as they are."""
         reached = set(states)
-        waiting = list(states)
+        waiting = list(reached)
         while waiting:
             state = waiting.pop()
             if self._tests[state] is None:
@@ -124,21 +128,29 @@ class Regex:
                     if other not in reached:
                         reached.add(other)
                         waiting.append(other)
-        return reached
+        return frozenset(reached)
+
+    def _step(self, current: frozenset[int], char: str) -> frozenset[int]:
+        return self._closure(
+            other
+            for state in current
+            if (test := self._tests[state]) is not None and test(char)
+            for other in self._moves[state]
+        )
 
     def matches(self, text: str) -> bool:
         """Whether the whole text matches."""
-        current = self._closure([self._start])
+        current = self._begin
         for char in text:
-            following = [
-                other
-                for state in current
-                if (test := self._tests[state]) is not None and test(char)
-                for other in self._moves[state]
-            ]
+            key = current, char
+            following = self._steps.get(key)
+            if following is None:
+                following = self._step(current, char)
+                if len(self._steps) < MOST_STEPS:
+                    self._steps[key] = following
             if not following:
                 return False
-            current = self._closure(following)
+            current = following
         return self._end in current
 
 

@@ -17,7 +17,7 @@ from terminology.concept import Concept, Designation, Json, same_language
 from terminology.errors import TerminologyError
 from terminology.folding import words
 from terminology.library import split_canonical
-from terminology.operations.parameters import Parameters
+from terminology.operations.parameters import Parameters, checks_resources
 from terminology.service import TerminologyService
 from terminology.system import CodeSystem
 
@@ -65,6 +65,7 @@ class Request:
         return not (self.active_only or self.selectable_only or self.excluded)
 
 
+@checks_resources
 def expand(service: TerminologyService, parameters: Json, *, now: str, identifier: str | None = None) -> Json:
     """The ValueSet with its expansion. `now` is the instant for `expansion.timestamp`, `identifier` its URI.
 

@@ -7,12 +7,15 @@ text, and `true` as text is a boolean, because a query string has no types.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec
 
 from terminology.concept import Json
 from terminology.errors import TerminologyError
 from terminology.system import value_of
+
+P = ParamSpec("P")
 
 
 class Coded(NamedTuple):
@@ -131,6 +134,23 @@ def read_coding(name: str, value: object) -> Coded:
     if any(item is not None and not isinstance(item, str) for item in found.values()):
         raise TerminologyError("invalid", f"the parameter {name} is a Coding with texts as system, display and version")
     return Coded(found["system"], value["code"], found["display"], found["version"])
+
+
+def checks_resources(operation: Callable[P, Json]) -> Callable[P, Json]:
+    """The operation, with a resource that came with the call, and that nobody has validated, answered as `invalid`
+    where its elements are not of the types that FHIR gives them."""
+
+    @wraps(operation)
+    def checked(*args: P.args, **more: P.kwargs) -> Json:
+        try:
+            return operation(*args, **more)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            parameters: Any = args[1]
+            if any("resource" in row for row in parameters["parameter"]):
+                raise TerminologyError("invalid", "a resource among the parameters is not well-formed") from None
+            raise
+
+    return checked
 
 
 def from_query(pairs: Iterable[tuple[str, str]]) -> Json:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from terminology.concept import Json
 from terminology.errors import TerminologyError, Undecided
 from terminology.library import split_canonical, system_url
-from terminology.operations.parameters import Coded, Parameters, answer, as_text, read_coding, row
+from terminology.operations.parameters import Coded, Parameters, answer, as_text, checks_resources, read_coding, row
 from terminology.service import TerminologyService
 from terminology.system import value_of
 
@@ -53,6 +53,7 @@ class Question:
     """(property, value) pairs that are known of the code."""
 
 
+@checks_resources
 def translate(service: TerminologyService, parameters: Json) -> Json:
     """Parameters result, message, match* (equivalence, concept, source, product*).
 
@@ -66,8 +67,7 @@ def translate(service: TerminologyService, parameters: Json) -> Json:
     for coded in given.coded():
         system = None if coded.system is None else system_url(coded.system)
         question = Question(system, coded.code, system_url(target) if target else None, reverse, dependencies)
-        for concept_map in maps:
-            matches.extend(matches_in(service, concept_map, question))
+        matches += (match for concept_map in maps for match in matches_in(service, concept_map, question))
     matches = list({match[:3] + match[4:5]: match for match in reversed(matches)}.values())[::-1]
     matches = in_target(service, given.text("target"), matches)
     result = any(match.equivalence not in NOT_MATCHES for match in matches)

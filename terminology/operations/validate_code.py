@@ -15,7 +15,7 @@ from terminology.concept import Concept, Json
 from terminology.errors import TerminologyError, Undecided
 from terminology.library import system_url
 from terminology.operations.expand import value_set_of
-from terminology.operations.parameters import Coded, Parameters, answer, row
+from terminology.operations.parameters import Coded, Parameters, answer, checks_resources, row
 from terminology.service import TerminologyService, is_display, same_version
 from terminology.system import CodeSystem, ResourceSystem
 
@@ -29,6 +29,7 @@ IN_SYSTEM = frozenset({
 })  # fmt: skip
 
 
+@checks_resources
 def validate_code_in_value_set(service: TerminologyService, parameters: Json) -> Json:
     """Parameters result, message, display. Of a codeableConcept one coding must be in the value set."""
     given = Parameters(parameters, IN_VALUE_SET)
@@ -77,6 +78,7 @@ def wrong_use(concept: Concept, coded: Coded, given: Parameters) -> str | None:
     return None
 
 
+@checks_resources
 def validate_code_in_system(service: TerminologyService, parameters: Json) -> Json:
     """Parameters result, message, display. Of a codeableConcept one coding must be of the system and right."""
     given = Parameters(parameters, IN_SYSTEM)
