@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from fhir_profiles.issue import Issue
 from fhir_profiles.json_reading import read_json
 from server.context import Context
-from server.errors import NotFound
+from server.errors import BadRequest, NotFound
 from server.interactions.includes import MOST, Included
 from server.interactions.searchset import Bundle, Link
 from server.interactions.subsets import Subset, subset
@@ -29,6 +29,8 @@ async def search(ctx: Context, request: FhirRequest) -> FhirResponse:
     sealed = next((value for name, value in request.query if name == "_cursor"), None)
     if sealed is not None:
         plan = ctx.search.resume(sealed, request.principal.name, base=request.base)
+        if (plan.resource_type, plan.compartment) != searched(ctx, request):
+            raise BadRequest("_cursor: this page link belongs to another address", code="value")
         return await _answer(ctx, request, plan, first=False)
     plan = compiled(ctx, request)
     if plan.summary == "count":
@@ -38,17 +40,20 @@ async def search(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 def compiled(ctx: Context, request: FhirRequest) -> SearchRequest:
     """The search that a request asks for. Raises: BadRequest, NotFound (no compartment)."""
-    path = _address(request)
-    resource_type = path[0] if path else None
-    compartment = None
-    if len(path) == 3:
-        compartment = (path[0], path[1])
-        resource_type = None if path[2] == "*" else path[2]
-        known = ctx.definitions.compartment_types
-        if path[0] not in known:
-            raise NotFound(f"{path[0]} is no compartment; those are {', '.join(sorted(known))}")
+    resource_type, compartment = searched(ctx, request)
     lenient = prefer(request.headers).handling == "lenient"
     return ctx.search.compile(resource_type, request.query, base=request.base, compartment=compartment, lenient=lenient)
+
+
+def searched(ctx: Context, request: FhirRequest) -> tuple[str | None, tuple[str, str] | None]:
+    """Type (None for all) and compartment of the address. Raises: NotFound (no compartment)."""
+    path = _address(request)
+    if len(path) < 3:
+        return (path[0] if path else None), None
+    known = ctx.definitions.compartment_types
+    if path[0] not in known:
+        raise NotFound(f"{path[0]} is no compartment; those are {', '.join(sorted(known))}")
+    return (None if path[2] == "*" else path[2]), (path[0], path[1])
 
 
 def _address(request: FhirRequest) -> tuple[str, ...]:
