@@ -301,7 +301,7 @@ def _sort_parameter(criteria: Criteria, types: tuple[str, ...], code: str, one: 
     if len(known) < len(found):
         raise unknown(one.written, code, types, criteria.parameters.nearest(types, code, ROW_SORTS))
     parameters = {(each.parameter.code, each.parameter.type): each for each in known}
-    if len(parameters) != 1 or known[0].parameter.type not in SORTABLE or not known[0].types:
+    if len(parameters) != 1 or known[0].parameter.type not in SORTABLE or not known[0].is_found:
         raise refused(one.written, f"{shown(code)} cannot be sorted by", code="not-supported")
     if not criteria.parameters.is_searchable(known[0]):
         raise refused(one.written, "this search parameter is still being indexed", code="transient")

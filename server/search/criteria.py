@@ -219,8 +219,9 @@ class Criteria:
 
     def _chain(self, type_: str, registered: Registered, name: Hop, asked: Asked) -> Criterion:
         parameter = registered.parameter
-        if parameter.type != "reference":
-            raise refused(asked.written, f"{name.code} is no reference: only references can be chained")
+        if parameter.type != "reference" or not registered.is_literal:
+            kind = "a canonical reference" if parameter.type == "reference" else "no reference"
+            raise refused(asked.written, f"{name.code} is {kind}: only literal references can be chained")
         targets = self._targets(registered, name, asked)
         found: list[Criterion] = []
         problems: list[BadRequest] = []
@@ -283,8 +284,8 @@ class Criteria:
             nearest = self.parameters.nearest((name.source,), name.code)
             raise unknown(asked.written, name.code, (name.source,), nearest)
         parameter = registered.parameter
-        if parameter.type != "reference":
-            raise refused(asked.written, f"{name.source}.{name.code} is no reference")
+        if parameter.type != "reference" or not registered.is_literal:
+            raise refused(asked.written, f"{name.source}.{name.code} is no literal reference")
         if parameter.targets and set(types).isdisjoint(parameter.targets):
             raise refused(asked.written, f"{name.source}.{name.code} refers to {_listed(parameter.targets)}")
         return Has(name.source, parameter, self._named((name.source,), name.rest, asked))

@@ -29,14 +29,16 @@ from fhir_profiles.json_reading import read_json
 from fhir_profiles.terminology_protocol import Terminology
 from server.context import now_ms
 from server.errors import BadRequest
-from server.search import extract, truth
+from server.search import truth
 from server.search.compile import SHAPING, Compartment, compile_search
 from server.search.criteria import Criteria
 from server.search.cursor import Cursors
+from server.search.extract import Extractor
 from server.search.parse import Limits
 from server.search.query import Criterion, Parameter, Position, Query
 from server.search.registry import SearchParameters
 from server.search.request import SearchRequest
+from server.search.texts import texts
 from server.search.types.written import Setting
 from server.search.values import Index
 
@@ -65,7 +67,7 @@ class Search:
         self._now = now
         zone = ZoneInfo(zone) if isinstance(zone, str) else zone
         self._setting = Setting(zone, tuple(base.rstrip("/") for base in base_urls))
-        self._extractor = extract.Extractor(self.parameters, self._setting)
+        self._extractor = Extractor(self.parameters, self._setting)
 
     @property
     def rules(self) -> Search:
@@ -82,7 +84,7 @@ class Search:
 
     def text(self, resource_type: str, resource: dict[str, Any]) -> tuple[str, str]:
         """Folded narrative and folded content, for `_text` and `_content`."""
-        return extract.texts(resource)
+        return texts(resource)
 
     def parameter(self, resource_type: str, code: str) -> Parameter | None:
         """server.store.contract.SearchRules.parameter"""

@@ -76,6 +76,16 @@ class Registered:
         return self.parameter.type, frozenset(self.paths), self.expressions, self.parameter.targets
 
     @property
+    def is_found(self) -> bool:
+        """It has values in the index, unlike `_text` and `_query`."""
+        return bool(self.paths or self.expressions)
+
+    @property
+    def is_literal(self) -> bool:
+        """A reference that can be followed: not one of canonicals only, which name no resource of this server."""
+        return not self.types or not self.types <= {"canonical", "uri"}
+
+    @property
     def personal(self) -> bool:
         code = self.definition.code
         return code in PERSONAL_CODES or code.startswith("address") or not self.types.isdisjoint(PERSONAL_TYPES)

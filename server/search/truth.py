@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.errors import BadRequest
-from server.search.extract import texts
 from server.search.instant import milliseconds
 from server.search.query import (
     And,
@@ -31,6 +30,7 @@ from server.search.query import (
     Query,
     SortKey,
 )
+from server.search.texts import texts
 from server.search.types import matches, sort_key
 from server.search.types.prefix import in_range
 from server.search.values import Index, Reference, Value

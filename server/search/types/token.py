@@ -9,6 +9,7 @@ has no spaces at which a word could begin.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from server.search.fold import fold
@@ -29,20 +30,32 @@ _SEPARATORS = re.compile(r"[\s().\-]+")
 
 def values(node: Any, fhir_type: str, system: str | None = None) -> list[Token | OfType]:
     """system: that of a `code` element, implied by its required binding."""
+    return reader(fhir_type, system)(node, {})
+
+
+def reader(fhir_type: str, system: str | None = None) -> Callable[[Any, Any], list[Token | OfType]]:
+    """`values` of one type of element, as a function of the element."""
+    if fhir_type in _READERS:
+        return _READERS[fhir_type]
+    if fhir_type != "code":
+        return lambda node, _: _simple(node, fhir_type)
+
+    def code(node: Any, _: Any) -> list[Token | OfType]:
+        if node.__class__ is not str or not node:
+            return []
+        if system == MIME and ";" in node:
+            return [Token(system, node), Token(system, mime_base(node))]
+        return [Token(system, node)]
+
+    return code
+
+
+def _simple(node: Any, fhir_type: str) -> list[Token | OfType]:
     if isinstance(node, bool):
         return [Token(SPECIAL_VALUES, "true" if node else "false")]
     if isinstance(node, str):
-        if fhir_type != "code":
-            return [Token(None, comparable(node, fhir_type))] if node else []
-        if system == MIME and ";" in node:
-            return [Token(system, node), Token(system, mime_base(node))]
-        return [Token(system, node)] if node else []
-    if isinstance(node, dict):
-        reader = _READERS.get(fhir_type)
-        return reader(node) if reader is not None else []
-    if isinstance(node, list) or node is None:
-        return []
-    return [Token(None, str(node))]
+        return [Token(None, comparable(node, fhir_type))] if node else []
+    return [] if node is None or isinstance(node, dict | list) else [Token(None, str(node))]
 
 
 def comparable(text: str, fhir_type: str) -> str:
@@ -62,7 +75,7 @@ def mime_base(code: str) -> str:
 
 def _text(node: dict[str, Any], name: str) -> str | None:
     value = node.get(name)
-    return value if isinstance(value, str) and value else None
+    return value if value.__class__ is str and value else None
 
 
 def _items(node: dict[str, Any], name: str) -> list[Any]:
@@ -70,29 +83,36 @@ def _items(node: dict[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _coding(coding: Any) -> list[Token | OfType]:
-    if not isinstance(coding, dict):
+_EMPTY = Token(None, None, None)
+
+
+def _coding(coding: Any, _: Any = None) -> list[Token | OfType]:
+    if coding.__class__ is not dict:
         return []
     token = Token(_text(coding, "system"), _text(coding, "code"), _text(coding, "display"))
     return [token] if token != _EMPTY else []
 
 
-_EMPTY = Token(None, None, None)
-
-
-def _codeable_concept(concept: dict[str, Any]) -> list[Token | OfType]:
-    found = [token for coding in _items(concept, "coding") for token in _coding(coding)]
+def _codeable_concept(concept: Any, _: Any) -> list[Token | OfType]:
+    if concept.__class__ is not dict:
+        return []
+    found: list[Token | OfType] = []
+    for coding in _items(concept, "coding"):
+        found += _coding(coding)
     text = _text(concept, "text")
     if text is not None:
         found.append(Token(None, None, text))
     return found
 
 
-def _identifier(identifier: dict[str, Any]) -> list[Token | OfType]:
+def _identifier(identifier: Any, _: Any) -> list[Token | OfType]:
+    if identifier.__class__ is not dict:
+        return []
+    system, value = _text(identifier, "system"), _text(identifier, "value")
     type_ = identifier.get("type")
-    type_ = type_ if isinstance(type_, dict) else {}
-    system, value, text = _text(identifier, "system"), _text(identifier, "value"), _text(type_, "text")
-    token = Token(system, value, text)
+    if type_.__class__ is not dict:
+        return [Token(system, value)] if system is not None or value is not None else []
+    token = Token(system, value, _text(type_, "text"))
     found: list[Token | OfType] = [token] if token != _EMPTY else []
     if value is not None:
         found.extend(
@@ -103,17 +123,19 @@ def _identifier(identifier: dict[str, Any]) -> list[Token | OfType]:
     return found
 
 
-def _contact_point(contact: dict[str, Any]) -> list[Token | OfType]:
-    value = _text(contact, "value")
+def _contact_point(contact: Any, _: Any) -> list[Token | OfType]:
+    value = _text(contact, "value") if contact.__class__ is dict else None
     return [] if value is None else [Token(None, comparable(value, "ContactPoint"))]
 
 
-def _quantity(quantity: dict[str, Any]) -> list[Token | OfType]:
+def _quantity(quantity: Any, _: Any) -> list[Token | OfType]:
+    if quantity.__class__ is not dict:
+        return []
     token = Token(_text(quantity, "system"), _text(quantity, "code"), _text(quantity, "unit"))
     return [token] if token != _EMPTY else []
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any, Any], list[Token | OfType]]] = {
     "Coding": _coding,
     "CodeableConcept": _codeable_concept,
     "Identifier": _identifier,

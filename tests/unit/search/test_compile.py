@@ -233,6 +233,7 @@ def test_a_chain_through_too_many_types_asks_for_one(ask: Ask) -> None:
     ("kind", "query"),
     [
         ("Patient", "gender.name=x"),
+        ("QuestionnaireResponse", "questionnaire.title=x"),
         ("Observation", "subject:Practitioner.name=x"),
         ("Observation", "subject:Nonsense.name=x"),
         ("Observation", "patient.nonsense=x"),
@@ -381,6 +382,7 @@ def test_what_is_no_compartment_or_not_in_it_is_refused(ask: Ask) -> None:
 
 def test_sort_keys(ask: Ask) -> None:
     keys = ask("Observation", "_sort=status,-date&_sort=_id,-_lastUpdated").query.sort
+    assert ask("Patient", "_sort=deceased").query.sort[0].parameter.code == "deceased"
     assert [(key.parameter.code, key.descending) for key in keys] == [
         ("status", False),
         ("date", True),

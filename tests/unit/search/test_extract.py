@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.search import extract
 from server.search.engine import Search
+from server.search.texts import texts
 from server.search.values import Composite, Date, OfType, Position, Quantity, Reference, String, Token, Uri
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "official" / "fhir-test-cases" / "r4" / "examples").glob("*.json"))
@@ -218,7 +218,7 @@ def test_narrative_is_the_text_of_its_html() -> None:
         "resourceType": "Condition",
         "text": {"div": "<div xmlns='x'><p>Chest <b>P</b>ain</p>2 &lt; 3&nbsp;<br/>ปวด<i>หัว</i></div>"},
     }
-    narrative, content = extract.texts(resource)
+    narrative, content = texts(resource)
     assert narrative == "chest pain 2 < 3 ปวดหัว"
     assert content == narrative
 
