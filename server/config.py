@@ -166,6 +166,7 @@ YES_NO = Kind("true/false", _boolean, lambda value: str(value).lower())
 SIZE = Kind("SIZE", _size, _show_size)
 SECONDS = Kind("SECONDS", _seconds, _show_seconds)
 FILE = Kind("FILE", _text)
+FOLDER = Kind("FOLDER", _text)
 TEXT = Kind("TEXT", _text)
 STORE = Kind("URL", _store)
 ZONE = Kind("ZONE", _zone)
@@ -241,7 +242,7 @@ class Settings:
     )
     data_folder: str = setting(
         "data",
-        FILE,
+        FOLDER,
         "Folder of what is not in the store: tokens.json (hashed system tokens) and the quarantine of imports.",
         "โฟลเดอร์ของสิ่งที่ไม่อยู่ในที่เก็บข้อมูล: โทเค็น และข้อมูลนำเข้าที่ถูกปฏิเสธ",
     )
@@ -323,6 +324,11 @@ class Settings:
     @property
     def token_file(self) -> Path:
         return Path(self.data_folder) / "tokens.json"
+
+    @property
+    def terminology_folder(self) -> Path:
+        """Where `onecard terminology load` puts code systems."""
+        return Path(self.data_folder) / "terminology"
 
     @property
     def fhir_base(self) -> str:

@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, Command] = {
     "backup": Command("server.cli.backup", "all of a store into one file", "สำรองข้อมูล"),
     "import": Command("server.cli.importing", "load FHIR files", "นำเข้าแฟ้มข้อมูล"),
     "store": Command("server.cli.store", "copy a store, or tell what it holds", "คัดลอกหรือดูที่เก็บข้อมูล"),
+    "terminology": Command("server.cli.terminology", "load and list code systems", "นำเข้าและแสดงระบบรหัส"),
+    "health": Command("server.cli.health", "whether the server answers", "เซิร์ฟเวอร์ตอบหรือไม่"),
     "token": Command("server.cli.token", "add, list and revoke system tokens", "เพิ่ม แสดง และเพิกถอนโทเค็นของระบบ"),
 }
 

@@ -209,3 +209,10 @@ def test_the_sample_comes_once(start: Start) -> None:
     served.stop()
     served = start("--open", "--sample", "--request-log", "off")
     assert patients() == count
+
+
+def test_health_is_an_exit_code(start: Start, tmp_path: Path) -> None:
+    served = start("--open", "--request-log", "off")
+    assert onecard("health", "--ready", "--port", str(served.port), cwd=tmp_path).returncode == 0
+    served.stop()
+    assert onecard("health", "--port", str(served.port), cwd=tmp_path).returncode == 1
