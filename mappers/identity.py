@@ -1,0 +1,250 @@
+"""When two registrations are one citizen, and what the Patient that all facilities share then says.
+
+Pure rules; who stores, asks and undoes is elsewhere. A registration is what one facility (or a card) says about a
+person and is never changed by another one. The shared Patient is computed from all registrations that have met, so a
+meeting can be undone by computing again without one of them.
+
+- Two registrations meet by citizen id only: equal, correct check digit, no dummy, not issued by a facility itself, and
+  neither sex nor date of birth (to its precision) contradicts. What would meet but for that is for a person to review.
+- Of two rows of one facility the newer D_UPDATE counts; one in the future or of the Buddhist era never wins.
+- Demographics: element by element, the first registration by `PRECEDENCE` that says it.
+- Death comes from DEATH rows (or a card office) only, never from a PERSON row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from mappers import patient
+from mappers.citizen_id import check_digit, is_valid
+from mappers.f43.lens import iso_stamp
+from mappers.f43.links import CID, Row, facility
+
+CARD = "card"
+"""Read from the citizen's card by a reader."""
+FILE = "file"
+"""From the 43 files or a HIS database."""
+
+
+def _dummies() -> frozenset[str]:
+    bodies = [digit * 12 for digit in "0123456789"] + ["123456789012", "012345678901", "987654321098"]
+    return frozenset([body + check_digit(body) for body in bodies] + [digit * 13 for digit in "0123456789"])
+
+
+DUMMIES = _dummies()
+"""Repeated and running digits, with and without a fitting check digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What one source says about one person."""
+
+    person: Row
+    """PERSON columns (of a card: those that it has). HOSPCODE and PID always."""
+    kind: str = FILE
+    addresses: tuple[Row, ...] = ()
+    deaths: tuple[Row, ...] = ()
+    disabilities: tuple[Row, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Facility and PID: names the registration in lists for review."""
+        return f"{self.person['HOSPCODE']}/{self.person['PID']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a site may set."""
+
+    dummies: frozenset[str] = DUMMIES
+    """Numbers that stand for "not known"."""
+    facility_prefixes: tuple[str, ...] = ("0{hcode}",)
+    """Beginnings of numbers that facilities make up for people without one; `{hcode}` is the code of the facility that
+    sends it. From memory, unverified."""
+    future: timedelta = timedelta(days=1)
+    """How far a clock may be ahead."""
+
+
+# --- meeting ---------------------------------------------------------------------------------------------------------
+
+Reason = Literal["no-cid", "different-cid", "check-digit", "dummy", "facility-issued", "birth-date", "sex"]
+_FOR_REVIEW = frozenset({"birth-date", "sex"})
+
+
+class Meeting(NamedTuple):
+    """Whether two registrations are one person."""
+
+    same: bool
+    reasons: tuple[Reason, ...]
+    """Why not; empty if they are."""
+
+    @property
+    def review(self) -> bool:
+        """A good number in both, and something contradicts: a person has to look at both sources."""
+        return bool(self.reasons) and _FOR_REVIEW.issuperset(self.reasons)
+
+
+def unusable(registration: Registration, rules: Rules) -> Reason | None:
+    """Why nobody can be met by the registration's citizen id; None if it will do."""
+    cid = registration.person.get("CID", "")
+    if not cid:
+        return "no-cid"
+    if cid in rules.dummies:
+        return "dummy"
+    if not is_valid(cid):
+        return "check-digit"
+    hcode = registration.person["HOSPCODE"]
+    if any(cid.startswith(prefix.format(hcode=hcode)) for prefix in rules.facility_prefixes):
+        return "facility-issued"
+    return None
+
+
+def meet(one: Registration, other: Registration, rules: Rules) -> Meeting:
+    """The decision for two registrations of different sources."""
+    if reason := unusable(one, rules) or unusable(other, rules):
+        return Meeting(False, (reason,))
+    if one.person["CID"] != other.person["CID"]:
+        return Meeting(False, ("different-cid",))
+    reasons: list[Reason] = []
+    if contradicting_births(one.person.get("BIRTH", ""), other.person.get("BIRTH", "")):
+        reasons.append("birth-date")
+    if {one.person.get("SEX"), other.person.get("SEX")} >= {"1", "2"}:
+        reasons.append("sex")
+    return Meeting(not reasons, tuple(reasons))
+
+
+def contradicting_births(one: str, other: str) -> bool:
+    """Whether two BIRTH columns cannot be the same day. 00 is not known; 1 January stands for a year alone, because the
+    files write it where day and month are not known."""
+    first, second = _known_birth(one), _known_birth(other)
+    length = min(len(first), len(second))
+    return bool(length) and first[:length] != second[:length]
+
+
+def _known_birth(text: str) -> str:
+    if len(text) != 8 or not text.isdigit():
+        return ""
+    if text[4:] in ("0101", "0000") or text[4:6] == "00":
+        return text[:4]
+    return text[:6] if text[6:] == "00" else text
+
+
+# --- which row counts ------------------------------------------------------------------------------------------------
+
+Order = Literal["new", "newer", "same", "older", "implausible"]
+
+
+def plausible(row: Row, now: datetime, rules: Rules) -> bool:
+    """D_UPDATE is a moment, and not in the future. `now` has a time zone."""
+    moment = iso_stamp(row.get("D_UPDATE", ""))
+    # A day alone has no zone; its first moment in Thai time is meant.
+    stamped = moment if len(moment) > 10 else f"{moment}T00:00:00+07:00" if moment else ""
+    return bool(stamped) and datetime.fromisoformat(stamped) <= now + rules.future
+
+
+def order(incoming: Row, stored: Row | None, now: datetime, rules: Rules) -> Order:
+    """What an incoming row is to the stored one of the same facility and key: only `new` and `newer` are written."""
+    if stored is None:
+        return "new"
+    if incoming == stored:
+        return "same"
+    if not plausible(incoming, now, rules):
+        return "implausible" if plausible(stored, now, rules) else "newer"
+    if not plausible(stored, now, rules):
+        return "newer"
+    # Equal moments with other content: a correction within the second.
+    return "newer" if incoming["D_UPDATE"] >= stored["D_UPDATE"] else "older"
+
+
+# --- the shared Patient ----------------------------------------------------------------------------------------------
+
+PRECEDENCE: tuple[tuple[str, Callable[[Registration, datetime, Rules], bool]], ...] = (
+    ("a card that was read", lambda registration, now, rules: registration.kind == CARD),
+    ("the newest plausible D_UPDATE", lambda registration, now, rules: plausible(registration.person, now, rules)),
+    ("any other", lambda registration, now, rules: True),
+)
+"""Who is believed first, in words and as a test; within a line the newest D_UPDATE, then the lowest hospital code."""
+
+
+def by_precedence(registrations: Iterable[Registration], now: datetime, rules: Rules) -> list[Registration]:
+    """The registrations, those that are believed first at the front."""
+
+    def rank(registration: Registration) -> int:
+        return next(i for i, (_, test) in enumerate(PRECEDENCE) if test(registration, now, rules))
+
+    found = sorted(registrations, key=lambda each: each.source)
+    # Sorting is stable: newest first, and within the same moment by source.
+    found.sort(key=lambda each: each.person.get("D_UPDATE", ""), reverse=True)
+    return sorted(found, key=rank)
+
+
+def shared_patient(registrations: Sequence[Registration], now: datetime, rules: Rules) -> dict[str, Any]:
+    """The Patient of registrations that have met (or of a single one), without id. Raises: ValueError for none."""
+    if not registrations:
+        raise ValueError("a Patient is made of at least one registration")
+    believed = by_precedence(registrations, now, rules)
+    persons = [registration.person for registration in believed]
+    elements: dict[str, Any] = {
+        "extension": _extensions(believed),
+        "identifier": _identifiers(believed),
+        "active": True,
+        "name": _first(persons, lambda row: [name] if (name := patient.thai_name(row)) else None),
+        "telecom": _first(persons, patient.telecom) or _first(_rows(believed, "addresses"), patient.telecom),
+        "gender": _first(persons, patient.gender),
+        "birthDate": _birth(persons),
+        "deceasedDateTime": _first(_rows(believed, "deaths"), patient.deceased),
+        "address": _addresses(believed),
+        "maritalStatus": _first(persons, patient.marital_status),
+        "managingOrganization": facility(_caring(persons)),
+    }
+    return {"resourceType": "Patient", **{name: value for name, value in elements.items() if value}}
+
+
+def _first(rows: Iterable[Row], element: Callable[[Row], Any]) -> Any:
+    return next((value for row in rows if (value := element(row))), None)
+
+
+def _rows(believed: Sequence[Registration], name: str) -> list[Row]:
+    return [row for registration in believed for row in getattr(registration, name)]
+
+
+def _birth(persons: Sequence[Row]) -> str | None:
+    """The first date of birth, made more precise by a later one that agrees with it."""
+    dates = [date for row in persons if (date := patient.birth_date(row))]
+    if not dates:
+        return None
+    return max((date for date in dates if date.startswith(dates[0])), key=len)
+
+
+def _caring(persons: Sequence[Row]) -> Row:
+    """The facility whose area the person lives in (TYPEAREA 1 or 3), else the first."""
+    return next((row for row in persons if row.get("TYPEAREA") in ("1", "3")), persons[0])
+
+
+def _identifiers(believed: Sequence[Registration]) -> list[dict[str, Any]]:
+    """What is the same everywhere first, then every facility's numbers; each once, by facility."""
+    found = [each for registration in believed for each in patient.identifiers(registration.person)]
+    unique = {(each["system"], each["value"]): each for each in found}
+    return sorted(unique.values(), key=lambda each: (each["system"] != CID, each["system"], each["value"]))
+
+
+def _addresses(believed: Sequence[Registration]) -> list[dict[str, Any]]:
+    """The addresses of the first registration that has any, the present one first."""
+    rows = next((registration.addresses for registration in believed if registration.addresses), ())
+    present_first = sorted(rows, key=lambda row: row.get("ADDRESSTYPE") != patient.PRESENT)
+    return [value for row in present_first if (value := patient.home_address(row))]
+
+
+def _extensions(believed: Sequence[Registration]) -> list[dict[str, Any]]:
+    persons = [registration.person for registration in believed]
+    disabilities = _rows(believed, "disabilities")
+    found = []
+    for column in patient.EXTENSION_COLUMNS:
+        rows = disabilities if column == "DISABTYPE" else persons
+        value = next((value for row in rows if (value := patient.extension(column, row))), None)
+        if value:
+            found.append(value)
+    return found

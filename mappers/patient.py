@@ -1,0 +1,152 @@
+"""Elements of a Patient from the columns of PERSON, ADDRESS, DISABILITY and DEATH rows.
+
+Each function takes one row and gives the element, or None where the row does not say. https://hl7.org/fhir/R4/patient.html
+The shape is SIL-TH's Patient in R4: identifiers by type, names by language, addresses with area codes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mappers.citizen_id import is_valid
+from mappers.f43.address import address
+from mappers.f43.codes import coding, concept, displays, hl7, hl7_coding, system
+from mappers.f43.lens import EXTENSIONS, canonical_code, iso_date, iso_stamp
+from mappers.f43.links import CID, PASSPORT, Row, identifier, local
+
+HL7 = "http://hl7.org/fhir/StructureDefinition/"
+PREFIXES = "cs-dopa-nameprefix"
+REGISTERED, PRESENT = "1", "2"
+"""ADDRESSTYPE (from memory)."""
+
+_BIRTH = re.compile(r"([12][0-9]{3})(00|0[1-9]|1[0-2])([0-9]{2})\Z")
+
+
+def identifiers(row: Row) -> list[dict[str, Any]]:
+    """HN and PID of the facility, and what is the same everywhere: citizen id (if its check digit fits) and
+    passport."""
+    hcode = row["HOSPCODE"]
+    found = [identifier(local(hcode, "PID"), row["PID"], "localPid")]
+    if "HN" in row:
+        found.append(identifier(local(hcode, "HN"), row["HN"], "localHn"))
+    if is_valid(row.get("CID", "")):
+        found.append(identifier(CID, row["CID"], "cid"))
+    if "PASSPORT" in row:
+        passport = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PPN"}]}
+        found.append({"type": passport, "system": PASSPORT, "value": row["PASSPORT"]})
+    return found
+
+
+def thai_name(row: Row) -> dict[str, Any] | None:
+    """The official name; the code of its prefix stands in SIL-TH's extension of the prefix."""
+    given, family, code = row.get("NAME", ""), row.get("LNAME", ""), row.get("PRENAME", "")
+    if not given and not family:
+        return None
+    prefix = displays(PREFIXES).get(code, "")
+    name: dict[str, Any] = {
+        "extension": [{"url": HL7 + "language", "valueCode": "th"}],
+        "use": "official",
+        "text": f"{prefix}{given} {family}".strip(),
+    }
+    if family:
+        name["family"] = family
+    if given:
+        name["given"] = [given]
+    if prefix:
+        label = concept(system(PREFIXES), code, prefix)
+        name["prefix"] = [prefix]
+        name["_prefix"] = [
+            {"extension": [{"url": EXTENSIONS + "ex-humanname-name-prefix", "valueCodeableConcept": label}]}
+        ]
+    return name
+
+
+def gender(row: Row) -> str | None:
+    return hl7("sex").get(row.get("SEX", ""))
+
+
+def birth_date(row: Row) -> str | None:
+    """The date of birth to the precision that is written: day or month 00 are not known."""
+    found = _BIRTH.match(row.get("BIRTH", ""))
+    if not found:
+        return None
+    year, month, day = found.groups()
+    if month == "00":
+        return year
+    if day == "00":
+        return f"{year}-{month}"
+    return iso_date(found[0]) or None
+
+
+def marital_status(row: Row) -> dict[str, Any] | None:
+    return _coded("cs-thcc-marital", row.get("MSTATUS"), "marital-status")
+
+
+def telecom(row: Row) -> list[dict[str, Any]] | None:
+    """TELEPHONE and MOBILE of PERSON or ADDRESS."""
+    found = []
+    for column, use in (("MOBILE", "mobile"), ("TELEPHONE", "home")):
+        if column in row:
+            found.append({"system": "phone", "value": row[column], "use": use})
+    return found or None
+
+
+def home_address(row: Row) -> dict[str, Any] | None:
+    """One ADDRESS row; the registered one is postal, the present one where the person is."""
+    value = address(row)
+    if value is not None:
+        value["type"] = "postal" if row.get("ADDRESSTYPE") == REGISTERED else "physical"
+    return value
+
+
+def deceased(row: Row) -> str | None:
+    """Day of death of a DEATH row."""
+    return iso_date(row.get("DDEATH", "")) or None
+
+
+_EXTENSIONS = (
+    ("RACE", EXTENSIONS + "ex-patient-race", "cs-thcc-nationality"),
+    ("RELIGION", HL7 + "patient-religion", "cs-thcc-religion"),
+    ("EDUCATION", EXTENSIONS + "ex-patient-education-level", "cs-thcc-education-level"),
+    ("TYPEAREA", EXTENSIONS + "ex-patient-person-status", "cs-thcc-person-status"),
+    ("LABOR", EXTENSIONS + "ex-patient-foreigner-type", "cs-thcc-foreigner-type"),
+    ("DISCHARGE", EXTENSIONS + "ex-patient-pid-remove-reason", "cs-43file-pid-remove-reason"),
+    ("DISABTYPE", HL7 + "patient-disability", "cs-thcc-disability-type"),
+)
+"""Column of PERSON or DISABILITY, its extension, its list."""
+
+_TRANSLATED = {"RELIGION": "religion"}
+
+
+def extension(column: str, row: Row) -> dict[str, Any] | None:
+    """The extension of one column of `EXTENSION_COLUMNS`."""
+    text = row.get(column)
+    if column == "NATION":
+        code = _coded("cs-thcc-nationality", text)
+        return (
+            {"url": HL7 + "patient-nationality", "extension": [{"url": "code", "valueCodeableConcept": code}]}
+            if code
+            else None
+        )
+    url, list_id = next((url, list_id) for name, url, list_id in _EXTENSIONS if name == column)
+    value = _coded(list_id, text, _TRANSLATED.get(column, ""))
+    return {"url": url, "valueCodeableConcept": value} if value else None
+
+
+EXTENSION_COLUMNS = ("NATION", *(name for name, _, _ in _EXTENSIONS))
+
+
+def _coded(list_id: str, code: str | None, map_id: str = "") -> dict[str, Any] | None:
+    """The code of a Thai list, with HL7's beside it where a concept map has one."""
+    if not code or not canonical_code(code):
+        return None
+    codings = [coding(system(list_id), code, displays(list_id).get(code, ""))]
+    if map_id and (translated := hl7_coding(map_id, code)):
+        codings.append(translated)
+    return {"coding": codings}
+
+
+def updated(row: Row) -> str:
+    """D_UPDATE as a FHIR dateTime, "" where it is none."""
+    return iso_stamp(row.get("D_UPDATE", ""))
