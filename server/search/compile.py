@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from server.errors import BadRequest
 from server.search.contained import NotWithin, any_within, within
-from server.search.criteria import Criteria
+from server.search.criteria import EVERYTHING, Criteria
 from server.search.filter_expression import compile_filter
 from server.search.parse import Asked, Hop, Leaf, Name, Reverse, parse_one, shown
 from server.search.query import And, Criterion, InCompartment, IsType, Or, Parameter, Query, SortKey
@@ -59,6 +59,7 @@ def compile_search(
     resource_type: str | None,
     pairs: Iterable[tuple[str, str]],
     *,
+    base: str | None = None,
     compartment: Compartment | None = None,
     lenient: bool = False,
 ) -> SearchRequest:
@@ -91,7 +92,26 @@ def compile_search(
             ignored.append(Ignored(shown(one.written), problem.issues[0].diagnostics))
             continue
         used.append((one.written, one.value))
-    return _request(criteria, shape, where, used, ignored, personal)
+    query, inner = _query(criteria, shape, where)
+    return SearchRequest(
+        query,
+        tuple(shape.includes),
+        tuple(shape.revincludes),
+        "count" if shape.count == 0 else shape.summary,
+        shape.elements,
+        shape.total,
+        shape.contained,
+        shape.contained_type,
+        shape.types if inner is not None else (),
+        inner or (),
+        tuple(used),
+        tuple(ignored),
+        personal,
+        resource_type,
+        None if compartment is None else (compartment.type, compartment.id),
+        base,
+        criteria.now // 1000,
+    )
 
 
 def _criterion(criteria: Criteria, types: tuple[str, ...], one: Asked) -> Criterion:
@@ -102,38 +122,17 @@ def _criterion(criteria: Criteria, types: tuple[str, ...], one: Asked) -> Criter
     return criteria.of(types, one)
 
 
-def _request(
-    criteria: Criteria,
-    shape: _Shape,
-    where: list[Criterion],
-    used: list[tuple[str, str]],
-    ignored: list[Ignored],
-    personal: bool,
-) -> SearchRequest:
+def _query(criteria: Criteria, shape: _Shape, where: list[Criterion]) -> tuple[Query, tuple[Criterion, ...] | None]:
+    """The query, and with `_contained` the criteria of contained resources."""
     limits = criteria.limits
     if shape.summary == "text" and (shape.includes or shape.revincludes):
         raise refused("_summary", "text cannot be combined with _include or _revinclude")
-    where = [each for each in where if not isinstance(each, IsType) and each != And(())]
-    types, inner = shape.types, where
-    if shape.contained != "false":
-        types, where = _contained(criteria, shape, where)
-    count = limits.default_count if shape.count is None else min(shape.count, limits.count)
-    summary = "count" if count == 0 else shape.summary
-    return SearchRequest(
-        Query(types, tuple(where), tuple(shape.sort), max(count, 1)),
-        tuple(shape.includes),
-        tuple(shape.revincludes),
-        summary,
-        shape.elements,
-        shape.total,
-        shape.contained,
-        shape.contained_type,
-        () if shape.contained == "false" else shape.types,
-        () if shape.contained == "false" else tuple(inner),
-        tuple(used),
-        tuple(ignored),
-        personal,
-    )
+    where = [each for each in where if not isinstance(each, IsType) and each != EVERYTHING]
+    count = limits.default_count if shape.count is None else max(1, min(shape.count, limits.count))
+    if shape.contained == "false":
+        return Query(shape.types, tuple(where), tuple(shape.sort), count), None
+    types, containers = _contained(criteria, shape, where)
+    return Query(types, tuple(containers), tuple(shape.sort), count), tuple(where)
 
 
 def _is_personal(criteria: Criteria, types: tuple[str, ...], name: Name) -> bool:

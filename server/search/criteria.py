@@ -83,6 +83,8 @@ class Criteria:
 
     def _by_type(self, types: tuple[str, ...], name: Leaf | Hop, asked: Asked) -> Criterion:
         """Where a code means different parameters on several types, each type has its own branch."""
+        if len(types) == 1 and (registered := self.parameters.find(types[0], name.code)) is not None:
+            return self._one(types[0], registered, name, asked)
         groups: dict[Criterion, list[str]] = {}
         seen: dict[object, Criterion] = {}
         if len(types) > 1 and name.code in self.parameters.of("Resource"):

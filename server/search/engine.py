@@ -100,7 +100,7 @@ class Search:
     def _criteria(self, base: str | None, now: int) -> Criteria:
         setting = self._setting
         if base is not None and base not in setting.bases:
-            setting = replace(setting, bases=(*setting.bases, base.rstrip("/")))
+            setting = Setting(setting.zone, (*setting.bases, base.rstrip("/")))
         return Criteria(self.parameters, self._terminology, setting, now * 1000, self.limits)
 
     def compile(
@@ -131,8 +131,8 @@ class Search:
         now: int,
     ) -> SearchRequest:
         within = None if compartment is None else Compartment(*compartment)
-        request = compile_search(self._criteria(base, now), resource_type, pairs, compartment=within, lenient=lenient)
-        return replace(request, resource_type=resource_type, compartment=compartment, base=base, compiled_at=now)
+        criteria = self._criteria(base, now)
+        return compile_search(criteria, resource_type, pairs, base=base, compartment=within, lenient=lenient)
 
     def criteria(self, resource_type: str, pairs: Iterable[tuple[str, str]], base: str | None = None) -> Query:
         """Query of a conditional interaction. Raises: BadRequest, also for parameters that are no criteria, or none."""

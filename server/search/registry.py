@@ -69,6 +69,12 @@ class Registered:
     components: tuple[Component, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
     """Value set -> the one system that its codes imply."""
+    personal: bool = False
+    """Its values may name a person."""
+    compared_as: str = ""
+    """Type of the elements where tokens are compared without case or separators, else empty."""
+    implied_system: str | None = None
+    """The system of a bare code, where all elements imply the same."""
 
     @property
     def reading(self) -> tuple[object, ...]:
@@ -84,24 +90,6 @@ class Registered:
     def is_literal(self) -> bool:
         """A reference that can be followed: not one of canonicals only, which name no resource of this server."""
         return not self.types or not self.types <= {"canonical", "uri"}
-
-    @property
-    def personal(self) -> bool:
-        code = self.definition.code
-        return code in PERSONAL_CODES or code.startswith("address") or not self.types.isdisjoint(PERSONAL_TYPES)
-
-    @property
-    def compared_as(self) -> str:
-        """Type of the elements where tokens are compared without case or separators, else empty."""
-        return next((each for each in ("ContactPoint", "string", "markdown") if self.types == {each}), "")
-
-    @property
-    def implied_system(self) -> str | None:
-        """The system of a bare code, where all elements imply the same."""
-        if self.types == {"boolean"}:
-            return SPECIAL_VALUES
-        found = {self.systems.get(path.value_set or "") if path.type == "code" else None for path in self.paths}
-        return found.pop() if len(found) == 1 else None
 
 
 class SearchParameters:
@@ -249,8 +237,18 @@ class SearchParameters:
             targets=tuple(target for target in row.target if target in self.resource_types),
             components=tuple(component.registered.parameter for component in components),
         )
+        systems = self._implied_systems(paths)
         return Registered(
-            parameter, row, tuple(paths), tuple(expressions), types, components, self._implied_systems(paths)
+            parameter,
+            row,
+            tuple(paths),
+            tuple(expressions),
+            types,
+            components,
+            systems,
+            _is_personal(row.code, types),
+            next((each for each in _WITHOUT_CASE if types == {each}), ""),
+            _implied_system(paths, types, systems),
         )
 
     def _implied_systems(self, paths: Iterable[Path]) -> dict[str, str]:
@@ -285,6 +283,20 @@ class SearchParameters:
         if not paths:
             raise KeyError(expression)
         return paths, from_resource
+
+
+_WITHOUT_CASE = ("ContactPoint", "string", "markdown")
+
+
+def _is_personal(code: str, types: frozenset[str]) -> bool:
+    return code in PERSONAL_CODES or code.startswith("address") or not types.isdisjoint(PERSONAL_TYPES)
+
+
+def _implied_system(paths: Iterable[Path], types: frozenset[str], systems: Mapping[str, str]) -> str | None:
+    if types == {"boolean"}:
+        return SPECIAL_VALUES
+    found = {systems.get(path.value_set or "") if path.type == "code" else None for path in paths}
+    return found.pop() if len(found) == 1 else None
 
 
 def _unusable(diagnostics: str, expression: str) -> Unprocessable:
