@@ -37,6 +37,8 @@ class Limits:
     count: int = 1000
     """Largest `_count`; larger ones are lowered to it."""
     default_count: int = 50
+    text: bool = True
+    """`_text` and `_content` are indexed (a setting); else searches for them are refused."""
     expansion: int = 5000
     """Codes of a value set in `:in`, `:not-in`, `:above`, `:below`."""
 

@@ -312,6 +312,12 @@ def test_common_parameters(criterion: Criterion) -> None:
     assert (in_list.source, in_list.parameter.code, in_list.criterion) == ("List", "item", Ids(((None, "42"),)))
 
 
+def test_text_search_may_be_switched_off(search: Search, terminology: TerminologyService) -> None:
+    off = Search(search.parameters.definitions, terminology, limits=Limits(text=False))
+    with pytest.raises(BadRequest, match="switched off"):
+        off.compile("Patient", [("_content", "x")])
+
+
 def test_missing_on_what_every_resource_has(criterion: Criterion) -> None:
     assert criterion("Patient", "_id:missing=true") == criterion("Patient", "_lastUpdated:missing=true") == Or(())
 
