@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from server.search import truth
-from server.search.extract import texts
+from server.search.texts import texts
 from server.search.query import Query
 from server.store.contract import Body, Commit, Delete, Put, Store
 from tests.contract.conftest import OpenStore

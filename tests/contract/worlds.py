@@ -382,7 +382,7 @@ def sort_keys(draw: st.DrawFn, types: tuple[str, ...]) -> SortKey:
 def queries(draw: st.DrawFn) -> Query:
     types = draw(st.sampled_from([("Patient",), ("Observation",), ("Observation",), ("Location",), TYPES]))
     depth = draw(st.sampled_from([0, 0, 1, 2]))
-    where = draw(st.lists(criteria(types[0], depth), max_size=3))
+    where = draw(st.lists(criteria(types[0], depth), max_size=draw(st.sampled_from([1, 1, 2, 3]))))
     sort = draw(st.lists(sort_keys(types), max_size=2))
     return Query(types, tuple(where), tuple(sort), limit=draw(st.integers(1, 4)))
 
@@ -402,7 +402,7 @@ class Event:
 
 @st.composite
 def events(draw: st.DrawFn) -> list[Event]:
-    count = draw(st.integers(3, 14))
+    count = draw(st.integers(6, 20))
     told = []
     for _ in range(count):
         type = draw(st.sampled_from(("Observation", "Observation", *TYPES)))

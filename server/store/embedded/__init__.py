@@ -20,17 +20,19 @@ async def open_embedded(
     zone: str = "Asia/Bangkok",
     clock: Callable[[], int] = now_ms,
     search_seconds: float = 20.0,
+    rezone: bool = False,
 ) -> EmbeddedStore:
     """Opens the store in the file `path`, making it (and its folder) if absent.
 
     zone: IANA name of the zone of dates without one; must be the store's own. clock: milliseconds UTC.
-    search_seconds: after which a search or count ends as QueryTooCostly.
+    search_seconds: after which a search or count ends as QueryTooCostly. rezone: take another zone than the store's;
+    `EmbeddedStore.rezone` must follow.
     Raises: StoreRefused, StoreFull.
     """
 
     def make() -> EmbeddedStore:
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        return EmbeddedStore(file, rules, zone=zone, clock=clock, search_seconds=search_seconds)
+        return EmbeddedStore(file, rules, zone=zone, clock=clock, search_seconds=search_seconds, rezone=rezone)
 
     return await asyncio.get_running_loop().run_in_executor(None, make)

@@ -6,7 +6,6 @@ a frame names its dictionary. Without one a 1.2 KB resource takes 600 bytes, wit
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import zstandard
@@ -44,13 +43,6 @@ class Bodies:
         number = zstandard.get_frame_parameters(frame).dict_id
         dictionary = self._dictionaries[number] if number else None
         return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(frame)
-
-
-class BodiesByThread(threading.local):
-    """One Bodies for each thread that asks."""
-
-    def __init__(self, dictionaries: dict[int, bytes]) -> None:
-        self.bodies = Bodies(dictionaries)
 
 
 def install(connection: Connection) -> dict[int, bytes]:

@@ -7,17 +7,52 @@ Why apsw and not sqlite3: docs/decisions/sqlite-driver.md. https://sqlite.org/wa
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import apsw
 
 from server.store.contract import QueryTooCostly, StoreFull, StoreRefused, StoreUnavailable
 
-Connection = apsw.Connection
 Row = tuple[Any, ...]
+Bindings = Sequence[Any] | Mapping[str, Any]
+
+
+class Cursor(Protocol):
+    """Rows of a statement. Values are Any: what a column holds is said by the schema."""
+
+    @property
+    def get(self) -> Any:
+        """All that is left: None, the only value, the only row, or a list of rows; ends the statement."""
+
+    def fetchall(self) -> list[Row]: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Connection(Protocol):
+    """The part of apsw.Connection that the store uses. As a context manager: a savepoint."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, bindings: Bindings | None = None, /) -> Cursor: ...
+
+    def executemany(self, sql: str, rows: Sequence[Bindings], /) -> Cursor: ...
+
+    def create_scalar_function(self, name: str, function: Callable[..., Any], arguments: int, /) -> None: ...
+
+    def pragma(self, name: str, value: int | str = ..., /) -> Any: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Connection: ...
+
+    def __exit__(self, *failure: object) -> bool | None: ...
+
+
 SqlError = apsw.Error
 
 ID = int.from_bytes(b"1Crd", "big")
@@ -48,7 +83,7 @@ def connect(path: Path, *, create: bool = False) -> Connection:
             "trusted_schema = OFF",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-    return connection
+    return cast(Connection, connection)
 
 
 @contextmanager
@@ -65,7 +100,7 @@ def failures() -> Iterator[None]:
     except apsw.CantOpenError as error:
         raise StoreRefused(f"the file cannot be opened: {error}") from error
     except apsw.IOError as error:
-        if error.extendedresult in _FULL:
+        if getattr(error, "extendedresult", 0) in _FULL:
             raise StoreFull("the disk is full or read-only: nothing was stored") from error
         raise StoreUnavailable(f"the disk failed: {error}") from error
     except (apsw.BusyError, apsw.LockedError, apsw.ProtocolError) as error:
@@ -102,20 +137,27 @@ def blobs(values: Sequence[bytes]) -> object:
 
 def stop_when(connection: Connection, condition: Callable[[], bool] | None, steps: int = 1000) -> None:
     """Interrupt a statement (QueryTooCostly, or Interrupted) once the condition holds, asked every `steps` VM steps."""
-    connection.set_progress_handler(condition, steps)
+    _apsw(connection).set_progress_handler(condition, steps)
 
 
 def is_interrupt(error: BaseException) -> bool:
     return isinstance(error, apsw.InterruptError)
 
 
-def copy(source: Connection, target: Path, pages: int = 2000) -> Iterator[tuple[int, int]]:
-    """Consistent snapshot into `target` while others write; yields (pages left, pages) between steps."""
-    destination = apsw.Connection(str(target))
-    try:
-        with destination.backup("main", source, "main") as backup:
-            while not backup.done:
-                backup.step(pages)
-                yield backup.remaining, backup.page_count
-    finally:
-        destination.close()
+def _apsw(connection: Connection) -> apsw.Connection:
+    return cast(apsw.Connection, connection)
+
+
+def checkpoint(connection: Connection) -> None:
+    """Copies what it can from the log into the database without waiting for anybody."""
+    _apsw(connection).wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def on_commit(connection: Connection, told: Callable[[int], None]) -> None:
+    """told: the pages that the log has after each commit of this connection."""
+
+    def hook(_: apsw.Connection, __: str, pages: int) -> int:
+        told(pages)
+        return apsw.SQLITE_OK
+
+    _apsw(connection).set_wal_hook(hook)

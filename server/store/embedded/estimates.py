@@ -18,6 +18,9 @@ class Estimates:
     def __init__(self) -> None:
         self._known: dict[object, tuple[int, float]] = {}
 
+    def clear(self) -> None:
+        self._known.clear()
+
     def rows(self, connection: Connection, key: object, select: str, bindings: dict[str, object]) -> int:
         """Rows of `select` (a SELECT of anything), at most LIMIT. key: what names them, None: do not remember."""
         now = time.monotonic()

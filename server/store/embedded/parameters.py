@@ -376,13 +376,13 @@ class Parameters:
         principal = PRINCIPAL.get(self._criteria.type)
         if principal is not None and principal.date == match.parameter.code:
             term.lead = tuple(operands)
-            number = self._bind(self._place.checks.predicate(among))
+            predicate = self._bind(self._place.checks.predicate(among))
             options = [
                 f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})"
                 for operand in operands
                 for bounds in ranges.alternatives(operand)
             ]
-            where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({number}, keys)"
+            where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({predicate}, keys)"
             term.probe = lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))"
             term.probe_cost = 1.0
         return term

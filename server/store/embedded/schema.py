@@ -64,9 +64,14 @@ _MIGRATIONS: tuple[str, ...] = (_FIRST,)
 """Migration n brings a store from version n to n + 1, within one transaction."""
 
 
-def prepare(connection: Connection, zone: str) -> None:
+REZONING = "?"
+"""Before the zone of a store whose dates are just being read anew: it opens only to finish that."""
+
+
+def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
     """Makes the tables of a new store, or brings an older one up to date. Call it inside the writers' gate.
 
+    rezone: another zone is taken note of instead of refused; all types must then be reindexed.
     Raises: StoreRefused for a newer schema, another program's file, or another time zone.
     """
     with failures(), connection:
@@ -84,16 +89,17 @@ def prepare(connection: Connection, zone: str) -> None:
             connection.execute(_MIGRATIONS[number])
         if version < len(_MIGRATIONS):
             connection.pragma("user_version", len(_MIGRATIONS))
-        connection.execute(
-            "INSERT INTO state VALUES(1, 0, 0, ?, ?) ON CONFLICT DO NOTHING", (secrets.token_hex(8), zone)
-        )
-    check_zone(connection, zone)
+        connection.execute("INSERT INTO state VALUES(1, 0, 0, ?, ?) ON CONFLICT DO NOTHING", (new_epoch(), zone))
+        stored = str(connection.execute("SELECT zone FROM state").get)
+        if stored == zone:
+            return
+        if not rezone:
+            raise StoreRefused(
+                f"the store reads dates without a zone in {stored.removeprefix(REZONING)}, asked for is {zone}: "
+                "run `onecard store reindex` with the new zone first"
+            )
+        connection.execute("UPDATE state SET zone = ?", (REZONING + zone,))
 
 
-def check_zone(connection: Connection, zone: str) -> None:
-    stored = connection.execute("SELECT zone FROM state").get
-    if stored != zone:
-        raise StoreRefused(
-            f"the store reads dates without a zone in {stored}, asked for is {zone}: "
-            "run `onecard store reindex` with the new zone first"
-        )
+def new_epoch() -> str:
+    return secrets.token_hex(8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,10 +41,10 @@ class Session:
         rules: SearchRules,
     ) -> None:
         self.connection = connect(path)
-        bodies = Bodies(dictionaries)
-        self.reader = Reader(self.connection, symbols, bodies)
-        self.histories = Histories(self.connection, symbols, bodies)
-        self.searcher = Searcher(self.connection, symbols, estimates, bodies, rules)
+        self.bodies = Bodies(dictionaries)
+        self.reader = Reader(self.connection, symbols, self.bodies)
+        self.histories = Histories(self.connection, symbols, self.bodies)
+        self.searcher = Searcher(self.connection, symbols, estimates, self.bodies, rules)
         self._ticks = 0
         self._bounded = False
         self._deadline = 0.0
@@ -58,8 +59,6 @@ class Session:
             if is_interrupt(error):
                 raise TooLong from None
             raise
-        finally:
-            self._bounded = False
 
     def bound_inline(self) -> None:
         """For the session of the event loop: counts steps, since statements of one search differ in length."""
@@ -88,6 +87,7 @@ class Session:
         try:
             return work(self)
         finally:
+            self._bounded, self._deadline = False, math.inf  # the end of a search must not be interrupted too
             self.connection.execute("COMMIT")
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ writes. Readers never wait for the writer (write-ahead log).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,6 +20,7 @@ from server.store.contract import (
     History,
     Hits,
     Matches,
+    Replayed,
     Scope,
     SearchRules,
     StoreInfo,
@@ -26,6 +28,7 @@ from server.store.contract import (
     Written,
 )
 from server.store.embedded.bodies import Bodies, install
+from server.store.embedded.checkpoint import Checkpointer
 from server.store.embedded.driver import Connection, connect, failures
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Asked
@@ -36,6 +39,7 @@ from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
 from server.store.embedded.symbols import Allocation, Symbols
 from server.store.embedded.transaction import Transaction
+from server.store.embedded.upkeep import Extracted, extracted, snapshot, verify
 from server.store.embedded.writer import Writer
 
 T = TypeVar("T")
@@ -46,7 +50,14 @@ class EmbeddedStore:
     """`server.store.contract.Store` on SQLite. Made by `open_embedded`."""
 
     def __init__(
-        self, path: Path, rules: SearchRules, *, zone: str, clock: Callable[[], int], search_seconds: float
+        self,
+        path: Path,
+        rules: SearchRules,
+        *,
+        zone: str,
+        clock: Callable[[], int],
+        search_seconds: float,
+        rezone: bool = False,
     ) -> None:
         """Blocks while it makes or migrates the tables. Raises: StoreRefused, StoreFull."""
         self.path = path
@@ -58,7 +69,7 @@ class EmbeddedStore:
         self._gate = Gate(path.with_name(path.name + ".lock"))
         connection = connect(path, create=True)
         with self._gate.held():
-            prepare(connection, zone)
+            prepare(connection, zone, rezone=rezone)
             with failures(), connection:
                 self._dictionaries = install(connection)
             self._epoch = str(connection.execute("SELECT epoch FROM state").get)
@@ -68,7 +79,8 @@ class EmbeddedStore:
         self._inline.bound_inline()
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
-        self._writer = Writer(connection, self._gate, self._begin, self._committed)
+        self._checkpointer = Checkpointer(path, connection)
+        self._writer = Writer(connection, self._gate, self._begin, self._committed, self._checkpointer.between_groups)
         self._written_by = connection
 
     def _session(self) -> Session:
@@ -143,8 +155,9 @@ class EmbeddedStore:
                 yield version
             since = found[-1].seq
 
-    async def _in_thread(self, work: Callable[[Session], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sessions.run, self._seconds, work)
+    async def _in_thread(self, work: Callable[[Session], T], seconds: float | None = None) -> T:
+        limit = self._seconds if seconds is None else seconds
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sessions.run, limit, work)
 
     # -------------------------------------------------------------------------------- the store itself
 
@@ -167,7 +180,8 @@ class EmbeddedStore:
         )
 
     async def get_setting(self, key: str) -> bytes | None:
-        return self._inline.connection.execute("SELECT value FROM setting WHERE key = ?", (key,)).get
+        value: bytes | None = self._inline.connection.execute("SELECT value FROM setting WHERE key = ?", (key,)).get
+        return value
 
     async def put_setting(self, key: str, value: bytes, *, only_if_absent: bool = False) -> bytes:
         conflict = "NOTHING" if only_if_absent else "UPDATE SET value = excluded.value"
@@ -180,14 +194,69 @@ class EmbeddedStore:
         stored: bytes = await self._writer.submit(put)
         return stored
 
+    async def all_settings(self) -> dict[str, bytes]:
+        return dict(self._inline.connection.execute("SELECT key, value FROM setting").fetchall())
+
+    # -------------------------------------------------------------------------------- the whole of it
+
+    async def replay(self, versions: Sequence[Replayed]) -> None:
+        await self._writer.submit(lambda transaction: transaction.replay(versions))
+
+    async def reindex(self, types: Sequence[str], progress: Callable[[int, int], None]) -> None:
+        counts = (await self.info()).counts
+        total = sum(counts.get(type, 0) for type in types)
+        done = 0
+        progress(done, total)
+        for type in types:
+            after = 0
+            while True:
+                found, after = await self._in_thread(partial(self._extracted, type, after))
+                if not found:
+                    break
+                await self._writer.submit(partial(_reindex, found))
+                done += len(found)
+                progress(done, max(done, total))
+        self._estimates.clear()
+
+    def _extracted(self, type: str, after: int, session: Session) -> tuple[list[Extracted], int]:
+        return extracted(session.connection, self._symbols, session.bodies, self._rules, type, after)
+
+    async def rezone(self, zone: str, progress: Callable[[int, int], None]) -> None:
+        """Reads the dates of all resources in another zone; for a store opened with `rezone`. Goes on after a break."""
+        await self.reindex(list((await self.info()).counts), progress)
+        await self._writer.submit(partial(_finish_rezoning, zone))
+
+    async def snapshot(self, target: Path) -> None:
+        """See upkeep.snapshot."""
+        session = self._session()
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, snapshot, session.connection, target)
+        finally:
+            session.close()
+
+    async def verify(self, progress: Callable[[int], None] = lambda done: None) -> list[str]:
+        """See upkeep.verify. progress is called on a thread."""
+        return await self._in_thread(
+            lambda session: verify(session.connection, session.bodies, progress), seconds=math.inf
+        )
+
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.close)
+        await loop.run_in_executor(None, self._checkpointer.close)
         await loop.run_in_executor(None, self._threads.shutdown)
         self._sessions.close()
         self._inline.close()
         self._written_by.close()
         self._gate.close()
+
+
+def _reindex(found: Sequence[Extracted], transaction: Transaction) -> None:
+    transaction.reindex(found)
+
+
+def _finish_rezoning(zone: str, transaction: Transaction) -> None:
+    transaction.connection.execute("UPDATE state SET zone = ?", (zone,))
 
 
 def _next_changes(since: int, session: Session) -> list[Version]:

@@ -17,6 +17,7 @@ from server.store.contract import (
     Exists,
     Matches,
     Put,
+    Replayed,
     Unreferenced,
     Version,
     VersionConflict,
@@ -30,6 +31,7 @@ from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread
+from server.store.embedded.upkeep import Extracted
 
 Pair = tuple[str, str]
 Found = Callable[[Matches], Sequence[Pair]]
@@ -60,6 +62,8 @@ class Known:
     stored: bool = False
     """Has a row in `res` already."""
     text: tuple[str, str] | None = None
+    said: bool = False
+    """`text` is new."""
     strings: str | None = None
     """New content of the trigram index; None: stays as it is."""
 
@@ -207,6 +211,7 @@ class Transaction:
         self._seq += 1
         known.vid, known.seq, known.lu, known.m = step.vid, self._seq, lu, step.m
         known.frame, known.rows, known.text = step.frame, step.rows, step.text
+        known.said = True
         pending.log.append((known.t, self._seq, known.rid, known.vid, lu))
         pending.dirty[known.rid] = known
         if lu >= self._high + 1000:
@@ -221,6 +226,31 @@ class Transaction:
         if absent is not None:
             self._pending.arrived.append((rid, absent))
         self.allocation.made(known.t, known.id, rid)
+
+    # -------------------------------------------------------------------------------- other work
+
+    def replay(self, versions: Sequence[Replayed]) -> None:
+        """Versions of another store, verbatim but for `seq`."""
+        for replayed in versions:
+            version = replayed.version
+            known = self._look_up(version.type, version.id)
+            rid = known.rid or self._rid + 1
+            self.allocation.made(known.t, known.id, rid)
+            rows, frame = NOTHING, None
+            if version.body is not None:
+                rows = self._builder.build(version.type, known.t, replayed.index, self.allocation.target)
+                frame = self._bodies.compress(version.body)
+            method = METHODS.index(version.method)
+            step = _Step(known, rid, version.version, method, version.body, frame, rows, replayed.text)
+            self._remember(step, version.last_updated)
+
+    def reindex(self, found: Sequence[Extracted]) -> None:
+        """New index rows for current versions; what has been written since has new ones already."""
+        for one in found:
+            known = self._look_up(one.type, one.id)
+            if known.live == one.version:
+                known.rows = self._builder.build(one.type, known.t, one.index, self.allocation.target)
+                self._pending.dirty[known.rid] = known
 
     # -------------------------------------------------------------------------------- what is known
 
@@ -263,7 +293,8 @@ class Transaction:
         self._write_texts(list(pending.dirty.values()))
         if pending.hist:
             self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
-        self.connection.executemany("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
+        if pending.log:
+            self.connection.executemany("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
         for rid, absent in pending.arrived:
             self._redirect(rid, absent)
 
@@ -298,12 +329,14 @@ class Transaction:
             if known.strings:
                 execute("INSERT INTO tri(rowid, v) VALUES(?, ?)", (known.rid, known.strings))
             known.strings = None
-        for known in dirty:
+        for known in [known for known in dirty if known.said]:
             if known.stored and execute("DELETE FROM text WHERE rid = ? RETURNING 1", (known.rid,)).get:
                 execute("DELETE FROM textri WHERE rowid = ?", (known.rid,))
             if known.text is not None and known.live:
                 execute("INSERT INTO text VALUES(?, ?, ?)", (known.rid, *known.text))
                 execute("INSERT INTO textri(rowid, narrative, content) VALUES(?, ?, ?)", (known.rid, *known.text))
+            known.said = False
+        for known in dirty:
             known.stored = True
 
     def _current(self, rows: Rows) -> Rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -39,7 +40,7 @@ class _Outcome:
 
 
 class Writer:
-    """Takes work from any event loop, answers on it; `begin` makes the Transaction of a group."""
+    """Takes work from any event loop, answers on it."""
 
     def __init__(
         self,
@@ -47,11 +48,14 @@ class Writer:
         gate: Gate,
         begin: Callable[[Connection], Transaction],
         committed: Callable[[Transaction], None],
+        between: Callable[[], None],
     ) -> None:
+        """begin: the Transaction of a group. committed: after COMMIT. between: inside the gate, before BEGIN."""
         self._connection = connection
         self._gate = gate
         self._begin = begin
         self._committed = committed
+        self._between = between
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="onecard-writer", daemon=True)
@@ -111,6 +115,7 @@ class Writer:
     def _together(self, group: Sequence[_Waiting]) -> list[_Outcome]:
         connection = self._connection
         with failures(), self._gate.held():
+            self._between()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 transaction = self._begin(connection)
@@ -143,7 +148,7 @@ class Writer:
         for outcome in outcomes:
             by_loop.setdefault(outcome.waiting.loop, []).append(outcome)
         for loop, mine in by_loop.items():
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
                 loop.call_soon_threadsafe(_answer, mine)
 
 
