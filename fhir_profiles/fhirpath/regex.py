@@ -36,30 +36,31 @@ _FORBIDDEN = 100
 
 
 def _repetitions(tree: Any, inside: bool = False) -> int:
-    """Repetitions of a parsed pattern; `_FORBIDDEN` for one within another."""
+    """Repetitions of a parsed pattern. What is repeated must have one length: a choice or another repetition within
+    it can be read in exponentially many ways, so that is `_FORBIDDEN`."""
     count = 0
     for operation, argument in tree:
-        for part, repeated in _parts(operation, argument):
-            if repeated and inside:
-                return _FORBIDDEN
-            count += repeated + _repetitions(part, inside or repeated)
+        if inside and (is_repeat(operation) or operation is opcode.BRANCH):
+            return _FORBIDDEN
+        repeated = is_repeat(operation) and (argument[1] is sre.MAXREPEAT or argument[1] > 1)
+        count += repeated + sum(_repetitions(part, inside or repeated) for part in _parts(operation, argument))
     return count
 
 
-def _parts(operation: Any, argument: Any) -> list[tuple[Any, bool]]:
-    """Sub-patterns, and whether each is repeated."""
+def _parts(operation: Any, argument: Any) -> list[Any]:
+    """Sub-patterns."""
     if is_repeat(operation):
-        return [(argument[2], argument[1] is sre.MAXREPEAT or argument[1] > 1)]
+        return [argument[2]]
     if operation is opcode.SUBPATTERN:
-        return [(argument[3], False)]
+        return [argument[3]]
     if operation is opcode.BRANCH:
-        return [(branch, False) for branch in argument[1]]
+        return list(argument[1])
     if operation is opcode.ATOMIC_GROUP:
-        return [(argument, False)]
+        return [argument]
     if operation in (opcode.ASSERT, opcode.ASSERT_NOT):
-        return [(argument[1], False)]
+        return [argument[1]]
     if operation is opcode.GROUPREF_EXISTS:
-        return [(each, False) for each in argument[1:] if each is not None]
+        return [each for each in argument[1:] if each is not None]
     return []
 
 

@@ -110,7 +110,7 @@ def _fits_calendar(numbers: list[int]) -> bool:
 
 
 def _filled(moment: Moment, high: bool) -> tuple[datetime, Decimal]:
-    """First or last minute that the moment can mean, and the second in it, as if in UTC."""
+    """First or last minute that the moment can mean, where it is, and the second in it."""
     parts = list(moment.parts)
     if len(parts) == 1:
         parts.append(12 if high else 1)
@@ -125,26 +125,22 @@ def _filled(moment: Moment, high: bool) -> tuple[datetime, Decimal]:
     return datetime(year, month, day, hour, minute), second
 
 
-def _shifted(when: datetime, minutes: int) -> datetime:
-    try:
-        return when + timedelta(minutes=minutes)
-    except OverflowError:
-        return datetime.max if minutes > 0 else datetime.min
+def _instant(moment: Moment, high: bool) -> tuple[int, Decimal]:
+    """Earliest or latest instant that the moment can mean: minutes in UTC, and seconds."""
+    when, second = _filled(moment, high)
+    zone = moment.zone if moment.zone is not None else _WEST if high else _EAST
+    return when.toordinal() * 24 * 60 + when.hour * 60 + when.minute - zone, second
 
 
-def _range(moment: Moment) -> tuple[tuple[datetime, Decimal], tuple[datetime, Decimal]]:
-    """Earliest and latest instant in UTC."""
-    low, low_second = _filled(moment, high=False)
-    high, high_second = _filled(moment, high=True)
-    zones = (_EAST, _WEST) if moment.zone is None else (moment.zone, moment.zone)
-    return (_shifted(low, -zones[0]), low_second), (_shifted(high, -zones[1]), high_second)
-
-
-def _in_utc(moment: Moment) -> tuple[int | Decimal, ...]:
-    assert moment.zone is not None
-    when = _shifted(_filled(moment, high=False)[0], -moment.zone)
-    parts = (when.year, when.month, when.day, when.hour, when.minute)[: len(moment.parts)]
-    return parts if moment.second is None else (*parts, moment.second)
+def _compare_zones(left: Moment, right: Moment) -> int | None:
+    """Order of moments with different zones, or of which one has none."""
+    earliest, start = _instant(left, high=False), _instant(right, high=False)
+    if _instant(left, high=True) < start:
+        return -1
+    if earliest > _instant(right, high=True):
+        return 1
+    same = earliest == start and left.precision == right.precision
+    return 0 if same and left.zone is not None and right.zone is not None else None
 
 
 def _components(moment: Moment) -> tuple[int | Decimal, ...]:
@@ -156,12 +152,8 @@ def compare(left: Moment, right: Moment) -> int | None:
     if (left.kind == "Time") != (right.kind == "Time"):
         return None
     if left.zone != right.zone:
-        if left.zone is None or right.zone is None:
-            (left_low, left_high), (right_low, right_high) = _range(left), _range(right)
-            return -1 if left_high < right_low else 1 if left_low > right_high else None
-        one, other = _in_utc(left), _in_utc(right)
-    else:
-        one, other = _components(left), _components(right)
+        return _compare_zones(left, right)
+    one, other = _components(left), _components(right)
     for first, second in zip(one, other, strict=False):
         if first != second:
             return -1 if first < second else 1

@@ -37,14 +37,10 @@ def moment(text: str) -> Moment:
         ("T10:00", "T10:00:00", None),
         ("T10:00", "2012", None),
         ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", -1),
-        ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", None),
+        ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", 1),
     ],
 )
 def test_order_is_open_where_precision_or_zone_leave_it_open(left: str, right: str, order: int | None) -> None:
-    if left.startswith("9999"):
-        order = compare(moment(left), moment(right))  # beyond the calendar nothing is promised but an answer
-        assert order in (-1, 0, 1, None)
-        return
     assert compare(moment(left), moment(right)) == order
     assert compare(moment(right), moment(left)) == (None if order is None else -order)
 
@@ -120,10 +116,10 @@ def test_instants_compare_as_python_does(left: datetime, right: datetime) -> Non
     assert order == (left > right) - (left < right)
 
 
-@given(INSTANTS, st.integers(-(10**6), 10**6), st.sampled_from(["day", "hour", "minute", "second"]))
+@given(INSTANTS, st.integers(-(10**5), 10**5), st.sampled_from(["day", "hour", "minute", "second"]))
 def test_definite_units_move_as_python_does(start: datetime, amount: int, unit: str) -> None:
     found = add(moment(start.isoformat()), Decimal(amount), unit)
-    assert compare(found or moment("1"), moment((start + timedelta(**{unit + "s": amount})).isoformat())) == 0
+    assert compare(found or moment("0001"), moment((start + timedelta(**{unit + "s": amount})).isoformat())) == 0
 
 
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 1, 1)), st.integers(1, 6))
