@@ -104,6 +104,8 @@ def prepare(
     resource = {**resource, "id": resource_id}
     warnings = check(ctx, resource)
     resource_type: str = resource["resourceType"]
+    if resource_type == "SearchParameter" and resource["status"] == "active":
+        ctx.search.parameters.check(resource)
     elements = reference_elements(resource)
     if not ctx.settings.versioned_references:
         for element in elements:

@@ -16,7 +16,8 @@ from server.messages import FhirRequest, FhirResponse
 
 _ANSWER_SHAPE = frozenset({"_format", "_pretty"})
 _BOOLEANS = {"true": True, "false": False}
-_WHOLE_NUMBERS = frozenset({"integer", "positiveInt", "unsignedInt"})
+_WHOLE_NUMBERS = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
+"""Type -> its lowest value."""
 _RESOURCES = frozenset({"Resource", "Any"})
 
 
@@ -134,8 +135,12 @@ def _from_text(parameter: OperationParameter, text: str) -> Any:
             raise BadRequest(f"{parameter.name} must be true or false", code="value", expression=parameter.name)
         return _BOOLEANS[text]
     if kind in _WHOLE_NUMBERS:
-        if not text.lstrip("-").isdecimal() or len(text) > 10 or (text.startswith("-") and kind != "integer"):
-            raise BadRequest(f"{parameter.name} must be a whole number", code="value", expression=parameter.name)
+        lowest = _WHOLE_NUMBERS[kind]
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 10) or int(text) < lowest:
+            raise BadRequest(
+                f"{parameter.name} must be a whole number, {lowest} or more", code="value", expression=parameter.name
+            )
         return int(text)
     if kind[:1].isupper() and parameter.search_type is None:
         raise BadRequest(

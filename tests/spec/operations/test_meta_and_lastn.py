@@ -1,0 +1,144 @@
+"""$meta, $meta-add, $meta-delete, $lastn.
+
+https://hl7.org/fhir/R4/resource-operation-meta.html https://hl7.org/fhir/R4/resource-operation-meta-add.html
+https://hl7.org/fhir/R4/resource-operation-meta-delete.html https://hl7.org/fhir/R4/observation-operation-lastn.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.spec.people import LOINC, ids_of, observation, organization, patient, reference
+
+A = {"system": "urn:t", "code": "a"}
+B = {"system": "urn:t", "code": "b", "display": "B"}
+PROFILE = "http://hl7.org/fhir/StructureDefinition/Patient"
+
+
+def meta_parameters(**meta):
+    return {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+
+
+def returned(answer):
+    [only] = answer.json["parameter"]
+    assert only["name"] == "return"
+    return only["valueMeta"]
+
+
+async def test_meta_of_an_instance_and_of_a_version(fhir, given):
+    await given(patient("1", meta={"tag": [A]}), patient("1", meta={"tag": [B]}))
+    assert returned(await fhir.get("Patient/1/$meta"))["tag"] == [B, A]
+    assert returned(await fhir.get("Patient/1/_history/1/$meta"))["tag"] == [A]
+    assert (await fhir.get("Patient/2/$meta")).status == 404
+
+
+async def test_meta_of_a_type_and_of_the_system_is_what_is_in_use(fhir, given):
+    await given(patient("1", meta={"tag": [A]}), patient("2", meta={"tag": [A], "profile": [PROFILE]}), patient("3"))
+    await given(organization("o", meta={"tag": [B]}))
+    assert returned(await fhir.get("Patient/$meta")) == {"tag": [A], "profile": [PROFILE]}
+    assert sorted(each["code"] for each in returned(await fhir.get("$meta"))["tag"]) == ["a", "b"]
+
+
+async def test_meta_add_adds_labels_without_repeating_them(fhir, given):
+    await given(patient("1", active=True, meta={"tag": [A]}))
+    answer = await fhir.post("Patient/1/$meta-add", meta_parameters(tag=[B, {**A, "display": "x"}], profile=[PROFILE]))
+    assert returned(answer)["tag"] == [A, B]
+    stored = (await fhir.get("Patient/1")).json
+    assert (stored["meta"]["tag"], stored["meta"]["profile"], stored["active"]) == ([A, B], [PROFILE], True)
+
+
+async def test_meta_delete_takes_labels_off_and_what_is_not_there_is_no_error(fhir, given):
+    await given(patient("1", meta={"tag": [A, B], "profile": [PROFILE]}))
+    answer = await fhir.post("Patient/1/$meta-delete", meta_parameters(tag=[A, {"code": "zz"}], profile=[PROFILE]))
+    assert returned(answer)["tag"] == [B]
+    assert "profile" not in returned(answer)
+
+
+async def test_concurrent_additions_are_all_kept(fhir, given):
+    await given(patient("1"))
+    tags = [{"system": "urn:t", "code": str(number)} for number in range(5)]
+    await asyncio.gather(*(fhir.post("Patient/1/$meta-add", meta_parameters(tag=[tag])) for tag in tags))
+    assert {each["code"] for each in returned(await fhir.get("Patient/1/$meta"))["tag"]} == {"0", "1", "2", "3", "4"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"resourceType": "Parameters"},
+        {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueString": "x"}]},
+        {"resourceType": "Parameters", "parameter": [{"name": "other", "valueMeta": {}}]},
+        patient(),
+    ],
+)
+async def test_meta_add_without_a_meta_is_400(fhir, given, body):
+    await given(patient("1"))
+    assert (await fhir.post("Patient/1/$meta-add", body)).status == 400
+
+
+async def test_labels_that_break_rules_are_422(fhir, given):
+    await given(patient("1"))
+    assert (await fhir.post("Patient/1/$meta-add", meta_parameters(tag=[{"code": 1}]))).status == 422
+    assert (await fhir.get("Patient/1")).json["meta"]["versionId"] == "1"
+
+
+# ---------------------------------------------------------------- $lastn
+
+
+def measured(name, code, when, who="a"):
+    concept = {"coding": [{"system": LOINC, "code": code}]}
+    return observation(name, code=concept, effectiveDateTime=when, subject=reference(f"Patient/{who}"))
+
+
+@pytest.fixture
+async def measurements(given):
+    await given(
+        patient("a"),
+        patient("b"),
+        measured("w1", "29463-7", "2024-01-01"),
+        measured("w2", "29463-7", "2024-03-01"),
+        measured("w3", "29463-7", "2024-02-01"),
+        measured("h1", "8302-2", "2023-01-01"),
+        measured("h2", "8302-2", "2022-01-01"),
+        measured("p1", "8302-2", "2025-01-01", "b"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("patient=a", ["w2", "h1"]),
+        ("patient=a&max=2", ["w2", "w3", "h1", "h2"]),
+        ("subject=Patient/a&code=8302-2", ["h1"]),
+        ("patient=Patient/b&code=8302-2", ["p1"]),
+        ("patient=a&date=lt2024", ["h1"]),
+        ("patient=zz", []),
+    ],
+)
+@pytest.mark.usefixtures("measurements")
+async def test_lastn_gives_the_newest_of_each_code(fhir, query, found):
+    answer = await fhir.get(f"Observation/$lastn?{query}")
+    assert answer.status == 200, answer.text
+    assert ids_of(answer.json) == found
+
+
+async def test_observations_that_share_a_coding_are_of_one_group(fhir, given):
+    both = {"coding": [{"system": LOINC, "code": "1"}, {"system": "urn:local", "code": "x"}]}
+    local = {"coding": [{"system": "urn:local", "code": "x"}]}
+    await given(
+        patient("a"),
+        observation("1", code=both, effectiveDateTime="2024-01-01", subject=reference("Patient/a")),
+        observation("2", code=local, effectiveDateTime="2024-02-01", subject=reference("Patient/a")),
+    )
+    assert ids_of((await fhir.get("Observation/$lastn?patient=a")).json) == ["2"]
+
+
+async def test_observations_of_the_same_time_are_given_together(fhir, given):
+    await given(patient("a"), measured("1", "1-1", "2024-01-01"), measured("2", "1-1", "2024-01-01"))
+    assert sorted(ids_of((await fhir.get("Observation/$lastn?patient=a")).json)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("query", ["", "code=1", "patient=a&max=0", "patient=a&max=x", "patient=a&nonsense=1"])
+async def test_lastn_needs_a_patient_and_a_sensible_max(fhir, query):
+    assert (await fhir.get(f"Observation/$lastn?{query}")).status == 400
