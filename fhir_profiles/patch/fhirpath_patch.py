@@ -225,6 +225,17 @@ def _insert(holder: dict[str, Any], key: str, index: int, value: Any, sibling: A
     _put_pairs(holder, key, pairs)
 
 
+def _put(place: Place, value: Any, sibling: Any) -> None:
+    """Value and sibling of an element anew; the item of an array stays where it is."""
+    assert place.holder is not None
+    if place.index is None:
+        _set(place.holder, place.key, value, sibling)
+        return
+    pairs = _pairs(place.holder, place.key)
+    pairs[place.index] = (value, sibling)
+    _put_pairs(place.holder, place.key, pairs)
+
+
 def _take_out(place: Place) -> None:
     """Deletes the element, and a parent that has nothing else."""
     holder = place.holder
@@ -236,8 +247,13 @@ def _take_out(place: Place) -> None:
         del pairs[place.index]
         _put_pairs(holder, place.key, pairs)
     parent = place.parent
-    if not holder and parent is not None and parent.holder is not None and parent.node[0] is holder:
+    if holder or parent is None or parent.holder is None:
+        return
+    value = parent.node[0]
+    if value is holder or value is None:
         _take_out(parent)
+    else:
+        _put(parent, value, None)  # what lost its last member was the sibling of a primitive
 
 
 # --- the operations -------------------------------------------------------------------------------------------------
@@ -279,13 +295,7 @@ def _sibling_object(place: Place) -> dict[str, Any]:
     if isinstance(place.node[2], dict):
         return place.node[2]
     fresh: dict[str, Any] = {}
-    assert place.holder is not None
-    if place.index is None:
-        place.holder["_" + place.key] = fresh
-    else:
-        pairs = _pairs(place.holder, place.key)
-        pairs[place.index] = (pairs[place.index][0], fresh)
-        _put_pairs(place.holder, place.key, pairs)
+    _put(place, place.node[0], fresh)
     return fresh
 
 
@@ -335,10 +345,8 @@ def _replace(locator: Locator, operation: Operation) -> None:
     if place.index is None:
         _set(place.holder, place.key, None, None)
         _set(place.holder, _key_of(step, value), made, sibling)
-        return
-    pairs = _pairs(place.holder, place.key)
-    pairs[place.index] = (made, sibling)
-    _put_pairs(place.holder, place.key, pairs)
+    else:
+        _put(place, made, sibling)
 
 
 def _move(locator: Locator, operation: Operation) -> None:

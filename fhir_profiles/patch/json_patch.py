@@ -67,7 +67,8 @@ class _Document:
     def apply(self, operation: Any) -> None:
         if not isinstance(operation, dict):
             raise _Malformed("an operation is an object")
-        run = _OPERATIONS.get(operation.get("op", ""))
+        name = operation.get("op")
+        run = _OPERATIONS.get(name) if isinstance(name, str) else None
         if run is None:
             raise _Malformed("op is one of add, remove, replace, move, copy, test")
         run(self, operation)
