@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from server.store.embedded.driver import Connection, SqlError, checkpoint, connect, on_commit
+from server.store.embedded.driver import Connection, checkpoint, connect, on_commit
 
 PAGES = 4000
 """Log pages (16 MB) at which copying begins."""
@@ -47,11 +47,8 @@ class Checkpointer:
                 self._due.clear()
                 if self._closed:
                     return
-                try:
-                    checkpoint(connection)
+                if checkpoint(connection):
                     self._copied.set()
-                except SqlError:
-                    continue  # another process is at it, or the disk is full: the next commit asks again
         finally:
             connection.close()
 

@@ -148,9 +148,14 @@ def _apsw(connection: Connection) -> apsw.Connection:
     return cast(apsw.Connection, connection)
 
 
-def checkpoint(connection: Connection) -> None:
-    """Copies what it can from the log into the database without waiting for anybody."""
-    _apsw(connection).wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+def checkpoint(connection: Connection) -> bool:
+    """Copies what it can from the log into the database without waiting for anybody; False if others are at it, or
+    the disk is full: a later commit asks again."""
+    try:
+        _apsw(connection).wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except (apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError):
+        return False
+    return True
 
 
 def on_commit(connection: Connection, told: Callable[[int], None]) -> None:
