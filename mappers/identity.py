@@ -20,8 +20,9 @@ from typing import Any, Literal, NamedTuple
 
 from mappers import patient
 from mappers.citizen_id import check_digit, is_valid
-from mappers.f43.lens import iso_stamp
-from mappers.f43.links import CID, Row, facility
+from mappers.f43.links import facility
+from mappers.lens import iso_stamp
+from mappers.links import CID, Row
 
 CARD = "card"
 """Read from the citizen's card by a reader."""

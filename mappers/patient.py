@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mappers.address import address
 from mappers.citizen_id import is_valid
-from mappers.f43.address import address
-from mappers.f43.codes import coding, concept, displays, hl7, hl7_coding, system
-from mappers.f43.lens import EXTENSIONS, canonical_code, iso_date, iso_stamp
-from mappers.f43.links import CID, PASSPORT, Row, identifier, local
+from mappers.codes import coding, concept, displays, hl7, hl7_coding, system
+from mappers.lens import EXTENSIONS, canonical_code, iso_date, iso_stamp
+from mappers.links import CID, PASSPORT, Row, identifier, local
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
 PREFIXES = "cs-dopa-nameprefix"

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from functools import cache
 
 from mappers.citizen_id import is_valid
-from mappers.f43.codes import displays
-from mappers.f43.layout import LAYOUTS, Field
-from mappers.f43.lens import canonical_number, iso_date, iso_time
-from mappers.f43.links import Row
+from mappers.codes import displays
+from mappers.f43.layout import LAYOUTS
 from mappers.f43.problems import Problem, shown
+from mappers.layout import Field
+from mappers.lens import canonical_number, iso_date, iso_time
+from mappers.links import Row
 
 LATEST_AD_YEAR = 2400
 """A later year is one of the Buddhist era (543 ahead): refused, never converted in silence."""

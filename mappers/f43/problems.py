@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mappers.f43.layout import Field
+from mappers.layout import Field
 
 REFUSE = "refuse"
 """The row is set aside (quarantined) and not mapped."""

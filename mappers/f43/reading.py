@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mappers.f43.checks import problems
-from mappers.f43.layout import LAYOUTS, Layout
-from mappers.f43.links import Row
+from mappers.f43.layout import LAYOUTS
 from mappers.f43.problems import Problem, shape
+from mappers.layout import Layout
+from mappers.links import Row
 
 LONGEST_LINE = 64 * 1024
 """Bytes; the widest file has 9 KB."""

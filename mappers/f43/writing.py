@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mappers.f43.layout import LAYOUTS, V24
-from mappers.f43.links import Row
+from mappers.f43.layout import LAYOUTS
+from mappers.layout import V24
+from mappers.links import Row
 
 
 def write_rows(

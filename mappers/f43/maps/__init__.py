@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from mappers.f43.maps import illness, motherhood, people, places, prevention, referral, supply, visits
-from mappers.f43.part import FileMap
+from mappers.part import FileMap
 
 MAPS: dict[str, FileMap] = {
     file_map.file: file_map

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mappers.f43.codes import TERMINOLOGY, concept
-from mappers.f43.diseases import diagnosis, disease, procedure
-from mappers.f43.lens import Lens, coded, date, ending, listed, money, place, reference, stamp, translated, whole
-from mappers.f43.links import Resource, Row, patient, stay, visit
+from mappers.codes import TERMINOLOGY, concept
+from mappers.diseases import diagnosis, disease, procedure
+from mappers.f43.links import file_map, patient, stay, visit
 from mappers.f43.maps.shapes import answers, component, dates, form, texts
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.lens import Lens, coded, date, ending, listed, money, place, reference, stamp, translated, whole
+from mappers.links import Resource, Row
+from mappers.part import FIRST, Part
 
 Encounter = Callable[[Row], dict[str, Any] | None]
 
@@ -111,7 +112,7 @@ def _also_used(resource: Resource, value: str, row: Row) -> None:
 
 
 MAPS = (
-    FileMap(
+    file_map(
         "DIAGNOSIS_OPD",
         (
             Part(
@@ -121,7 +122,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "DIAGNOSIS_IPD",
         (
             Part(
@@ -131,14 +132,14 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "PROCEDURE_OPD",
         (
             Part(FIRST, _procedure(visit), {"DATE_SERV": date("performedDateTime"), "PROVIDER": _PERFORMER}),
             price(visit, _procedure_code, _PRICED, {"DATE_SERV": date("occurrenceDateTime").put}),
         ),
     ),
-    FileMap(
+    file_map(
         "PROCEDURE_IPD",
         (
             Part(
@@ -150,7 +151,7 @@ MAPS = (
             price(stay, _procedure_code, _PRICED, {"TIMESTART": stamp("occurrenceDateTime").put}),
         ),
     ),
-    FileMap(
+    file_map(
         "ACCIDENT",
         (
             form(
@@ -170,7 +171,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "SURVEILLANCE",
         (
             Part(
@@ -200,7 +201,7 @@ MAPS = (
             ).named("report"),
         ),
     ),
-    FileMap(
+    file_map(
         "REHABILITATION",
         (
             Part(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mappers.f43.diseases import diagnosis
-from mappers.f43.lens import Lens, coded, date, quantity, stamp, time_of, whole
+from mappers.diseases import diagnosis
+from mappers.f43.links import file_map
 from mappers.f43.maps.shapes import (
     PLACE,
     PROVIDER,
@@ -19,7 +19,8 @@ from mappers.f43.maps.shapes import (
     texts,
     vital,
 )
-from mappers.f43.part import FileMap, Part
+from mappers.lens import Lens, coded, date, quantity, stamp, time_of, whole
+from mappers.part import Part
 
 _UPDATED = {"D_UPDATE": stamp("effectiveDateTime").put}
 _BORN = {"BDATE": date("effectiveDateTime").put, "BTIME": time_of("effectiveDateTime").put}
@@ -52,7 +53,7 @@ def _birth_weight() -> Part:
 
 
 MAPS = (
-    FileMap(
+    file_map(
         "ANC",
         (
             form(
@@ -72,7 +73,7 @@ MAPS = (
             vital("weight", "WEIGHT"),
         ),
     ),
-    FileMap(
+    file_map(
         "PRENATAL",
         (
             form(
@@ -92,7 +93,7 @@ MAPS = (
             vital("height", "HEIGHT", _UPDATED),
         ),
     ),
-    FileMap(
+    file_map(
         "LABOR",
         (
             form(
@@ -111,7 +112,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "POSTNATAL",
         (
             form(
@@ -125,7 +126,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "NEWBORN",
         (
             form(
@@ -147,7 +148,7 @@ MAPS = (
             vital("head", "HEADCIRCUM", _BORN),
         ),
     ),
-    FileMap(
+    file_map(
         "NEWBORNCARE",
         (
             form(
@@ -165,7 +166,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "FP",
         (
             form(

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import TERMINOLOGY, coding, concept, displays, hl7, system
-from mappers.f43.diseases import diagnosis, disease
-from mappers.f43.lens import (
+from mappers.codes import TERMINOLOGY, coding, concept, displays, hl7, system
+from mappers.diseases import diagnosis, disease
+from mappers.f43.links import file_map, patient, row_reference
+from mappers.f43.maps.shapes import PROVIDER, answers, component, counts, form, record
+from mappers.lens import (
     EXTENSIONS,
     Lens,
     choice,
@@ -27,10 +29,9 @@ from mappers.f43.lens import (
     text,
     translated,
 )
-from mappers.f43.links import CID, DISABILITY, Resource, Row, identifier, logical, patient, row_system, row_value
-from mappers.f43.maps.shapes import PROVIDER, answers, component, counts, form, record
-from mappers.f43.medicine import drug
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.links import CID, DISABILITY, Resource, Row, identifier
+from mappers.medicine import drug
+from mappers.part import FIRST, Part
 
 _RELATIONS = {
     "father": ("FATHER", "FTH", "father"),
@@ -137,7 +138,7 @@ _OVER = frozenset({"01", "02", "07", "10"})
 
 
 def _episode(row: Row) -> Resource:
-    problem = logical("Condition", row_system("CHRONIC"), row_value("CHRONIC", row))
+    problem = row_reference("Condition", "CHRONIC", row)
     return {
         "resourceType": "EpisodeOfCare",
         "status": "finished" if row.get("TYPEDISCH") in _OVER else "active",
@@ -216,9 +217,9 @@ _DEATH = form(
 )
 
 MAPS = (
-    FileMap("PERSON", (*_REGISTRATION.parts, *map(_relation, _RELATIONS))),
+    file_map("PERSON", (*_REGISTRATION.parts, *map(_relation, _RELATIONS))),
     record("ADDRESS", "address"),
-    FileMap(
+    file_map(
         "CARD",
         (
             Part(
@@ -234,7 +235,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "CHRONIC",
         (
             Part(
@@ -256,12 +257,12 @@ MAPS = (
             ),
         ),
     ),
-    FileMap("DRUGALLERGY", (Part(FIRST, _allergy, _ALLERGY),)),
-    FileMap(
+    file_map("DRUGALLERGY", (Part(FIRST, _allergy, _ALLERGY),)),
+    file_map(
         "DISABILITY",
         (Part(FIRST, _disability, {"DATE_DISAB": date("onsetDateTime"), "DATE_DETECT": date("recordedDate")}),),
     ),
-    FileMap(
+    file_map(
         "WOMEN",
         (
             form(
@@ -279,5 +280,5 @@ MAPS = (
             ),
         ),
     ),
-    FileMap("DEATH", (_DEATH,)),
+    file_map("DEATH", (_DEATH,)),
 )

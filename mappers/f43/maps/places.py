@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from mappers.f43.address import address
-from mappers.f43.codes import TERMINOLOGY, concept
-from mappers.f43.lens import Lens, choice, coded, coded_extension, date, ending, extended, numeric, place, text, whole
-from mappers.f43.links import CID, HOUSE, VILLAGE, Resource, Row, facility, identifier, local, logical
+from mappers.address import address
+from mappers.codes import TERMINOLOGY, concept
+from mappers.f43.links import facility, file_map
 from mappers.f43.maps.shapes import record
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.lens import Lens, choice, coded, coded_extension, date, ending, extended, numeric, place, text, whole
+from mappers.links import CID, HOUSE, VILLAGE, Resource, Row, identifier, local, logical
+from mappers.part import FIRST, Part
 
 LICENCES = {
     "01": ("th-doctor-id", "proDoc"),
@@ -50,7 +51,7 @@ def identified(system: str) -> Lens:
     return Lens(lambda resource, value, row: None, get)
 
 
-_PROVIDER = FileMap(
+_PROVIDER = file_map(
     "PROVIDER",
     (
         Part(
@@ -125,7 +126,7 @@ _POSITION = {
 
 MAPS = (
     _PROVIDER,
-    FileMap(
+    file_map(
         "VILLAGE",
         (
             Part(
@@ -139,7 +140,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "HOME",
         (
             Part(

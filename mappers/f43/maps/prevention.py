@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import UCUM, coding, concept, displays, hl7_coding, system
-from mappers.f43.lens import (
-    Lens,
-    canonical_code,
-    canonical_number,
-    coded,
-    date,
-    listed,
-    look,
-    number,
-    number_text,
-    text,
-    translated,
-)
-from mappers.f43.links import Resource, Row, local, patient, visit
+from mappers.codes import UCUM, coding, concept, displays, hl7_coding, system
+from mappers.f43.links import file_map, patient, visit
 from mappers.f43.maps.shapes import (
     PLACE,
     PROVIDER,
@@ -34,7 +21,21 @@ from mappers.f43.maps.shapes import (
     texts,
     vital,
 )
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.lens import (
+    Lens,
+    canonical_code,
+    canonical_number,
+    coded,
+    date,
+    listed,
+    look,
+    number,
+    number_text,
+    text,
+    translated,
+)
+from mappers.links import Resource, Row, local
+from mappers.part import FIRST, Part
 
 # --- LABFU ------------------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ def _milligrams() -> Lens:
     return Lens(put, lambda resource: number_text(look(resource, ("valueQuantity", "value"))), canonical_number)
 
 
-_NCDSCREEN = FileMap(
+_NCDSCREEN = file_map(
     "NCDSCREEN",
     (
         form(
@@ -240,7 +241,7 @@ _TEETH = [
 ]
 
 MAPS = (
-    FileMap(
+    file_map(
         "LABFU",
         (
             Part(
@@ -255,7 +256,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "CHRONICFU",
         (
             form(
@@ -272,7 +273,7 @@ MAPS = (
         ),
     ),
     _NCDSCREEN,
-    FileMap(
+    file_map(
         "EPI",
         (
             Part(
@@ -283,7 +284,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "NUTRITION",
         (
             form(
@@ -303,7 +304,7 @@ MAPS = (
             vital("head", "HEADCIRCUM"),
         ),
     ),
-    FileMap(
+    file_map(
         "DENTAL",
         (
             form(
@@ -328,7 +329,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "FUNCTIONAL",
         (
             form(
@@ -348,7 +349,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "ICF",
         (
             Part(
@@ -358,7 +359,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "SPECIALPP",
         (
             Part(
@@ -369,7 +370,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "COMMUNITY_SERVICE",
         (
             Part(

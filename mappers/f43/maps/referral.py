@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import coding, concept, displays, hl7, system
-from mappers.f43.diseases import procedure
-from mappers.f43.lens import (
+from mappers.codes import coding, concept, displays, hl7, system
+from mappers.diseases import procedure
+from mappers.f43.links import facility, file_map, patient, stay, visit
+from mappers.lens import (
     EXTENSIONS,
     Lens,
     canonical_code,
@@ -29,9 +30,9 @@ from mappers.f43.lens import (
     stamp,
     text,
 )
-from mappers.f43.links import HCODE, Resource, Row, facility, identifier, local, logical, patient, stay, visit
-from mappers.f43.medicine import drug
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.links import HCODE, Resource, Row, identifier, local, logical
+from mappers.medicine import drug
+from mappers.part import FIRST, Part
 
 
 def _request(row: Row) -> Resource:
@@ -184,11 +185,11 @@ def _statement(row: Row) -> Resource:
 
 
 MAPS = (
-    FileMap(
+    file_map(
         "REFER_HISTORY",
         (Part(FIRST, _request, _HISTORY),),
     ),
-    FileMap(
+    file_map(
         "REFER_RESULT",
         (
             Part(
@@ -203,8 +204,8 @@ MAPS = (
             ),
         ),
     ),
-    FileMap("CARE_REFER", (Part(FIRST, _care, {}, {"D_UPDATE": date("performedDateTime").put}),)),
-    FileMap(
+    file_map("CARE_REFER", (Part(FIRST, _care, {}, {"D_UPDATE": date("performedDateTime").put}),)),
+    file_map(
         "CLINICAL_REFER",
         (
             Part(
@@ -215,7 +216,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "DRUG_REFER",
         (
             Part(
@@ -230,7 +231,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "INVESTIGATION_REFER",
         (
             Part(
@@ -245,7 +246,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "PROCEDURE_REFER",
         (
             Part(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
-from mappers.f43.codes import LOINC, TERMINOLOGY, coding, concept, system
-from mappers.f43.lens import Lens, Put, coded, date, listed, quantity, stamp, text, time_of, whole
-from mappers.f43.links import Resource, Row, facility, patient, visit
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.codes import LOINC, TERMINOLOGY, coding, concept, system
+from mappers.f43.links import facility, file_map, patient, visit
+from mappers.lens import Lens, Put, coded, date, listed, quantity, stamp, text, time_of, whole
+from mappers.links import Resource, Row
+from mappers.part import FIRST, FileMap, Part
 
 Shape = Callable[[Row], Resource]
 
@@ -230,4 +231,4 @@ def record(file: str, kind: str, of_person: bool = True) -> FileMap:
             "author": facility(row),
         }
 
-    return FileMap(file, (Part(FIRST, base, {}, {"D_UPDATE": date("created").put}),))
+    return file_map(file, (Part(FIRST, base, {}, {"D_UPDATE": date("created").put}),))

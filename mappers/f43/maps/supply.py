@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
-from mappers.f43.codes import coding, concept, displays, system
-from mappers.f43.lens import Lens, canonical_code, date, ending, listed, money, numeric, stamp, text
-from mappers.f43.links import Resource, Row, local, patient, stay, visit
+from mappers.codes import coding, concept, displays, system
+from mappers.f43.links import file_map, patient, stay, visit
 from mappers.f43.maps.illness import price
-from mappers.f43.medicine import drug
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.lens import Lens, canonical_code, date, ending, listed, money, numeric, stamp, text
+from mappers.links import Resource, Row, local
+from mappers.medicine import drug
+from mappers.part import FIRST, Part
 
 Encounter = Callable[[Row], dict[str, Any] | None]
 
@@ -90,14 +91,14 @@ def _charge(encounter: Encounter) -> Callable[[Row], Resource]:
 _CHARGED = {"QUANTITY": numeric("quantity.value"), "PRICE": money("priceOverride")}
 
 MAPS = (
-    FileMap(
+    file_map(
         "DRUG_OPD",
         (
             Part(FIRST, _dispense(visit), {"DATE_SERV": date("whenHandedOver"), **_SUPPLY}),
             price(visit, _drug, _PRICED, {"DATE_SERV": date("occurrenceDateTime").put}),
         ),
     ),
-    FileMap(
+    file_map(
         "DRUG_IPD",
         (
             Part(
@@ -113,6 +114,6 @@ MAPS = (
             price(stay, _drug, _PRICED, {"DATETIME_ADMIT": stamp("occurrenceDateTime").put}),
         ),
     ),
-    FileMap("CHARGE_OPD", (Part(FIRST, _charge(visit), {"DATE_SERV": date("occurrenceDateTime"), **_CHARGED}),)),
-    FileMap("CHARGE_IPD", (Part(FIRST, _charge(stay), {"DATETIME_ADMIT": stamp("occurrenceDateTime"), **_CHARGED}),)),
+    file_map("CHARGE_OPD", (Part(FIRST, _charge(visit), {"DATE_SERV": date("occurrenceDateTime"), **_CHARGED}),)),
+    file_map("CHARGE_IPD", (Part(FIRST, _charge(stay), {"DATETIME_ADMIT": stamp("occurrenceDateTime"), **_CHARGED}),)),
 )

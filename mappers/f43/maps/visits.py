@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from mappers.f43.codes import TERMINOLOGY, coding, concept, hl7
-from mappers.f43.diseases import diagnosis
-from mappers.f43.lens import (
+from mappers.codes import TERMINOLOGY, coding, concept, hl7
+from mappers.diseases import diagnosis
+from mappers.f43.links import facility, file_map, patient, row_reference, stay, visit
+from mappers.f43.maps.shapes import pressure, vital
+from mappers.lens import (
     EXTENSIONS,
     Lens,
     coded,
@@ -22,20 +24,8 @@ from mappers.f43.lens import (
     time_of,
     translated,
 )
-from mappers.f43.links import (
-    Resource,
-    Row,
-    facility,
-    identifier,
-    local,
-    logical,
-    patient,
-    row_system,
-    stay,
-    visit,
-)
-from mappers.f43.maps.shapes import pressure, vital
-from mappers.f43.part import FIRST, FileMap, Part
+from mappers.links import Resource, Row, identifier, local, logical
+from mappers.part import FIRST, Part
 
 ACT = TERMINOLOGY + "v3-ActCode"
 _CLASSES = {"AMB": "ambulatory", "FLD": "field", "VR": "virtual", "EMER": "emergency", "IMP": "inpatient encounter"}
@@ -102,8 +92,8 @@ _COSTS = {
 
 def claim(kind: str, display: str, row: Row) -> Resource:
     """The Claim of a visit or stay, without its sums. Claim.insurance names the CARD row of the same right."""
-    card = "/".join((row["HOSPCODE"], row["PID"], row["INSTYPE"])) if "INSTYPE" in row else ""
-    coverage = logical("Coverage", row_system("CARD"), card) if card else {"display": "ไม่ระบุสิทธิ"}
+    card = {**row, "INSTYPE_NEW": row["INSTYPE"]} if "INSTYPE" in row else {}
+    coverage = row_reference("Coverage", "CARD", card) if card else {"display": "ไม่ระบุสิทธิ"}
     whole = {"sequence": 1, "productOrService": {"text": "ค่าบริการทั้งครั้ง"}, "encounter": [stay(row) or visit(row)]}
     return {
         "resourceType": "Claim",
@@ -228,7 +218,7 @@ def _attending(resource: Resource) -> str:
 
 
 MAPS = (
-    FileMap(
+    file_map(
         "SERVICE",
         (
             Part(FIRST, _encounter, _SERVICE),
@@ -244,7 +234,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "ADMISSION",
         (
             Part(FIRST, _stay, _ADMISSION, {"WARDDISCH": _left_from}),
@@ -258,7 +248,7 @@ MAPS = (
             ),
         ),
     ),
-    FileMap(
+    file_map(
         "APPOINTMENT",
         (
             Part(

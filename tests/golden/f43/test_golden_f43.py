@@ -11,9 +11,9 @@ import pytest
 
 from mappers.f43.layout import LAYOUTS
 from mappers.f43.maps import MAPS
-from mappers.f43.part import by_part
 from mappers.f43.reading import read_rows
 from mappers.f43.writing import write_rows
+from mappers.part import by_part
 
 HERE = Path(__file__).parent
 resources_of = runpy.run_path(str(HERE / "regenerate.py"))["resources_of"]

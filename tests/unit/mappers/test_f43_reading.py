@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappers.f43.checks import problems
-from mappers.f43.layout import LAYOUTS, OLD, V24
+from mappers.f43.layout import LAYOUTS
 from mappers.f43.problems import REFUSE, RULES, WARN
 from mappers.f43.reading import LONGEST_LINE, ReadRow, file_of_name, read_rows
 from mappers.f43.writing import write_rows
+from mappers.layout import OLD, V24
 from mappers.population.f43 import f43_rows
 
 DIAGNOSIS = {

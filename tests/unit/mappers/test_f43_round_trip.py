@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.json_reading import read_json, write_json
 from fhir_profiles.validation import Validator
-from mappers.f43.codes import displays
-from mappers.f43.layout import LAYOUTS, Field
-from mappers.f43.links import Row
+from mappers.codes import displays
+from mappers.f43.layout import LAYOUTS
 from mappers.f43.maps import MAPS
-from mappers.f43.part import FIRST, Mapped, by_part, file_of
+from mappers.layout import Field
+from mappers.links import Row
+from mappers.part import FIRST, Mapped, by_part, file_of
 from mappers.population.f43 import f43_rows
 from terminology.service import TerminologyService
 
@@ -78,7 +79,7 @@ def test_any_row_comes_back_equal(file: str) -> None:
         mapped = file_map.to_fhir(row)
         (parts,) = by_part(through_json(mapped), file_map.system).values()
         assert file_map.from_fhir(parts) == row
-        assert file_of(parts[FIRST]) == file
+        assert file_of(parts[FIRST], "f43") == file
         assert {each.value for each in mapped} <= set(file_map.values(row).values())
         for resource in parts.values():
             model = get_fhir_model_class(resource["resourceType"])

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.f43.codes import concept, displays, system
-from mappers.f43.lens import EXTENSIONS
-from mappers.f43.links import Row
+from mappers.codes import concept, displays, system
+from mappers.lens import EXTENSIONS
+from mappers.links import Row
 
 LOCATIONS = "cs-dopa-location"
 _LINES = (

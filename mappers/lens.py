@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from jiter import LosslessFloat
 
-from mappers.f43.codes import UCUM, concept, displays, hl7, hl7_coding, system
-from mappers.f43.links import HCODE, Resource, Row, local, logical
+from mappers.codes import UCUM, concept, displays, hl7, hl7_coding, system
+from mappers.links import HCODE, Resource, Row, local, logical
 
 Path = tuple[str | int, ...]
 Put = Callable[[Resource, str, Row], None]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mappers.f43.codes import ICD9CM, ICD10, ICD10TM, coding
-from mappers.f43.lens import Lens, canonical_code, look, path, place
-from mappers.f43.links import Resource, Row, local
+from mappers.codes import ICD9CM, ICD10, ICD10TM, coding
+from mappers.lens import Lens, canonical_code, look, path, place
+from mappers.links import Resource, Row, local
 
 _ICD10 = re.compile(r"[A-Z][0-9]{2}[0-9X]?\Z")
 _ICD10_LONG = re.compile(r"[A-Z][0-9]{2}[0-9A-Z]{2,4}\Z")
@@ -46,7 +46,8 @@ def procedure(code: str, hcode: str) -> dict[str, Any]:
         return {"coding": [coding(ICD10TM, code)]}
     if canonical_code(code):
         return {"coding": [coding(local(hcode, "Procedure"), code)]}
-    return {"text": code}
+    # What is no FHIR code can still be shown; `text` is left for a name.
+    return {"coding": [{"display": code}]}
 
 
 def undotted(concept: Any) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mappers.f43.codes import DRUG24, TMT, coding
-from mappers.f43.lens import canonical_code, look
-from mappers.f43.links import local
+from mappers.codes import DRUG24, TMT, coding
+from mappers.lens import canonical_code, look
+from mappers.links import local
 
 _SHAPES = ((re.compile(r"[0-9]{24}\Z"), DRUG24), (re.compile(r"[0-9]{6,7}\Z"), TMT))
 

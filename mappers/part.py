@@ -9,14 +9,16 @@ D_UPDATE.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from mappers.f43.layout import LAYOUTS, Layout
-from mappers.f43.lens import Lens, Put
-from mappers.f43.links import ROW, Resource, Row, identifier, key_columns, row_system, row_value, without_none
+from fhir_profiles.canonical import CANONICAL
+from mappers.layout import Layout
+from mappers.lens import Lens, Put
+from mappers.links import Resource, Row, identifier, without_none
 
 FIRST = ""
 """Name of the first part of every file."""
@@ -57,16 +59,19 @@ class Mapped(NamedTuple):
 class FileMap:
     """All parts of one file, the first first."""
 
-    file: str
+    family: str
+    """`f43`, `f16`: names the identifier systems and the extension of its rows."""
+    layout: Layout
     parts: tuple[Part, ...]
 
-    @cached_property
-    def layout(self) -> Layout:
-        return LAYOUTS[self.file]
+    @property
+    def file(self) -> str:
+        return self.layout.name
 
     @cached_property
     def system(self) -> str:
-        return row_system(self.file)
+        """Identifier system of the rows."""
+        return row_system(self.family, self.file)
 
     @cached_property
     def homes(self) -> dict[str, tuple[str, Lens]]:
@@ -75,7 +80,7 @@ class FileMap:
 
     def values(self, row: Row) -> dict[str, str]:
         """Part name to identifier value, for every part that the file can make: what a changed row may leave behind."""
-        key = row_value(self.file, row)
+        key = row_value(self.layout, row)
         return {part.name: f"{key}#{part.name}" if part.name else key for part in self.parts}
 
     def to_fhir(self, row: Row) -> list[Mapped]:
@@ -100,7 +105,7 @@ class FileMap:
                 if column in row and lens.get(resource) != row[column]:
                     rest[column] = row[column]
             made.append(Mapped(resource, self.system, values[part.name]))
-        made[0].resource.setdefault("extension", []).append(_remainder(self.file, rest))
+        made[0].resource.setdefault("extension", []).append(_remainder(self.family, self.file, rest))
         return made
 
     @cached_property
@@ -115,8 +120,12 @@ class FileMap:
         part that was deleted takes its remainder with it.
         """
         first = parts[FIRST]
-        row = key_columns(self.file, row_identifier(first, self.system))
-        rest = remainder(first)
+        row = key_columns(self.layout, row_identifier(first, self.system))
+        return self.read(parts, row, remainder(first, self.family))
+
+    def read(self, parts: Mapping[str, Resource], keys: Row, rest: Row) -> Row:
+        """The columns that the resources say, beside the key columns and the remainder that are known."""
+        row, rest = dict(keys), dict(rest)
         for column, (name, lens) in self.homes.items():
             if column in row:
                 continue
@@ -131,24 +140,58 @@ class FileMap:
         return {name: row[name] for name in self.layout.by_name if name in row}
 
 
-def _remainder(file: str, columns: Row) -> dict[str, Any]:
+def row_extension(family: str) -> str:
+    """URL of the extension that keeps what has no other home."""
+    return f"{CANONICAL}/StructureDefinition/{family}-row"
+
+
+def row_system(family: str, file: str) -> str:
+    """Identifier system of the rows of one file."""
+    return f"{CANONICAL}/{family}/{file.lower().replace('_', '-')}"
+
+
+_RESERVED = re.compile(r"[%/#|\s]")
+
+
+def _escape(text: str) -> str:
+    return _RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"%([0-9A-F]{2})", lambda found: chr(int(found[1], 16)), text)
+
+
+def row_value(layout: Layout, row: Row) -> str:
+    """The row's key: its key columns joined by `/`."""
+    return "/".join([_escape(row.get(column, "")) for column in layout.key])
+
+
+def key_columns(layout: Layout, value: str) -> Row:
+    """Key columns from the value of a row identifier, without part."""
+    texts = value.split("#")[0].split("/")
+    return {column: _unescape(text) for column, text in zip(layout.key, texts, strict=True) if text}
+
+
+def _remainder(family: str, file: str, columns: Row) -> dict[str, Any]:
     inner: list[dict[str, str]] = [{"url": "file", "valueCode": file}]
     inner += [{"url": column, "valueString": text} for column, text in columns.items()]
-    return {"url": ROW, "extension": inner}
+    return {"url": row_extension(family), "extension": inner}
 
 
-def remainder(resource: Resource) -> Row:
+def remainder(resource: Resource, family: str) -> Row:
     """Columns kept beside a first resource; empty where it is none."""
+    url = row_extension(family)
     for extension in resource.get("extension", ()):
-        if extension["url"] == ROW:
+        if extension["url"] == url:
             return {part["url"]: part["valueString"] for part in extension["extension"] if part["url"] != "file"}
     return {}
 
 
-def file_of(resource: Resource) -> str | None:
+def file_of(resource: Resource, family: str) -> str | None:
     """Name of the file whose row the resource is the first of; None for parts and strangers."""
+    url = row_extension(family)
     for extension in resource.get("extension", ()):
-        if extension.get("url") == ROW:
+        if extension.get("url") == url:
             return next((part["valueCode"] for part in extension["extension"] if part["url"] == "file"), None)
     return None
 
