@@ -54,6 +54,7 @@ _ONLY_ONCE = (
     "cookie",
 )
 _SWEEP_SECONDS = 0.5
+PRETTY_OFF_LOOP_FROM = 100_000
 
 
 class Exchange:
@@ -96,6 +97,7 @@ class Shell:
         self._sessions = sessions
         self._log = log
         self._site = Site(ctx, sessions, metrics)
+        self._loop = asyncio.get_running_loop()
         self._id_prefix = secrets.token_hex(6)
         self._count = 0
         self._at_work: dict[asyncio.Task[object], float] = {}
@@ -109,7 +111,7 @@ class Shell:
         exchange = Exchange(f"{self._id_prefix}{self._count:x}")
         self._active += 1
         self.metrics.in_flight(self._active)
-        task = cast("asyncio.Task[object]", asyncio.current_task())
+        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
         self._at_work[task] = exchange.started
         try:
             response = await self._answer(http, exchange)
@@ -128,6 +130,9 @@ class Shell:
             self._overdue.discard(task)
         try:
             answer = await self._reply(http, exchange, response)
+        except asyncio.CancelledError:
+            self._finish(exchange, 499, 0)
+            raise
         except Exception as error:
             answer = await self._reply(http, exchange, self._bug(error, exchange))
         # aiohttp asks of a response only what Reply has.
@@ -278,7 +283,7 @@ class Shell:
                     "text/html;charset=utf-8",
                 )
             elif exchange.pretty and body and response.stream is None:
-                body = write_pretty_json(response.resource or read_json(body)) + b"\n"
+                body = await _pretty(body)
         return await self._written(http, exchange, response, head, body or b"", media_type)
 
     async def _written(
@@ -406,6 +411,13 @@ class Shell:
                 if task not in self._overdue:
                     self._overdue.add(task)
                     task.cancel()
+
+
+async def _pretty(body: bytes) -> bytes:
+    """The same JSON indented, numbers as they were written; a large one is made in a thread."""
+    if len(body) < PRETTY_OFF_LOOP_FROM:
+        return write_pretty_json(read_json(body)) + b"\n"
+    return await asyncio.to_thread(lambda: write_pretty_json(read_json(body)) + b"\n")
 
 
 def _no_token(problem: str = "") -> Unauthorized:

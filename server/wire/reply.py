@@ -124,10 +124,10 @@ def date_header() -> str:
 
 
 def header_lines(headers: Mapping[str, str]) -> str:
-    """Raises: ValueError if a value would break out of its line."""
+    """Raises: ValueError if a value would break out of its line or has no bytes in HTTP."""
     text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
-        raise ValueError("a header value holds a line break")
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or not text.isascii():
+        raise ValueError("a header value holds a line break or a letter beyond ASCII")
     return text
 
 
