@@ -10,7 +10,7 @@ from fhir_profiles.issue import Issue
 from fhir_profiles.json_reading import read_json, write_json
 from server.conformance_resources import TYPES
 from server.context import Context
-from server.errors import BadRequest, Conflict, Unprocessable, UnsupportedMedia
+from server.errors import BadRequest, Conflict, TooLarge, Unprocessable, UnsupportedMedia
 from server.interactions import binary
 from server.interactions.references import local_targets, reference_elements, without_version
 from server.messages import FhirRequest
@@ -99,7 +99,7 @@ def prepare(
     """Check a resource and make the change that stores it under an id.
 
     base: FHIR base URL, absolute references to it are ours. Versions in references are taken off in place, unless the
-    setting keeps them. Raises: Unprocessable.
+    setting keeps them. Raises: Unprocessable, TooLarge.
     """
     resource = {**resource, "id": resource_id}
     warnings = check(ctx, resource)
@@ -115,10 +115,13 @@ def prepare(
         targets = local_targets(elements, base, ctx.definitions.resource_types)
         targets.discard((resource_type, resource_id))
         conditions = [Exists(*target) for target in targets]
+    body = body_of(resource, resource_id)
+    if len(body.head) + len(body.tail) > ctx.settings.max_resource_bytes:
+        raise TooLarge(f"The resource is larger than {ctx.settings.max_resource_bytes} bytes", expression=resource_type)
     put = Put(
         resource_type,
         resource_id,
-        body_of(resource, resource_id),
+        body,
         ctx.search.extract(resource_type, resource),
         method,
         expected,
