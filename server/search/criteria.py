@@ -68,7 +68,10 @@ class Criteria:
             raise UnknownParameter(
                 f"{shown(asked.written)}: the parameter has no value", expression=shown(asked.written)
             )
-        return self._named(types, asked.name, asked)
+        try:
+            return self._named(types, asked.name, asked)
+        except Unreadable as error:
+            raise refused(asked.written, str(error)) from None
 
     def _named(self, types: tuple[str, ...], name: Name, asked: Asked) -> Criterion:
         if isinstance(name, Reverse):
@@ -136,7 +139,11 @@ class Criteria:
         if modifier == "overlaps":
             return Match(parameter, "", self._overlapping(registered, asked))
         meant = "" if modifier == "not" else "contains" if _is_text(parameter, modifier) else modifier
-        found = self._operands(registered, asked, lambda text: (self._operand(registered, meant, text),))
+        found = self._operands(
+            registered,
+            asked,
+            lambda text: [self._operand(registered, meant, text, form) for form in registered.compared_as],
+        )
         match = Match(parameter, meant, found)
         return Not(match) if modifier == "not" else match
 
@@ -176,8 +183,9 @@ class Criteria:
                 raise refused(asked.written, str(error), value=value, code="value") from None
         return tuple(found)
 
-    def _operand(self, registered: Registered, modifier: str, text: str) -> Operand:
-        return parse(registered.parameter, modifier, text, self.setting, self.now, registered.compared_as)
+    def _operand(self, registered: Registered, modifier: str, text: str, form: str | None = None) -> Operand:
+        form = registered.compared_as[0] if form is None else form
+        return parse(registered.parameter, modifier, text, self.setting, self.now, form)
 
     def _overlapping(self, registered: Registered, asked: Asked) -> tuple[Operand, ...]:
         """`po` of `_filter`: `ap` without widening."""
