@@ -37,14 +37,16 @@ class Unit(NamedTuple):
 _Reading = tuple[Decimal, dict[str, int]]
 
 
-@lru_cache(maxsize=2048)
 def canonical(code: str) -> Unit | None:
     """The unit in base units; None if the code is not valid UCUM."""
+    return _canonical(code) if 0 < len(code) <= _MAX_LENGTH and code.isascii() else None
+
+
+@lru_cache(maxsize=2048)
+def _canonical(code: str) -> Unit | None:
     if code in OFFSETS:
         scale, zero = OFFSETS[code]
         return Unit("K", _fraction(scale), Decimal(zero))
-    if not 0 < len(code) <= _MAX_LENGTH or not code.isascii():
-        return None
     try:
         factor, powers = _Reader(code).read()
     except (_NotAUnit, InvalidOperation, RecursionError):

@@ -45,9 +45,17 @@ def _punctuation() -> dict[int, str | None]:
 _PUNCTUATION = _punctuation()
 
 
-@lru_cache(maxsize=16384)
+CACHED = 64
+"""Texts up to this length, such as names, are folded once for many resources."""
+
+
 def fold(text: str) -> str:
     """`text` without case, accents, punctuation, repeated spaces and Thai spelling variants. Idempotent."""
+    return _cached(text) if len(text) <= CACHED else fold_once(text)
+
+
+def fold_once(text: str) -> str:
+    """`fold` of a text that will hardly be met again."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         text = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
@@ -57,6 +65,9 @@ def fold(text: str) -> str:
     else:
         text = text.lower().translate(_PUNCTUATION)
     return " ".join(text.split())
+
+
+_cached = lru_cache(maxsize=16384)(fold_once)
 
 
 def _fold_thai(text: str) -> str:

@@ -22,6 +22,8 @@ _DAY = 86_400_000_000
 _MINUTE = 60_000_000
 _SECOND = 1_000_000
 
+_LONGEST = 64
+
 _DATE_TIME = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
@@ -32,7 +34,7 @@ def interval(text: str, zone: tzinfo, *, instant: bool = False) -> Interval | No
 
     instant: a fixed point in time however it is written, so one microsecond wide.
     """
-    found = _interval(text, zone)
+    found = _interval(text, zone) if len(text) <= _LONGEST else None
     if found is not None and instant and len(text) > 10:
         return found[0], found[0] + 1
     return found

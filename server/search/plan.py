@@ -154,7 +154,9 @@ class Planner:
         return key, root, component.from_resource
 
     def _reader_of(self, registered: Registered, fhir_type: str) -> Reader:
-        return self._reader(registered, Path((), fhir_type.removeprefix("System.")))
+        if fhir_type.startswith("System."):
+            fhir_type = fhir_type[7].lower() + fhir_type[8:]
+        return self._reader(registered, Path((), fhir_type))
 
     def _reader(self, registered: Registered, path: Path) -> Reader:
         fhir_type, setting = path.type, self._setting

@@ -71,8 +71,9 @@ class Registered:
     """Value set -> the one system that its codes imply."""
     personal: bool = False
     """Its values may name a person."""
-    compared_as: str = ""
-    """Type of the elements where tokens are compared without case or separators, else empty."""
+    compared_as: tuple[str, ...] = ("",)
+    """Forms in which a token is asked for: types whose tokens are compared without case or separators, "" for as
+    written."""
     implied_system: str | None = None
     """The system of a bare code, where all elements imply the same."""
 
@@ -229,7 +230,7 @@ class SearchParameters:
             else:
                 paths += found
         components = self._components(row, resource_type, paths) if row.type == "composite" else ()
-        types = frozenset(path.type for path in paths)
+        types = frozenset(path.type for path in paths) | self._computed(expressions, resource_type)
         parameter = Parameter(
             row.code,
             row.type,
@@ -247,9 +248,18 @@ class SearchParameters:
             components,
             systems,
             _is_personal(row.code, types),
-            next((each for each in _WITHOUT_CASE if types == {each}), ""),
+            _forms(types),
             _implied_system(paths, types, systems),
         )
+
+    def _computed(self, expressions: Iterable[str], resource_type: str) -> frozenset[str]:
+        """Types of what FHIRPath finds, as far as they can be told. Raises: FhirPathError."""
+        types: set[str] = set()
+        for text in expressions:
+            for each in compile_expression(text, self.definitions, resource_type).types or ():
+                name = each.removeprefix("System.")
+                types.add(name if name == each else name[0].lower() + name[1:])
+        return frozenset(types)
 
     def _implied_systems(self, paths: Iterable[Path]) -> dict[str, str]:
         systems: dict[str, str] = {}
@@ -285,7 +295,12 @@ class SearchParameters:
         return paths, from_resource
 
 
-_WITHOUT_CASE = ("ContactPoint", "string", "markdown")
+_WITHOUT_CASE = frozenset({"ContactPoint", "string", "markdown"})
+
+
+def _forms(types: frozenset[str]) -> tuple[str, ...]:
+    as_written = () if types and types <= _WITHOUT_CASE else ("",)
+    return (*as_written, *sorted(types & _WITHOUT_CASE))
 
 
 def _is_personal(code: str, types: frozenset[str]) -> bool:

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from server.search.fold import fold
+from server.search.fold import fold_once
 
 Resource = dict[str, Any]
 
 _INLINE = re.compile(
-    r"</?(?:a|abbr|acronym|b|big|cite|code|em|i|q|s|small|span|strong|sub|sup|tt|u|var)(?:\s[^>]*)?/?>"
+    r"</?(?:a|abbr|acronym|b|big|cite|code|em|i|q|s|small|span|strong|sub|sup|tt|u|var)(?:\s[^<>]*)?/?>"
 )
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _UNSAID = frozenset({"resourceType", "div", "data"})
 """Members that are no words: narrative is text of its own, and `data` is base64."""
 
@@ -25,7 +25,7 @@ def texts(resource: Resource) -> tuple[str, str]:
     """Folded narrative and folded content (narrative included), values apart by newlines, for `_text`, `_content`."""
     narrative = _narrative(resource)
     said = [narrative] if narrative else []
-    said += (folded for text in _strings(resource) if (folded := fold.__wrapped__(text)))
+    said += (folded for text in _strings(resource) if (folded := fold_once(text)))
     return narrative, "\n".join(dict.fromkeys(said))
 
 
@@ -34,7 +34,7 @@ def _narrative(resource: Resource) -> str:
     div = text.get("div") if isinstance(text, dict) else None
     if not isinstance(div, str):
         return ""
-    return fold.__wrapped__(html.unescape(_TAG.sub(" ", _INLINE.sub("", div))))
+    return fold_once(html.unescape(_TAG.sub(" ", _INLINE.sub("", div))))
 
 
 def _strings(element: Any) -> Iterator[str]:

@@ -24,7 +24,7 @@ SPECIAL_VALUES = "http://hl7.org/fhir/special-values"
 
 MIME = "urn:ietf:bcp:13"
 
-_TELEPHONE = re.compile(r"\+?[\d\s().\-]*\d[\d\s().\-]*", re.ASCII)
+_TELEPHONE = re.compile(r"\+?[\d\s().\-]+", re.ASCII)
 _SEPARATORS = re.compile(r"[\s().\-]+")
 
 
@@ -63,7 +63,8 @@ def comparable(text: str, fhir_type: str) -> str:
     if fhir_type in ("string", "markdown"):
         return text.casefold()
     if fhir_type == "ContactPoint":
-        return _SEPARATORS.sub("", text) if _TELEPHONE.fullmatch(text) else text.casefold()
+        digits = _SEPARATORS.sub("", text) if _TELEPHONE.fullmatch(text) else ""
+        return digits if digits.strip("+") else text.casefold()
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from server.search.engine import Search
 from server.search.texts import texts
+from server.search.types import Setting, date, reference, token
 from server.search.values import Composite, Date, OfType, Position, Quantity, Reference, String, Token, Uri
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "official" / "fhir-test-cases" / "r4" / "examples").glob("*.json"))
@@ -238,3 +240,18 @@ def test_content_is_all_that_is_said(search: Search) -> None:
     assert "condition" not in content
     assert "qujd" not in content
     assert "headache migraine" not in content
+
+
+def test_hostile_text_takes_no_longer_than_its_length() -> None:
+    # Quadratic patterns would take minutes on a megabyte.
+    resource: dict[str, Any] = {
+        "resourceType": "Patient",
+        "text": {"div": "<a " * 300_000},
+        "telecom": [{"value": "1" * 1_000_000 + "x"}],
+        "birthDate": "2" * 1_000_000,
+        "managingOrganization": {"reference": "http://" + "/A" * 500_000},
+    }
+    texts(resource)
+    token.values(resource["telecom"][0], "ContactPoint")
+    assert date.values(resource["birthDate"], "date", Setting(UTC, ())) == []
+    assert reference.values(resource["managingOrganization"], "Reference", Setting(UTC, ()))[0].url is not None

@@ -122,6 +122,13 @@ def test_an_added_parameter_that_is_no_plain_path_is_run_as_fhirpath(own: Search
     assert own.extract("Patient", patient)["first"][0][1] == "Eve"
 
 
+def test_tokens_of_strings_and_codes_are_each_compared_in_their_way(own: Search) -> None:
+    own.parameters.add({**COLOUR, "expression": "Patient.name.given.first() | Patient.gender", "code": "mixed"})
+    patient = {"resourceType": "Patient", "name": [{"given": ["Eve"]}], "gender": "female"}
+    for value, expected in (("EVE", True), ("Eve", True), ("female", True), ("male", False)):
+        assert own.matches(own.compile("Patient", [("mixed", value)]).query, "1", patient) is expected
+
+
 def test_an_added_composite(own: Search) -> None:
     own.parameters.add(
         {
