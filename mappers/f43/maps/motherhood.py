@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mappers.diseases import diagnosis
-from mappers.f43.links import file_map
+from mappers.f43.links import file_map, patient, visit
 from mappers.f43.maps.shapes import (
+    AT_VISIT,
     PLACE,
     PROVIDER,
     SERVED,
@@ -13,17 +14,16 @@ from mappers.f43.maps.shapes import (
     counts,
     dates,
     form,
-    loinc,
     measures,
-    observation,
     texts,
-    vital,
 )
 from mappers.lens import Lens, coded, date, quantity, stamp, time_of, whole
+from mappers.observation import Setting, loinc, observation, vital
 from mappers.part import Part
 
 _UPDATED = {"D_UPDATE": stamp("effectiveDateTime").put}
 _BORN = {"BDATE": date("effectiveDateTime").put, "BTIME": time_of("effectiveDateTime").put}
+_AT_BIRTH = Setting(patient, visit, _BORN)
 
 
 def _last_period(file: str) -> dict[str, Lens]:
@@ -48,7 +48,7 @@ _PLACES = {
 
 def _birth_weight() -> Part:
     """In grams, as the file has it."""
-    shape = observation(loinc("29463-7", "Body weight", "น้ำหนักแรกเกิด"), "vital-signs", "bodyweight")
+    shape = observation(loinc("29463-7", "Body weight", "น้ำหนักแรกเกิด"), "vital-signs", _AT_BIRTH, "bodyweight")
     return Part("weight", shape, {"BWEIGHT": quantity("valueQuantity", "g", measured=True)}, _BORN)
 
 
@@ -70,7 +70,7 @@ MAPS = (
                 extra={"PROVIDER": PROVIDER, "ANCPLACE": PLACE},
                 context=SERVED,
             ),
-            vital("weight", "WEIGHT"),
+            vital("weight", "WEIGHT", AT_VISIT),
         ),
     ),
     file_map(
@@ -90,7 +90,7 @@ MAPS = (
                 extra={"PROVIDER": PROVIDER},
                 context={**_UPDATED, "GRAVIDA": _gravida("PRENATAL").put},
             ),
-            vital("height", "HEIGHT", _UPDATED),
+            vital("height", "HEIGHT", Setting(patient, visit, _UPDATED)),
         ),
     ),
     file_map(
@@ -144,8 +144,8 @@ MAPS = (
                 extra={"BTIME": time_of("effectiveDateTime"), "BHOSP": PLACE},
             ),
             _birth_weight(),
-            vital("height", "LENGTH", _BORN),
-            vital("head", "HEADCIRCUM", _BORN),
+            vital("height", "LENGTH", _AT_BIRTH),
+            vital("head", "HEADCIRCUM", _AT_BIRTH),
         ),
     ),
     file_map(

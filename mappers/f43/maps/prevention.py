@@ -7,6 +7,7 @@ from typing import Any
 from mappers.codes import UCUM, coding, concept, displays, hl7_coding, system
 from mappers.f43.links import file_map, patient, visit
 from mappers.f43.maps.shapes import (
+    AT_VISIT,
     PLACE,
     PROVIDER,
     SERVED,
@@ -14,12 +15,8 @@ from mappers.f43.maps.shapes import (
     component,
     counts,
     form,
-    loinc,
-    observation,
-    pressure,
     record,
     texts,
-    vital,
 )
 from mappers.lens import (
     Lens,
@@ -35,6 +32,7 @@ from mappers.lens import (
     translated,
 )
 from mappers.links import Resource, Row, local
+from mappers.observation import loinc, observation, pressure, vital
 from mappers.part import FIRST, Part
 
 # --- LABFU ------------------------------------------------------------------------------------------------------------
@@ -59,7 +57,7 @@ SEVEN_DIGITS = {
 }
 """Seven-digit LABTEST to the two-digit code of the same test, for LOINC (from memory)."""
 
-_RESULTS = observation({"coding": []}, "laboratory")
+_RESULTS = observation({"coding": []}, "laboratory", AT_VISIT)
 
 
 def laboratory_code(hcode: str, test: str) -> dict[str, Any]:
@@ -136,7 +134,7 @@ _NCDSCREEN = file_map(
         ),
         Part(
             "smoking",
-            observation(loinc("72166-2", "Tobacco smoking status", "การสูบบุหรี่"), "social-history"),
+            observation(loinc("72166-2", "Tobacco smoking status", "การสูบบุหรี่"), "social-history", AT_VISIT),
             {
                 "SMOKE": coded("valueCodeableConcept", "cs-thcc-ncd-smoking").also(
                     translated("valueCodeableConcept", "smoking")
@@ -146,15 +144,15 @@ _NCDSCREEN = file_map(
         ),
         Part(
             "alcohol",
-            observation(loinc("11331-6", "History of Alcohol use", "การดื่มสุรา"), "social-history"),
+            observation(loinc("11331-6", "History of Alcohol use", "การดื่มสุรา"), "social-history", AT_VISIT),
             {"ALCOHOL": coded("valueCodeableConcept", "cs-thcc-ncd-alchohol")},
             SERVED,
         ),
-        vital("weight", "WEIGHT"),
-        vital("height", "HEIGHT"),
-        vital("waist", "WAIST_CM"),
-        pressure("SBP_1", "DBP_1"),
-        pressure("SBP_2", "DBP_2", name="pressure2"),
+        vital("weight", "WEIGHT", AT_VISIT),
+        vital("height", "HEIGHT", AT_VISIT),
+        vital("waist", "WAIST_CM", AT_VISIT),
+        pressure("SBP_1", "DBP_1", AT_VISIT),
+        pressure("SBP_2", "DBP_2", AT_VISIT, "pressure2"),
         Part("sugar", _sugar, {"BSLEVEL": _milligrams()}, SERVED),
     ),
 )
@@ -219,7 +217,7 @@ def _function(row: Row) -> Resource:
     return {**_ICF(row), "code": icf}
 
 
-_ICF = observation({"coding": []}, "exam")
+_ICF = observation({"coding": []}, "exam", AT_VISIT)
 
 _TEETH = [
     "PTEETH",
@@ -266,10 +264,10 @@ MAPS = (
                 answers("CHRONICFU", {"FOOT": "cs-thcc-ncd-foot-exam", "RETINA": "cs-thcc-ncd-retina-exam"}),
                 extra={"PROVIDER": PROVIDER, "CHRONICFUPLACE": PLACE},
             ),
-            vital("weight", "WEIGHT"),
-            vital("height", "HEIGHT"),
-            vital("waist", "WAIST_CM"),
-            pressure("SBP", "DBP"),
+            vital("weight", "WEIGHT", AT_VISIT),
+            vital("height", "HEIGHT", AT_VISIT),
+            vital("waist", "WAIST_CM", AT_VISIT),
+            pressure("SBP", "DBP", AT_VISIT),
         ),
     ),
     _NCDSCREEN,
@@ -299,9 +297,9 @@ MAPS = (
                 extra={"PROVIDER": PROVIDER, "NUTRITIONPLACE": PLACE},
                 context=SERVED,
             ),
-            vital("weight", "WEIGHT"),
-            vital("height", "HEIGHT"),
-            vital("head", "HEADCIRCUM"),
+            vital("weight", "WEIGHT", AT_VISIT),
+            vital("height", "HEIGHT", AT_VISIT),
+            vital("head", "HEADCIRCUM", AT_VISIT),
         ),
     ),
     file_map(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappers.codes import TERMINOLOGY, coding, concept, hl7
 from mappers.diseases import diagnosis
 from mappers.f43.links import facility, file_map, patient, row_reference, stay, visit
-from mappers.f43.maps.shapes import pressure, vital
+from mappers.f43.maps.shapes import AT_VISIT
 from mappers.lens import (
     EXTENSIONS,
     Lens,
@@ -25,6 +25,7 @@ from mappers.lens import (
     translated,
 )
 from mappers.links import Resource, Row, identifier, local, logical
+from mappers.observation import Setting, pressure, vital
 from mappers.part import FIRST, Part
 
 ACT = TERMINOLOGY + "v3-ActCode"
@@ -179,7 +180,7 @@ _GROUPED = {
     "ACTLOS": _drg("los"),
     "GROUPER_VERSION": _drg("version"),
 }
-_ADMITTED = {"DATETIME_ADMIT": stamp("effectiveDateTime").put}
+_ADMITTED = Setting(patient, stay, {"DATETIME_ADMIT": stamp("effectiveDateTime").put})
 
 # --- APPOINTMENT ------------------------------------------------------------------------------------------------------
 
@@ -222,10 +223,10 @@ MAPS = (
         "SERVICE",
         (
             Part(FIRST, _encounter, _SERVICE),
-            vital("temperature", "BTEMP"),
-            pressure("SBP", "DBP"),
-            vital("pulse", "PR"),
-            vital("respiration", "RR"),
+            vital("temperature", "BTEMP", AT_VISIT),
+            pressure("SBP", "DBP", AT_VISIT),
+            vital("pulse", "PR", AT_VISIT),
+            vital("respiration", "RR", AT_VISIT),
             Part(
                 "claim",
                 lambda row: claim("professional", "Professional", row),
@@ -238,8 +239,8 @@ MAPS = (
         "ADMISSION",
         (
             Part(FIRST, _stay, _ADMISSION, {"WARDDISCH": _left_from}),
-            vital("weight", "ADMITWEIGHT", _ADMITTED, stay),
-            vital("height", "ADMITHEIGHT", _ADMITTED, stay),
+            vital("weight", "ADMITWEIGHT", _ADMITTED),
+            vital("height", "ADMITHEIGHT", _ADMITTED),
             Part(
                 "claim",
                 lambda row: claim("institutional", "Institutional", row),
