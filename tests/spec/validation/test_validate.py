@@ -115,6 +115,9 @@ async def test_a_stored_profile_is_used(fhir, server):
         {name: each[name] for name in ("id", "path", "min", "max", "base", "type", "contentReference") if name in each}
         for each in base["snapshot"]["element"]
     ]
+    for each in elements:
+        each.setdefault("base", {name: each[name] for name in ("path", "min", "max")})
+        each["definition"] = "as in the base definition"
     next(each for each in elements if each["path"] == "Patient.birthDate")["min"] = 1
     profile = {
         "resourceType": "StructureDefinition",
