@@ -65,7 +65,7 @@ async def pages_backward(store: Store, query: Query) -> list[tuple[str, str]]:
         before = hits.hits[0].position
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=events(), asked=st.lists(queries(), min_size=4, max_size=8))
 async def test_search_is_truth(new_store: OpenStore, story: list[Event], asked: list[Query]) -> None:
     rules, clock = HandRules(), Clock()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.context import now_ms
-from server.store.contract import SearchRules
+from server.store.contract import SearchRules, StoreRefused
 from server.store.embedded.store import EmbeddedStore
 
 __all__ = ["EmbeddedStore", "open_embedded"]
@@ -32,7 +32,10 @@ async def open_embedded(
 
     def make() -> EmbeddedStore:
         file = Path(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return EmbeddedStore(file, rules, zone=zone, clock=clock, search_seconds=search_seconds, rezone=rezone)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            return EmbeddedStore(file, rules, zone=zone, clock=clock, search_seconds=search_seconds, rezone=rezone)
+        except OSError as error:
+            raise StoreRefused(f"the folder of the store cannot be used: {error.strerror}") from error
 
     return await asyncio.get_running_loop().run_in_executor(None, make)

@@ -67,12 +67,11 @@ class EmbeddedStore:
         self._symbols = Symbols()
         self._estimates = Estimates()
         self._gate = Gate(path.with_name(path.name + ".lock"))
-        connection = connect(path, create=True)
-        with self._gate.held():
-            prepare(connection, zone, rezone=rezone)
-            with failures(), connection:
-                self._dictionaries = install(connection)
-            self._epoch = str(connection.execute("SELECT epoch FROM state").get)
+        try:
+            connection = self._prepared(zone, rezone)
+        except BaseException:
+            self._gate.close()
+            raise
         self._write_bodies = Bodies(self._dictionaries)
         self._searcher = Searcher(connection, self._symbols, self._estimates, self._write_bodies, rules)
         self._inline = self._session()
@@ -82,6 +81,20 @@ class EmbeddedStore:
         self._checkpointer = Checkpointer(path, connection)
         self._writer = Writer(connection, self._gate, self._begin, self._committed, self._checkpointer.between_groups)
         self._written_by = connection
+
+    def _prepared(self, zone: str, rezone: bool) -> Connection:
+        """The writing connection, to a store whose tables are up to date."""
+        connection = connect(self.path, create=True)
+        try:
+            with self._gate.held():
+                prepare(connection, zone, rezone=rezone)
+                with failures(), connection:
+                    self._dictionaries = install(connection)
+            self._epoch = str(connection.execute("SELECT epoch FROM state").get)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _session(self) -> Session:
         return Session(self.path, self._symbols, self._estimates, self._dictionaries, self._rules)

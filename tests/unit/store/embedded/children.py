@@ -1,4 +1,4 @@
-"""Processes of their own that open a store and write: `python children.py TASK PATH ...`. They print one line a result."""
+"""Processes of their own that open a store and write: `python children.py TASK PATH NAME`; one line for each result."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
-from tests.contract.resources import HandRules, put  # noqa: E402
-
-from server.search.query import Match, Parameter, Query, TokenOperand  # noqa: E402
-from server.search.values import Index, Token  # noqa: E402
-from server.store.contract import Commit, ConditionFailed, Matches, Store  # noqa: E402
-from server.store.embedded import open_embedded  # noqa: E402
+from server.search.query import Match, Parameter, Query, TokenOperand
+from server.search.values import Index, Token
+from server.store.contract import Commit, ConditionFailed, Matches, Store
+from server.store.embedded import open_embedded
+from tests.contract.resources import HandRules, put
 
 IDENTIFIER = Parameter("identifier", "token", identifying=True)
 

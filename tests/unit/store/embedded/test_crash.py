@@ -8,10 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.contract.resources import HandRules
-
 from server.search.query import Match, Parameter, Query, TokenOperand
 from server.store.embedded import open_embedded
+from tests.contract.resources import HandRules
 
 CHILDREN = Path(__file__).with_name("children.py")
 ROUNDS = 20

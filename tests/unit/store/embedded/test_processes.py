@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.contract.resources import HandRules, put
 
 from server.search.query import Match, Parameter, Query, TokenOperand
 from server.search.values import Token
 from server.store.contract import Commit
 from server.store.embedded import EmbeddedStore, open_embedded
+from tests.contract.resources import HandRules, put
 
 CHILDREN = Path(__file__).with_name("children.py")
 CODE = Parameter("code", "token")
