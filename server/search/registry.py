@@ -26,7 +26,8 @@ TYPES = frozenset({"number", "date", "string", "token", "reference", "composite"
 ROW_PARAMETERS = frozenset({"_id", "_lastUpdated"})
 """Known from the row of a resource, not from its index values."""
 
-TEXT_PARAMETERS = frozenset({"_text", "_content"})
+MANY = 20
+"""Above so many types their parameters are not read only to give advice."""
 
 IMPLIED_SYSTEMS = {
     "http://hl7.org/fhir/ValueSet/mimetypes": MIME,
@@ -120,9 +121,9 @@ class SearchParameters:
         return self.of(resource_type).get(code)
 
     def nearest(self, resource_types: Iterable[str], code: str, more: Iterable[str] = ()) -> str | None:
-        """The known name most like an unknown one."""
-        names = set(more)
-        for each in resource_types:
+        """The known name most like an unknown one; of many types only what all have is considered."""
+        names, types = set(more), tuple(resource_types)
+        for each in types if len(types) <= MANY else ("Resource",):
             names.update(self.of(each))
         close = get_close_matches(code, sorted(names), n=1, cutoff=0.5)
         return close[0] if close else None
