@@ -74,6 +74,7 @@ async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Pl
     # What was made so far lives as long as the process: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    gc.enable()
     await listener.start(sockets)
     sample = None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import socket
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingRefused as error:
         return refuse(error)
     os.umask(0o077)  # what the server writes is patients' data
+    gc.disable()  # nothing of the start is garbage; the worker turns it on when it is up
     from server.listener import listen
 
     try:
