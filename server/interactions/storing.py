@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,7 @@ def prepare(
     if resource_type == "SearchParameter" and resource["status"] == "active":
         ctx.search.parameters.check(resource)
     elements = reference_elements(resource)
+    refuse_searches(elements, ctx.definitions.resource_types)
     if not ctx.settings.versioned_references:
         for element in elements:
             element["reference"] = without_version(element["reference"])
@@ -128,6 +129,16 @@ def prepare(
         ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
     )
     return Prepared(put, conditions, warnings)
+
+
+def refuse_searches(elements: Sequence[Resource], resource_types: Collection[str]) -> None:
+    """`Patient?identifier=x` is a reference in a transaction only, which has replaced it before it stores.
+
+    https://hl7.org/fhir/R4/http.html#trules Raises: Unprocessable.
+    """
+    for element in elements:
+        if "?" in element["reference"] and element["reference"].partition("?")[0] in resource_types:
+            raise Unprocessable("A conditional reference is resolved in a transaction only", code="not-supported")
 
 
 def body_of(resource: Resource, resource_id: str) -> Body:

@@ -83,6 +83,8 @@ class Step:
 
 WRITES = frozenset({"create", "update", "patch", "delete"})
 SEARCHES = frozenset({"search-type", "search-system"})
+TURN = 32
+"""Entries worked on before others have their turn on the loop."""
 
 
 async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
@@ -108,7 +110,7 @@ async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fhi
     await _identify(ctx, writes)
     _refuse_overlaps(writes)
     conditions = await _rewrite(ctx, request, writes)
-    conditions += _make_changes(ctx, request.base, writes)
+    conditions += await _make_changes(ctx, request.base, writes)
     await _check_reads(ctx, steps, writes)
     await _commit(ctx, writes, conditions)
     answers = [_written(request, step) if step.interaction in WRITES else await _read(ctx, step) for step in steps]
@@ -339,11 +341,13 @@ def _holder(element: dict[str, Any], writes: Sequence[Step]) -> int:
 # ---------------------------------------------------------------- changes
 
 
-def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list[Condition]:
+async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list[Condition]:
     """The changes of each entry, every resource checked once; what must hold for them. Raises: FhirError, located."""
     exists: set[Exists] = set()
     conditions: list[Condition] = []
-    for step in writes:
+    for done, step in enumerate(writes):
+        if done % TURN == TURN - 1:
+            await asyncio.sleep(0)
         if step.found is not None:
             conditions.append(step.found.condition)
         if step.matched:
