@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fhir_profiles.json_reading import write_pretty_json
+from mappers.f43.files import read_rows, write_rows
 from mappers.f43.layout import LAYOUTS
 from mappers.f43.maps import MAPS
-from mappers.f43.reading import read_rows
-from mappers.f43.writing import write_rows
 from mappers.population.f43 import f43_rows
 
 HERE = Path(__file__).parent

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mappers.f43.files import read_rows, write_rows
 from mappers.f43.layout import LAYOUTS
 from mappers.f43.maps import MAPS
-from mappers.f43.reading import read_rows
-from mappers.f43.writing import write_rows
 from mappers.part import by_part
 
 HERE = Path(__file__).parent

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappers.f43.checks import problems
+from mappers.f43.files import checker, file_of_name, read_rows, write_rows
 from mappers.f43.layout import LAYOUTS
-from mappers.f43.problems import REFUSE, RULES, WARN
-from mappers.f43.reading import LONGEST_LINE, ReadRow, file_of_name, read_rows
-from mappers.f43.writing import write_rows
 from mappers.layout import OLD, V24
+from mappers.links import Row
 from mappers.population.f43 import f43_rows
+from mappers.problems import REFUSE, RULES, WARN, Problem
+from mappers.reading import LONGEST_LINE, ReadRow
 
 DIAGNOSIS = {
     "HOSPCODE": "99999",
@@ -33,6 +33,10 @@ SERVICE = {
     "TYPEIN": "1", "CHIEFCOMP": "ไข้ ไอ น้ำมูก", "SERVPLACE": "1", "SBP": "120", "DBP": "80", "TYPEOUT": "1",
     "PRICE": "50.00", "PAYPRICE": "0.00", "ACTUALPAY": "0.00", "D_UPDATE": "20250131101500",
 }  # fmt: skip
+
+
+def problems(file: str, number: int, row: Row) -> list[Problem]:
+    return checker(file)(number, row)
 
 
 def read(file: str, data: bytes, size: int = 7) -> list[ReadRow]:

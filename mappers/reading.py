@@ -6,14 +6,12 @@ between columns; CRLF, LF or CR at the end of lines; the columns of the old stru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mappers.f43.checks import problems
-from mappers.f43.layout import LAYOUTS
-from mappers.f43.problems import Problem, shape
 from mappers.layout import Layout
 from mappers.links import Row
+from mappers.problems import Problem, shape
 
 LONGEST_LINE = 64 * 1024
 """Bytes; the widest file has 9 KB."""
@@ -27,6 +25,9 @@ ALIASES = {"CLINICALVALUE": "CLINICALVAULE", "NARCOTIC_DRUG": "NACROTIC_DRUG", "
 
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _THAI_LETTERS = range(0x0E00, 0x0E80)
+
+Check = Callable[[int, Row], list[Problem]]
+"""Line number and columns to what is wrong with them."""
 
 
 @dataclass(slots=True)
@@ -47,23 +48,13 @@ class ReadRow:
         return any(problem.refused for problem in self.problems)
 
 
-def file_of_name(path: str) -> str | None:
-    """`F43_99999/person.txt` as `PERSON`; None for a file that is none of the structure."""
-    stem = path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0].upper()
-    if stem in LAYOUTS:
-        return stem
-    # Some exporters put the hospital code or a date before the name.
-    fitting = [name for name in LAYOUTS if stem.endswith("_" + name)]
-    return max(fitting, key=len, default=None)
-
-
-def read_rows(file: str, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
+def read_rows(layout: Layout, check: Check, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
     """Every line of the file with what is wrong with it; empty lines and the header are passed over.
 
-    `chunks` are the bytes of the file in pieces of any size; memory does not grow with the file. Raises: KeyError for a
-    file that is none of `LAYOUTS`.
+    `chunks` are the bytes of the file in pieces of any size; memory does not grow with the file.
     """
-    layout = LAYOUTS[file]
+    file = layout.name
+    first = next(field.name for field in layout.fields if not field.virtual)
     decoder = Decoder()
     columns: tuple[str | None, ...] | None = None
     for number, line in enumerate(_lines(chunks, decoder), start=1):
@@ -74,7 +65,7 @@ def read_rows(file: str, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
         if not text.strip("| \t"):
             continue
         cells = [cell.strip() for cell in text.split("|")]
-        if columns is None and cells[0].upper() == layout.fields[0].name:
+        if columns is None and cells[0].upper() == first:
             columns, unknown = _header(layout, cells)
             if unknown:
                 found = [Problem(file, number, "", "header", name[:40]) for name in unknown]
@@ -84,7 +75,7 @@ def read_rows(file: str, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
         if names is None or (len(cells) != len(names) and _without_tail(cells) != len(names)):
             yield _refused(file, number, text, "columns")
             continue
-        yield _row(layout, number, names, cells, text)
+        yield _row(layout, check, number, names, cells, text)
 
 
 def _header(layout: Layout, cells: list[str]) -> tuple[tuple[str | None, ...], list[str]]:
@@ -99,7 +90,9 @@ def _without_tail(cells: list[str]) -> int:
     return len(cells) - 1 if cells and not cells[-1] else len(cells)
 
 
-def _row(layout: Layout, number: int, names: tuple[str | None, ...], cells: list[str], text: str) -> ReadRow:
+def _row(
+    layout: Layout, check: Check, number: int, names: tuple[str | None, ...], cells: list[str], text: str
+) -> ReadRow:
     values: Row = {}
     for name, cell in zip(names, cells, strict=False):
         if cell and name is not None:
@@ -107,7 +100,7 @@ def _row(layout: Layout, number: int, names: tuple[str | None, ...], cells: list
             values[name] = (
                 cell if cell.isascii() or layout.by_name[name].type == "text" else cell.translate(_THAI_DIGITS)
             )
-    row = ReadRow(layout.name, number, values, problems(layout.name, number, values))
+    row = ReadRow(layout.name, number, values, check(number, values))
     if row.problems and row.refused:
         row.raw = text
     return row

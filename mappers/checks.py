@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 
 from mappers.citizen_id import is_valid
 from mappers.codes import displays
-from mappers.f43.layout import LAYOUTS
-from mappers.f43.problems import Problem, shown
-from mappers.layout import Field
+from mappers.layout import Field, Layout
 from mappers.lens import canonical_number, iso_date, iso_time
 from mappers.links import Row
+from mappers.problems import Problem, shown
 
 LATEST_AD_YEAR = 2400
 """A later year is one of the Buddhist era (543 ahead): refused, never converted in silence."""
@@ -26,30 +24,47 @@ Check = Callable[[str], str | None]
 """Text of a column to the rule that it breaks."""
 
 
-def problems(file: str, number: int, row: Row) -> list[Problem]:
-    """Everything wrong with a row (non-empty columns by name); empty when it is sound."""
-    checks = _checks(file)
-    broken = [(name, rule) for name, text in row.items() if (rule := checks[name](text))]
-    if missing := _required(file) - row.keys():
-        broken += [(name, "drug" if name in _DRUG_CODES else "required") for name in sorted(missing)]
-    broken += _together(file, row)
-    if not broken:
-        return []
-    fields = LAYOUTS[file].by_name
-    return [Problem(file, number, name, rule, shown(fields[name], row.get(name, ""))) for name, rule in broken]
+class Checker:
+    """The checks of one file, made once."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        columns = layout.by_name
+        self._columns = {field.name: _check(field) for field in layout.fields}
+        self._required = frozenset(field.name for field in layout.fields if field.required)
+        pairs = [(upper, lower, "pressure") for upper, lower in _PRESSURES]
+        pairs += [(start, end, "order") for start, end in _PERIODS]
+        self._pairs = [pair for pair in pairs if pair[0] in columns and pair[1] in columns]
+        self._measured = [(name, *bounds) for name, bounds in _PLAUSIBLE.items() if name in columns]
+
+    def __call__(self, number: int, row: Row) -> list[Problem]:
+        """Everything wrong with a row (non-empty columns by name); empty when it is sound."""
+        broken = [(name, rule) for name, text in row.items() if (rule := self._columns[name](text))]
+        if missing := self._required - row.keys():
+            broken += [(name, "drug" if name in _DRUG_CODES else "required") for name in sorted(missing)]
+        broken += self._together(row)
+        if not broken:
+            return []
+        file, fields = self._layout.name, self._layout.by_name
+        return [Problem(file, number, name, rule, shown(fields[name], row.get(name, ""))) for name, rule in broken]
+
+    def _together(self, row: Row) -> list[tuple[str, str]]:
+        """(column, rule) for what several columns tell, and for measurements out of all bounds."""
+        found = []
+        for first, second, rule in self._pairs:
+            if first in row and second in row:
+                one, other = row[first], row[second]
+                if rule == "pressure" and 0 < _value(one) < _value(other):
+                    found.append((first, rule))
+                elif rule == "order" and other < one[: len(other)]:
+                    found.append((second, rule))
+        for column, low, high in self._measured:
+            if column in row and (value := _value(row[column])) and not low <= value <= high:
+                found.append((column, "measure"))
+        return found
 
 
-_DRUG_CODES = frozenset({"DIDSTD", "DRUGALLERGY"})
-
-
-@cache
-def _required(file: str) -> frozenset[str]:
-    return frozenset(field.name for field in LAYOUTS[file].fields if field.required)
-
-
-@cache
-def _checks(file: str) -> dict[str, Check]:
-    return {field.name: _check(field) for field in LAYOUTS[file].fields}
+_DRUG_CODES = frozenset({"DIDSTD", "DRUGALLERGY", "DID"})
 
 
 def _check(field: Field) -> Check:
@@ -142,36 +157,6 @@ _PLAUSIBLE = {
     "RR": (3, 150),
     "HEIGHT": (20, 260),
 }
-
-
-@cache
-def _pairs(file: str) -> tuple[tuple[str, str, str], ...]:
-    """(column, column, rule) of the pairs that a file has."""
-    columns = LAYOUTS[file].by_name
-    pairs = [(upper, lower, "pressure") for upper, lower in _PRESSURES]
-    pairs += [(start, end, "order") for start, end in _PERIODS]
-    return tuple(pair for pair in pairs if pair[0] in columns and pair[1] in columns)
-
-
-@cache
-def _measured(file: str) -> tuple[tuple[str, float, float], ...]:
-    return tuple((name, *bounds) for name, bounds in _PLAUSIBLE.items() if name in LAYOUTS[file].by_name)
-
-
-def _together(file: str, row: Row) -> list[tuple[str, str]]:
-    """(column, rule) for what several columns tell, and for measurements out of all bounds."""
-    found = []
-    for first, second, rule in _pairs(file):
-        if first in row and second in row:
-            one, other = row[first], row[second]
-            if rule == "pressure" and 0 < _value(one) < _value(other):
-                found.append((first, rule))
-            elif rule == "order" and other < one[: len(other)]:
-                found.append((second, rule))
-    for column, low, high in _measured(file):
-        if column in row and (value := _value(row[column])) and not low <= value <= high:
-            found.append((column, "measure"))
-    return found
 
 
 def _value(text: str) -> float:
