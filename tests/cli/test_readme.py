@@ -1,0 +1,85 @@
+"""The examples of the README and of the greeting work as they are written."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.cli.serving import Served, serve
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+FOUND = {
+    "Patient?_count=5": "Bundle",
+    "Observation?code": "Bundle",
+    "metadata": "CapabilityStatement",
+    "test-1": "Patient",
+    "_search": "Bundle",
+}
+"""Part of an example's address -> type of what it answers."""
+
+
+def examples() -> list[list[str]]:
+    """The arguments of every curl command, in the order of the page."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("curl ")]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    started = serve(tmp_path_factory.mktemp("readme"), "--open", "--sample", "--request-log", "off")
+    assert started.process.stdout is not None
+    while "sample is in" not in started.process.stdout.readline():
+        pass
+    yield started
+    started.stop()
+    started.process.stdout.close()
+
+
+def curl(served: Served, arguments: list[str]) -> tuple[int, bytes]:
+    """What curl would get; knows the options that the README uses."""
+    method, url, body, headers = "GET", "", None, {}
+    rest = iter(arguments)
+    for argument in rest:
+        match argument:
+            case "-X":
+                method = next(rest)
+            case "-H":
+                name, _, value = next(rest).partition(": ")
+                headers[name.replace("-", "_")] = value
+            case "-d":
+                body = next(rest).encode()
+            case "--data-urlencode":
+                name, _, value = next(rest).partition("=")
+                body = f"{name}={quote(value)}".encode()
+                headers["Content_Type"] = "application/x-www-form-urlencoded"
+            case _:
+                assert argument.startswith("http://127.0.0.1:8080/"), argument
+                url = argument.removeprefix("http://127.0.0.1:8080")
+    status, answer, _ = served.request(url, method, body, **headers)
+    return status, answer
+
+
+def test_every_example_of_the_readme_works(served: Served) -> None:
+    assert len(examples()) >= 6
+    for arguments in examples():
+        status, answer = curl(served, arguments)
+        assert status in (200, 201), arguments
+        resource = json.loads(answer)
+        [expected] = {kind for part, kind in FOUND.items() if part in " ".join(arguments)}
+        assert resource["resourceType"] == expected
+        if expected == "Bundle":
+            assert resource["entry"], arguments
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
