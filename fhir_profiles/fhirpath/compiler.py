@@ -23,7 +23,7 @@ from fhir_profiles.fhirpath.code import (
 )
 from fhir_profiles.fhirpath.constants import constant
 from fhir_profiles.fhirpath.errors import FhirPathError
-from fhir_profiles.fhirpath.functions import FUNCTIONS
+from fhir_profiles.fhirpath.functions import check_arguments
 from fhir_profiles.fhirpath.operators import binary, polarity, type_operation
 from fhir_profiles.fhirpath.paths import extendable, following_code, path_code
 from fhir_profiles.fhirpath.temporal import read_moment
@@ -168,11 +168,7 @@ def _type_name(compiler: Compiler, name: str, scope: Types) -> Code:
 
 
 def _call(compiler: Compiler, tree: syntax.Call, scope: Types) -> Code:
-    function = FUNCTIONS.get(tree.name)
-    if function is None:
-        raise FhirPathError("semantic", f"there is no function {tree.name!r}")
-    if not function.least <= len(tree.arguments) <= function.most:
-        raise FhirPathError("semantic", f"{tree.name}() does not take {len(tree.arguments)} arguments")
+    function = check_arguments(tree.name, len(tree.arguments))
     source = this_code(scope) if tree.of is None else compiler.compile(tree.of, scope)
     if source.constant == EMPTY and tree.name in EMPTY_OF_EMPTY and not compiler.strict:
         return empty_code()

@@ -21,8 +21,9 @@ from fhir_profiles.fhirpath.parser import parse
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import ABSTRACT, Node, Nodes, TypeSystem, type_system
 
-_SHAPE = (AttributeError, TypeError, ValueError, KeyError)
-"""What Python raises where a resource does not have the JSON of its type (a text where an object belongs)."""
+SHAPE_ERRORS = (AttributeError, TypeError, ValueError, KeyError, ArithmeticError)
+"""What Python raises where a resource does not have the JSON of its type (a text where an object belongs), or numbers
+beyond calculation."""
 
 CACHED = 20_000
 """Expressions kept for one set of definitions; the official ones and their start types are some 5000."""
@@ -75,7 +76,7 @@ class Expression:
         this = self._this(value, fhir_type, sibling)
         try:
             return self._run(this, self._frame(this, environment))  # type: ignore[arg-type]
-        except _SHAPE as error:
+        except SHAPE_ERRORS as error:
             raise self._misshapen() from error
 
     def _misshapen(self) -> FhirPathError:
@@ -115,7 +116,7 @@ class Expression:
         this = self._this(value, fhir_type, sibling)
         try:
             return self._truth(this, self._frame(this, environment))  # type: ignore[arg-type]
-        except _SHAPE as error:
+        except SHAPE_ERRORS as error:
             raise self._misshapen() from error
 
 

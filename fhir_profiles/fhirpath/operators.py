@@ -11,6 +11,7 @@ from fhir_profiles.fhirpath.code import (
     EMPTY,
     Code,
     Frame,
+    Scalar,
     Truth,
     boolean_code,
     constant_code,
@@ -46,19 +47,19 @@ MAX_INTEGER = 2**31 - 1
 # --- equality and order ---------------------------------------------------------------------------------------------
 
 
-def _string_constant(code: Code) -> str | None:
-    if code.constant is not None and len(code.constant) == 1 and code.constant[0][1] == "System.String":
-        text: str = code.constant[0][0]
-        return text
+def _single_constant(code: Code, *kinds: str) -> Node | None:
+    """The item of a literal of one of the System types."""
+    if code.constant is not None and len(code.constant) == 1 and SYSTEM.get(code.constant[0][1]) in kinds:
+        return code.constant[0]
     return None
 
 
 def _equals(left: Code, right: Code) -> Truth:
     """Truth of `left = right`."""
     for one, other in ((left, right), (right, left)):
-        text = _string_constant(other)
-        if text is not None and one.is_kind("String"):
-            return _equals_text(one, text)
+        literal = _single_constant(other, "String", "Boolean")
+        if literal is not None and one.is_kind(SYSTEM[literal[1]]):
+            return _equals_plain(one, literal[0])
     left_run, right_run = left.run, right.run
     if right.constant is not None and len(right.constant) == 1:
         only = right.constant[0]
@@ -73,13 +74,14 @@ def _equals(left: Code, right: Code) -> Truth:
     return lambda node, frame: equal_collections(left_run(node, frame), right_run(node, frame))
 
 
-def _equals_text(code: Code, text: str) -> Truth:
+def _equals_plain(code: Code, wanted: str | bool) -> Truth:
+    """Truth of an equality of texts or of Booleans, whose JSON can be compared as it is."""
     if code.scalar is not None:
         scalar = code.scalar
 
         def scalar_equals(node: Node, frame: Frame) -> bool | None:
             value = scalar(node, frame)
-            return None if value is None else bool(value == text)
+            return None if value is None else bool(value == wanted)
 
         return scalar_equals
     run = code.run
@@ -88,7 +90,7 @@ def _equals_text(code: Code, text: str) -> Truth:
         found = run(node, frame)
         if len(found) == 1:
             value = found[0][0]
-            return None if value is None else bool(value == text)
+            return None if value is None else bool(value == wanted)
         return False if found else None
 
     return equals
@@ -130,6 +132,9 @@ _ACCEPTED: dict[str, frozenset[int]] = {
 
 def _comparison(accepted: frozenset[int]) -> Builder:
     def build(compiler: Compiler, left: Code, right: Code) -> Code:
+        limit = _single_constant(right, "Integer")
+        if limit is not None and left.scalar is not None and left.is_kind("Integer"):
+            return boolean_code(_compares_integer(left.scalar, accepted, limit[0]))
         left_run, right_run = left.run, right.run
 
         def compares(node: Node, frame: Frame) -> bool | None:
@@ -142,6 +147,14 @@ def _comparison(accepted: frozenset[int]) -> Builder:
         return boolean_code(compares)
 
     return build
+
+
+def _compares_integer(scalar: Scalar, accepted: frozenset[int], limit: int) -> Truth:
+    def compares(node: Node, frame: Frame) -> bool | None:
+        value = scalar(node, frame)
+        return None if value is None else ((value > limit) - (value < limit)) in accepted
+
+    return compares
 
 
 # --- Boolean logic: http://hl7.org/fhirpath/N1/#boolean-logic ---------------------------------------------------------
@@ -306,7 +319,7 @@ def _moved(left: Node, right: Node, sign: int) -> Node | None:
         return None
     unit = units.UCUM_CALENDAR.get(amount.unit, amount.unit)
     if unit not in units.CALENDAR:
-        raise FhirPathError("execution", f"{amount.unit!r} is no calendar duration")
+        raise FhirPathError("execution", "only calendar durations can be added to dates and times")
     result = temporal.add(start, amount.value * sign, unit)
     return None if result is None else (str(result), f"System.{start.kind}", None)
 

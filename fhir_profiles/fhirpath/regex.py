@@ -73,7 +73,7 @@ def compiled(pattern: str) -> Compiled:
             ready = re.compile(pattern, re.DOTALL)
             tree = sre.parse(pattern, re.DOTALL)
     except (re.error, RecursionError, OverflowError) as error:
-        raise FhirPathError("execution", f"{pattern[:100]!r} is no regular expression") from error
+        raise FhirPathError("execution", "the pattern is no regular expression") from error
     try:
         automaton = Automaton(tree)
     except NotRegular:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fhir_profiles import ucum
 
 EXACT = Context(prec=34)
+MAX_EXPONENT = 100
 
 CALENDAR = {
     "millisecond": (Decimal("0.001"), "s"),
@@ -56,9 +57,16 @@ class Measure:
     """UCUM code, `1` for none, or a calendar word in the singular."""
 
     def __str__(self) -> str:
+        text = decimal_text(self.value)
         if self.unit not in CALENDAR:
-            return f"{self.value:f} '{self.unit}'"
-        return f"{self.value:f} {self.unit}{'' if self.value == 1 else 's'}"
+            return f"{text} '{self.unit}'"
+        return f"{text} {self.unit}{'' if self.value == 1 else 's'}"
+
+
+def decimal_text(value: Decimal) -> str:
+    """The number without an exponent, unless that would be a very long text: `1e999999999` stays as it is."""
+    exponent = int(value.as_tuple().exponent)
+    return f"{value:f}" if -MAX_EXPONENT <= exponent <= MAX_EXPONENT else str(value)
 
 
 def comparable(left: Measure, right: Measure) -> bool:
@@ -105,8 +113,10 @@ def _decimals(value: Decimal) -> int:
 
 def same_rounded(left: Decimal, right: Decimal, left_decimals: int, right_decimals: int) -> bool:
     """Whether two numbers agree at the precision of the less precise one."""
-    step = Decimal(1).scaleb(-min(left_decimals, right_decimals))
-    return left.quantize(step, ROUND_HALF_UP) == right.quantize(step, ROUND_HALF_UP)
+    if max(abs(left.adjusted()), abs(right.adjusted()), left_decimals, right_decimals) > MAX_EXPONENT:
+        return left == right
+    step, context = Decimal(1).scaleb(-min(left_decimals, right_decimals)), Context(prec=3 * MAX_EXPONENT)
+    return left.quantize(step, ROUND_HALF_UP, context) == right.quantize(step, ROUND_HALF_UP, context)
 
 
 def equivalent_decimals(left: Decimal, right: Decimal) -> bool:

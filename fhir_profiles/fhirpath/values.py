@@ -64,11 +64,16 @@ def measure(value: Any) -> Measure | None:
 def deep_equal(left: Any, right: Any) -> bool:
     """Equal JSON: the order of members does not matter, that of arrays does; numbers are compared by value."""
     if left.__class__ is dict:
-        return (
-            right.__class__ is dict
-            and len(left) == len(right)
-            and all(key in right and deep_equal(value, right[key]) for key, value in left.items())
-        )
+        if right.__class__ is not dict or len(left) != len(right):
+            return False
+        for key, value in left.items():
+            other = right.get(key)
+            if value.__class__ is str:
+                if value != other:
+                    return False
+            elif key not in right or not deep_equal(value, other):
+                return False
+        return True
     if left.__class__ is list:
         return right.__class__ is list and len(left) == len(right) and all(map(deep_equal, left, right))
     if left.__class__ is str or left.__class__ is bool or left is None:
@@ -282,7 +287,22 @@ def distinct(nodes: Nodes) -> Nodes:
                 if each[0] is not None:
                     seen.add(each[0])
         return out
-    return Distinct(nodes).items
+    return Distinct(nodes).items if len(nodes) > FEW or first in SYSTEM else _distinct_few(nodes)
+
+
+FEW = 6
+"""Items that are compared pair by pair, which is cheaper than finding their buckets."""
+
+
+def _distinct_few(nodes: Nodes) -> Nodes:
+    out: Nodes = []
+    for node in nodes:
+        for other in out:
+            if equal(node, other):
+                break
+        else:
+            out.append(node)
+    return out
 
 
 def singleton(nodes: Nodes) -> Node | None:
@@ -315,7 +335,7 @@ def text_of(node: Node) -> str | None:
         return "true" if value else "false"
     if kind in NUMBERS:
         exact = number(value)
-        return None if exact is None else f"{exact:f}" if isinstance(exact, Decimal) else str(exact)
+        return None if exact is None else units.decimal_text(exact) if isinstance(exact, Decimal) else str(exact)
     if kind == "Quantity":
         quantity = measure(value)
         return None if quantity is None else str(quantity)

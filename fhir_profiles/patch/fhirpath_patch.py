@@ -89,7 +89,8 @@ def read_operation(parameter: Any, types: TypeSystem) -> Operation:
     if not isinstance(parameter, dict) or parameter.get("name") != "operation":
         raise _Malformed("a parameter of a patch is named operation")
     parts: dict[str, dict[str, Any]] = {}
-    for part in parameter.get("part") or ():
+    listed = parameter.get("part")
+    for part in listed if isinstance(listed, list) else ():
         name = part.get("name") if isinstance(part, dict) else None
         if not isinstance(name, str) or name in parts:
             raise _Malformed("a part has a name, and each name occurs once")

@@ -14,6 +14,8 @@ from fhir_profiles.fhirpath import FhirPathError, parse
 from fhir_profiles.fhirpath.code import Frame, truth_of
 from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.environment import Environment
+from fhir_profiles.fhirpath.expression import SHAPE_ERRORS
+from fhir_profiles.fhirpath.functions import check_arguments
 from fhir_profiles.fhirpath.functions.filtering import specifier
 from fhir_profiles.fhirpath.syntax import Ast, Binary, Call, Indexer, Literal, Member, TypeOperation, Variable
 from fhir_profiles.fhirpath.types import ABSTRACT, Node, Step, TypeSystem
@@ -70,6 +72,7 @@ class Locator:
             case TypeOperation("as", operand, name):
                 return self._of_type(self.of(operand), name)
             case Call(of, name, arguments) if name in _FUNCTIONS:
+                check_arguments(name, len(arguments))
                 return _FUNCTIONS[name](self, self.of(of) if of is not None else [self.root], arguments)
         raise NotAPlace
 
@@ -110,9 +113,12 @@ class Locator:
         root = self.root.node
         frame = Frame(root, Environment(root[0], root[0]))
         found = []
-        for frame.index, place in enumerate(places):
-            if truth(place.node, frame):
-                found.append(place)
+        try:
+            for frame.index, place in enumerate(places):
+                if truth(place.node, frame):
+                    found.append(place)
+        except SHAPE_ERRORS as error:
+            raise FhirPathError("execution", "an element does not have the structure of its type") from error
         return found
 
 
@@ -137,11 +143,11 @@ def _single(locator: Locator, places: list[Place], arguments: tuple[Ast, ...]) -
 
 def _extension(locator: Locator, places: list[Place], arguments: tuple[Ast, ...]) -> list[Place]:
     extensions = [child for place in places for child in locator.children(place, "extension")]
-    return locator.where(extensions, Binary("=", Member(None, "url"), arguments[0])) if arguments else []
+    return locator.where(extensions, Binary("=", Member(None, "url"), arguments[0]))
 
 
 _FUNCTIONS: dict[str, Callable[[Locator, list[Place], tuple[Ast, ...]], list[Place]]] = {
-    "where": lambda locator, places, arguments: locator.where(places, arguments[0]) if arguments else [],
+    "where": lambda locator, places, arguments: locator.where(places, arguments[0]),
     "ofType": lambda locator, places, arguments: locator._of_type(places, specifier(arguments[0])),
     "as": lambda locator, places, arguments: locator._of_type(places, specifier(arguments[0])),
     "extension": _extension,

@@ -85,7 +85,13 @@ def _count(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: 
     def count(node: Node, frame: Frame) -> Nodes:
         return [(len(run(node, frame)), "System.Integer", None)]
 
-    return Code(count, frozenset(("System.Integer",)), single=True, exists=lambda node, frame: True)
+    return Code(
+        count,
+        frozenset(("System.Integer",)),
+        single=True,
+        exists=lambda node, frame: True,
+        scalar=lambda node, frame: len(run(node, frame)),
+    )
 
 
 def _distinct(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fhir_profiles.fhirpath.compiler import Compiler
 
 MAX_ITEMS = 100_000
-"""Of repeat(): an expression that makes new items for ever stops here."""
+"""Of repeat(), select() and aggregate(): an expression that makes ever more items stops here."""
 
 
 def mentions(tree: Ast, variable: str) -> bool:
@@ -91,7 +91,10 @@ def _select(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope:
         return Code(select_index, projection.types, source.single and projection.single)
 
     def select(node: Node, frame: Frame) -> Nodes:
-        return [found for item in run(node, frame) for found in each(item, frame)]
+        out = [found for item in run(node, frame) for found in each(item, frame)]
+        if len(out) > MAX_ITEMS:
+            raise FhirPathError("execution", f"select() made more than {MAX_ITEMS} items")
+        return out
 
     return Code(
         select,

@@ -30,7 +30,7 @@ def _substring(value: str, start: int, length: int | None = None) -> Node | None
 
 
 def _replace(value: str, pattern: str, substitution: str) -> Node:
-    if len(value) * max(len(substitution), 1) > 100_000_000:
+    if len(value) * max(len(substitution), 1) > 10_000_000:
         raise FhirPathError("execution", "replace() would make a text that is too long")
     return text(limited(value.replace(pattern, substitution)))
 

@@ -200,6 +200,52 @@ def test_truth(definitions: Definitions, text: str, truth: bool | None) -> None:
     assert compile_expression(text, definitions).truth(PATIENT) is expected
 
 
+@pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "-" + "9" * 300 + ".5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "value.value.toString().length() < 1000",
+            "value > 1 'g'",
+            "value ~ 1 'mg'",
+            "value.value ~ 1",
+            "value.value + 1",
+        ),
+        *(
+            "value.value.round(2)",
+            "value.value.floor()",
+            "value.value.toInteger()",
+            "value.value.lowBoundary()",
+            "-value",
+        ),
+        *(
+            "value.toString().length() < 1000",
+            "value | (2 'mg')",
+            "value.value.precision()",
+            "value * value",
+            "value / 2",
+        ),
+        *(
+            "value.value.exp()",
+            "value.value.power(3)",
+            "(value.value | 1).count()",
+            "@2020 + value",
+            "value.value div 7",
+        ),
+    ],
+)
+def test_no_number_takes_long(definitions: Definitions, amount: str, text: str) -> None:
+    resource = read_json(
+        f"""{{"resourceType": "Observation", "valueQuantity": {{"value": {amount}, "code": "mg",
+        "system": "http://unitsofmeasure.org"}}}}""".encode()
+    )
+    try:
+        found = compile_expression(text, definitions, "Observation").evaluate(resource)
+    except FhirPathError:
+        return
+    assert "length" not in text or found == [True]
+
+
 def test_truth_of_several_items_is_an_error(definitions: Definitions) -> None:
     with pytest.raises(FhirPathError):
         compile_expression("name", definitions, "Patient").truth(PATIENT)
