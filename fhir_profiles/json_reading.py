@@ -65,7 +65,9 @@ def read_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         raise read_error(_explain(str(error)), "invalid" if "recursion" in str(error) else "structure") from None
     if not isinstance(value, dict):
         raise read_error("the body must be one JSON object: a resource with its resourceType")
-    if max_depth < MAX_DEPTH and deeper_than(value, max_depth):
+    # A text with few brackets cannot be deep; counting them costs a tenth of walking.
+    brackets = data.count(b"{") + data.count(b"[")
+    if max_depth < MAX_DEPTH and brackets > max_depth and deeper_than(value, max_depth):
         raise read_error(f"it is nested more than {max_depth} levels deep", "invalid")
     if b"\\u0000" in data and _holds_nul(value):
         raise read_error("a NUL character (\\u0000) is not allowed in FHIR", "invalid")

@@ -16,16 +16,18 @@ class Target(NamedTuple):
 
 def reference_elements(resource: dict[str, Any]) -> list[dict[str, Any]]:
     """Every element that has a literal `reference`, wherever it is: nested, contained, in extensions."""
-    found = []
-    waiting: list[Any] = [resource]
+    found: list[dict[str, Any]] = []
+    waiting = [resource]
     while waiting:
-        value = waiting.pop()
-        if value.__class__ is dict:
-            if value.get("reference").__class__ is str:
-                found.append(value)
-            waiting.extend([each for each in value.values() if each.__class__ is dict or each.__class__ is list])
-        else:
-            waiting.extend([each for each in value if each.__class__ is dict or each.__class__ is list])
+        node = waiting.pop()
+        for name, value in node.items():
+            kind = value.__class__
+            if kind is dict:
+                waiting.append(value)
+            elif kind is list:
+                waiting.extend([each for each in value if each.__class__ is dict])
+            elif name == "reference" and kind is str:
+                found.append(node)
     return found
 
 
