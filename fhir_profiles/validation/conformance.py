@@ -110,17 +110,22 @@ class Walk:
     # --- one value ----------------------------------------------------------------------------------------------------
 
     def _value(self, node: ProfileNode, item: Item) -> None:
-        element = node.element
-        if item.value is not None:
-            if element.fixed is not None and not deep_equal(item.value, element.fixed):
-                self._report(item.location, "value", f"expected exactly {_shown(element.fixed)}", item.value)
-            if element.pattern is not None and not fits_pattern(item.value, element.pattern):
-                self._report(item.location, "value", f"expected at least {_shown(element.pattern)}", item.value)
-            self._range(node, item)
-            self._binding(node, item)
-        self._type(node, item)
-        self._constraints(node, item)
-        self._children(node, item)
+        if node.asks_of_value:
+            if item.value is not None:
+                self._fixed(node, item)
+                self._range(node, item)
+                self._binding(node, item)
+            self._type(node, item)
+            self._constraints(node, item)
+        if node.children or node.element.content_reference is not None:
+            self._children(node, item)
+
+    def _fixed(self, node: ProfileNode, item: Item) -> None:
+        fixed, pattern = node.element.fixed, node.element.pattern
+        if fixed is not None and not deep_equal(item.value, fixed):
+            self._report(item.location, "value", f"expected exactly {_shown(fixed)}", item.value)
+        if pattern is not None and not fits_pattern(item.value, pattern):
+            self._report(item.location, "value", f"expected at least {_shown(pattern)}", item.value)
 
     def _report(self, location: Location, code: str, text: str, found: Any = None, severity: str = "error") -> None:
         name = self._tree.structure.id if self._tree else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from fhir_profiles.definitions import Definitions, Property
+from fhir_profiles.definitions import Definitions
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.values import deep_equal
 from fhir_profiles.validation.issues import Location
@@ -21,46 +22,56 @@ class Item(NamedTuple):
     """The `_name` object of a primitive."""
 
 
+class _Member(NamedTuple):
+    name: str
+    sibling: str
+    is_array: bool
+    type: str
+
+
 class Items:
     """Finds items below items."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._named: dict[tuple[str, str], tuple[Property, ...]] = {}
+        self._named: dict[tuple[str, str], tuple[_Member, ...]] = {}
 
-    def _properties(self, node: str, name: str) -> tuple[Property, ...]:
+    def _members(self, node: str, name: str) -> tuple[_Member, ...]:
         found = self._named.get((node, name))
         if found is None:
-            known = self._definitions.properties(node).values()
-            found = tuple(each for each in known if name in (each.element.name, each.name))
-            self._named[node, name] = found
+            holder = "Element" if self._definitions.is_primitive(node) else node
+            found = self._named[node, name] = tuple(
+                _Member(each.name, "_" + each.name, each.element.is_array, each.type)
+                for each in self._definitions.properties(holder).values()
+                if name in (each.element.name, each.name)
+            )
         return found
 
     def below(self, item: Item, name: str) -> list[Item]:
         """Items under an element name (`value`) or a JSON name (`valueQuantity`)."""
         holder = item.value
-        if not isinstance(holder, dict):
-            holder = item.sibling if isinstance(item.sibling, dict) else {}
-        node = "Element" if self._definitions.is_primitive(item.type) else item.type
+        if holder.__class__ is not dict:
+            holder = item.sibling
+            if holder.__class__ is not dict:
+                return []
         found: list[Item] = []
-        for known in self._properties(node, name):
-            value, sibling = holder.get(known.name), holder.get("_" + known.name)
+        for member in self._members(item.type, name):
+            value, sibling = holder.get(member.name), holder.get(member.sibling)
             if value is None and sibling is None:
                 continue
-            location = (*item.location, known.name)
-            if known.element.is_array:
-                found += self._repeated(value or [], sibling or [], known.type, location)
+            location = (*item.location, member.name)
+            if member.is_array:
+                found += self._repeated(value or [], sibling or [], member.type, location)
             else:
-                found.append(Item(value, self._type(known.type, value), location, sibling))
+                found.append(Item(value, self._type(member.type, value), location, sibling))
         return found
 
     def _repeated(self, values: list[Any], siblings: list[Any], type_name: str, location: Location) -> list[Item]:
-        count = max(len(values), len(siblings))
+        if not siblings:
+            return [Item(each, self._type(type_name, each), (*location, index)) for index, each in enumerate(values)]
         return [
             Item(value, self._type(type_name, value), (*location, index), sibling)
-            for index in range(count)
-            for value in (values[index] if index < len(values) else None,)
-            for sibling in (siblings[index] if index < len(siblings) else None,)
+            for index, (value, sibling) in enumerate(zip_longest(values, siblings))
         ]
 
     def _type(self, declared: str, value: Any) -> str:

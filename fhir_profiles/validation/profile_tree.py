@@ -24,6 +24,8 @@ class ProfileNode:
     slices: list[ProfileNode] = field(default_factory=list)
     constraints: tuple[Constraint, ...] = ()
     """Those that the base does not have."""
+    asks_of_value: bool = True
+    """Whether something is to be asked of each value itself, and not only of their number and of what is below."""
 
     @property
     def slicing(self) -> Slicing | None:
@@ -43,18 +45,22 @@ class ProfileNode:
         own = self.element.binding
         return own is not None and (self.base is None or own != self.base.binding)
 
+    def asks(self) -> bool:
+        """What `asks_of_value` is to be."""
+        element, base = self.element, self.base
+        limits = (element.fixed, element.pattern, element.max_length, element.minimum, element.maximum)
+        if self.constraints or self.binds() or any(each is not None for each in limits):
+            return True
+        return bool(element.types) and (base is None or element.types != base.types)
+
     def adds(self) -> bool:
         """Whether the element itself, or something below, asks more than the base."""
+        if self.children or self.slices or self.asks():
+            return True
         element, base = self.element, self.base
-        if element.fixed is not None or element.pattern is not None or self.constraints or self.slices:
-            return True
-        if element.max_length is not None or element.minimum is not None or element.maximum is not None:
-            return True
-        if self.children or self.binds():
-            return True
         if base is None:
             return element.min > 0 or element.max == 0
-        return (element.min, element.max, element.types) != (base.min, base.max, base.types)
+        return (element.min, element.max) != (base.min, base.max)
 
 
 @dataclass(slots=True)
@@ -72,32 +78,32 @@ class ProfileTree:
         return target.children if target is not None else {}
 
 
-def base_element(definitions: Definitions, path: str) -> Element | None:
+def base_element(definitions: Definitions, element: Element, parent: ProfileNode | None) -> Element | None:
+    """The element without a profile. Inside of a choice it is that of the one type that the profile leaves."""
     try:
-        return definitions.element(path.replace("[x]", ""))
+        return definitions.element(element.path.replace("[x]", ""))
     except KeyError:
-        return None
+        types = parent.element.types if parent is not None else ()
+        return definitions.children(types[0].code).get(element.name) if len(types) == 1 else None
 
 
 def profile_tree(structure: Structure, definitions: Definitions) -> ProfileTree:
     """Tree of a profile's snapshot."""
     nodes: dict[str, ProfileNode] = {}
-    order: list[tuple[str, ProfileNode]] = []
     for element in structure.elements:
-        base = base_element(definitions, element.path)
+        base = base_element(definitions, element, nodes.get(element.id.rpartition(".")[0]))
         known = {each.key for each in base.constraints} if base else set()
         added = tuple(each for each in element.constraints if each.key not in known)
-        node = ProfileNode(element, base, constraints=added)
-        nodes[element.id] = node
-        order.append((element.id, node))
+        nodes[element.id] = ProfileNode(element, base, constraints=added)
     by_path = {node.element.path: node for node in reversed(nodes.values()) if ":" not in node.element.id}
-    for identity, node in reversed(order[1:]):
+    root, *others = nodes.items()
+    for identity, node in reversed(others):
         _attach(identity, node, nodes)
-    root = order[0][1]
     for node in nodes.values():
+        node.asks_of_value = node.asks()
         node.slices.reverse()
         node.children = dict(reversed(node.children.items()))
-    return ProfileTree(structure, root, by_path)
+    return ProfileTree(structure, root[1], by_path)
 
 
 def _attach(identity: str, node: ProfileNode, nodes: dict[str, ProfileNode]) -> None:

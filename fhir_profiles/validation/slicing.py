@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from fhir_profiles.definitions import Element, ElementType
 from fhir_profiles.fhirpath.environment import Environment
@@ -21,7 +22,8 @@ TypeOf = Callable[[str], "str | None"]
 Conforms = Callable[[str, Item], bool]
 
 
-def steps_of(path: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=1000)
+def steps_of(path: str) -> tuple[tuple[str, str], ...]:
     """(kind, argument) per step: ("name", "coding"), ("resolve", ""), ("extension", url), ("ofType", "Quantity")."""
     steps = []
     for found in _STEP.finditer(path):
@@ -34,7 +36,7 @@ def steps_of(path: str) -> list[tuple[str, str]]:
             steps.append(("extension", extension))
         elif name:
             steps.append(("name", name))
-    return steps
+    return tuple(steps)
 
 
 class Discriminators:

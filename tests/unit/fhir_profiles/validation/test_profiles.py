@@ -482,4 +482,4 @@ def test_types_of_r4_cannot_be_redefined() -> None:
     ],
 )
 def test_paths_of_discriminators(path: str, steps: list[Any]) -> None:
-    assert steps_of(path) == steps
+    assert list(steps_of(path)) == steps
