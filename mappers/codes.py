@@ -6,6 +6,7 @@ publish. Marked "from memory" is what no public source confirms: correct the row
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -52,7 +53,18 @@ def system(list_id: str) -> str:
     return list_url(list_id)
 
 
+_CODE = re.compile(r"[^\s]+( [^\s]+)*\Z")
+
+
+def is_code(text: str) -> bool:
+    """Whether the text can be a FHIR code (no blanks at its ends, none doubled)."""
+    return _CODE.match(text) is not None
+
+
 def coding(system_url: str, code: str, display: str = "") -> Coding:
+    """A Coding; what is no FHIR code is shown, not coded."""
+    if not is_code(code):
+        return {"system": system_url, "display": display or code}
     return {"system": system_url, "code": code, "display": display} if display else {"system": system_url, "code": code}
 
 

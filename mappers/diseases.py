@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from mappers.codes import ICD9CM, ICD10, ICD10TM, coding
-from mappers.lens import Lens, canonical_code, look, path, place
+from mappers.lens import Lens, look, path, place
 from mappers.links import Resource, Row, local
 
 _ICD10 = re.compile(r"[A-Z][0-9]{2}[0-9X]?\Z")
@@ -44,10 +44,7 @@ def procedure(code: str, hcode: str) -> dict[str, Any]:
         return {"coding": [coding(ICD9CM, _dotted(code, 2))]}
     if _ICD10TM_PROCEDURE.match(code):
         return {"coding": [coding(ICD10TM, code)]}
-    if canonical_code(code):
-        return {"coding": [coding(local(hcode, "Procedure"), code)]}
-    # What is no FHIR code can still be shown; `text` is left for a name.
-    return {"coding": [{"display": code}]}
+    return {"coding": [coding(local(hcode, "Procedure"), code)]}
 
 
 def undotted(concept: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jiter import LosslessFloat
 
-from mappers.codes import UCUM, concept, displays, hl7, hl7_coding, system
+from mappers.codes import UCUM, concept, displays, hl7, hl7_coding, is_code, system
 from mappers.links import HCODE, Resource, Row, local, logical
 
 Path = tuple[str | int, ...]
@@ -85,7 +85,6 @@ def place(resource: Any, steps: Path, value: Any) -> None:
 
 # --- text, dates, numbers -------------------------------------------------------------------------------------------
 
-_CODE = re.compile(r"[^\s]+( [^\s]+)*\Z")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?\Z")
 _LOOSE_NUMBER = re.compile(r"(-?)0*([0-9]*)(?:\.([0-9]*))?\Z")
 _DATE = re.compile(r"([12][0-9]{3})(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])\Z")
@@ -152,6 +151,14 @@ def time_of(where: str) -> Lens:
         return found[11:19].replace(":", "") if isinstance(found, str) and len(found) >= 19 else ""
 
     return Lens(put, get, lambda value: iso_time(value).replace(":", ""))
+
+
+def clock_of(where: str) -> Lens:
+    """As `time_of`, for files that write HHMM."""
+    seconds = time_of(where)
+    return seconds._replace(
+        get=lambda resource: seconds.get(resource)[:4], canonical=lambda value: iso_time(value).replace(":", "")[:4]
+    )
 
 
 def iso_stamp(value: str) -> str:
@@ -279,7 +286,7 @@ def money(where: str) -> Lens:
 
 
 def canonical_code(value: str) -> str:
-    return value if _CODE.match(value) else ""
+    return value if is_code(value) else ""
 
 
 def coded(where: str, list_id: str) -> Lens:
@@ -288,7 +295,7 @@ def coded(where: str, list_id: str) -> Lens:
     url = list_id if "/" in list_id else system(list_id)
 
     def put(resource: Resource, value: str, row: Row) -> None:
-        if not _CODE.match(value):
+        if not is_code(value):
             return
         entry = concept(url, value, "" if url is list_id else displays(list_id).get(value, ""))
         found = look(resource, steps)

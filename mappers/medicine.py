@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from mappers.codes import DRUG24, TMT, coding
-from mappers.lens import canonical_code, look
+from mappers.lens import look
 from mappers.links import local
 
 _SHAPES = ((re.compile(r"[0-9]{24}\Z"), DRUG24), (re.compile(r"[0-9]{6,7}\Z"), TMT))
@@ -19,8 +19,7 @@ _SHAPES = ((re.compile(r"[0-9]{24}\Z"), DRUG24), (re.compile(r"[0-9]{6,7}\Z"), T
 def drug(hcode: str, code: str, name: str = "") -> dict[str, Any]:
     """The CodeableConcept of a drug by DIDSTD (or DRUGALLERGY) and DNAME."""
     system = next((url for shape, url in _SHAPES if shape.match(code)), local(hcode, "Drug"))
-    # What is no FHIR code (two spaces in it, say) can still be shown.
-    entry = coding(system, code, name) if canonical_code(code) else {"system": system, "display": code}
+    entry = coding(system, code, name)
     return {"coding": [entry], "text": name} if name else {"coding": [entry]}
 
 

@@ -6,23 +6,19 @@ all facilities share is computed from the registrations (`mappers/identity.py`),
 
 from __future__ import annotations
 
-from typing import Any
-
 from mappers.codes import TERMINOLOGY, coding, concept, displays, hl7, system
+from mappers.coverage import contracted, coverage_type, fund
 from mappers.diseases import diagnosis, disease
 from mappers.f43.links import file_map, patient, row_reference
 from mappers.f43.maps.shapes import PROVIDER, answers, component, counts, form, record
 from mappers.lens import (
-    EXTENSIONS,
     Lens,
     choice,
-    code_of,
     coded,
     coded_extension,
     date,
     ending,
     extended,
-    look,
     organization,
     reference,
     stamp,
@@ -66,18 +62,6 @@ _REGISTRATION = record("PERSON", "person")
 # --- CARD -----------------------------------------------------------------------------------------------------------
 
 
-def fund(instype: str) -> str:
-    """The fund (cs-th-coverage-type) of a four-digit right; OTH for one that is not in the list."""
-    return hl7("coverage-fund").get(instype, "OTH")
-
-
-def coverage_type(instype: str) -> dict[str, Any]:
-    """Coverage.type: the four-digit right and its fund."""
-    own = coding(system("cs-thcc-coverage-type"), instype, displays("cs-thcc-coverage-type").get(instype, ""))
-    broad = fund(instype)
-    return {"coding": [own, coding(system("cs-th-coverage-type"), broad, displays("cs-th-coverage-type")[broad])]}
-
-
 def _coverage(row: Row) -> Resource:
     payer = displays("cs-th-coverage-type")[fund(row["INSTYPE_NEW"])]
     return {
@@ -87,32 +71,6 @@ def _coverage(row: Row) -> Resource:
         "beneficiary": patient(row),
         "payor": [{"display": payer}],
     }
-
-
-_CONTRACTED = EXTENSIONS + "ex-coverage-contracted-provider"
-_CONTRACT_KIND = "cs-meta-provider-type-coverage"
-
-
-def _contracted(kind: str) -> Lens:
-    """The facility that the right is registered with, as `type` and `provider` of ex-coverage-contracted-provider."""
-    inner = organization("valueReference")
-
-    def put(resource: Resource, value: str, row: Row) -> None:
-        provider: Resource = {"url": "provider"}
-        inner.put(provider, value, row)
-        label = concept(system(_CONTRACT_KIND), kind, displays(_CONTRACT_KIND)[kind])
-        parts = [{"url": "type", "valueCodeableConcept": label}, provider]
-        resource.setdefault("extension", []).append({"url": _CONTRACTED, "extension": parts})
-
-    def get(resource: Resource) -> str:
-        for entry in resource.get("extension", ()):
-            if entry["url"] == _CONTRACTED:
-                parts = {part["url"]: part for part in entry["extension"]}
-                if code_of(look(parts, ("type", "valueCodeableConcept")), system(_CONTRACT_KIND)) == kind:
-                    return inner.get(parts["provider"]) if "provider" in parts else ""
-        return ""
-
-    return Lens(put, get)
 
 
 # --- CHRONIC, DISABILITY ----------------------------------------------------------------------------------------------
@@ -229,8 +187,8 @@ MAPS = (
                     "INSID": text("subscriberId"),
                     "STARTDATE": date("period.start"),
                     "EXPIREDATE": ending("period", date),
-                    "MAIN": _contracted("primary"),
-                    "SUB": _contracted("secondary"),
+                    "MAIN": contracted("primary"),
+                    "SUB": contracted("secondary"),
                 },
             ),
         ),

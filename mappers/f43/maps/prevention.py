@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.codes import UCUM, coding, concept, displays, hl7_coding, system
+from mappers.codes import UCUM, coding, concept, displays, system
 from mappers.f43.links import file_map, patient, visit
 from mappers.f43.maps.shapes import (
     AT_VISIT,
@@ -18,9 +18,9 @@ from mappers.f43.maps.shapes import (
     record,
     texts,
 )
+from mappers.laboratory import laboratory_code, result
 from mappers.lens import (
     Lens,
-    canonical_code,
     canonical_number,
     coded,
     date,
@@ -31,68 +31,17 @@ from mappers.lens import (
     text,
     translated,
 )
-from mappers.links import Resource, Row, local
+from mappers.links import Resource, Row
 from mappers.observation import loinc, observation, pressure, vital
 from mappers.part import FIRST, Part
 
 # --- LABFU ------------------------------------------------------------------------------------------------------------
 
-UNITS = {
-    "01": "mg/dL", "02": "mg/dL", "03": "mg/dL", "04": "mg/dL", "05": "%", "06": "mg/dL", "07": "mg/dL", "08": "mg/dL",
-    "09": "mg/dL", "10": "mg/dL", "11": "mg/dL", "13": "mg/dL", "15": "mL/min/{1.73_m2}", "16": "g/dL", "18": "mmol/L",
-    "19": "mmol/L", "20": "mg/dL", "21": "pg/mL",
-}  # fmt: skip
-"""Two-digit LABTEST to the unit in which Thai laboratories report; not for tests where they differ. From memory."""
-
-SEVEN_DIGITS = {
-    "0531001": "02",
-    "0531002": "01",
-    "0531101": "03",
-    "0531601": "05",
-    "0541602": "07",
-    "0541202": "08",
-    "0541402": "09",
-    "0546602": "06",
-    "0581902": "11",
-}
-"""Seven-digit LABTEST to the two-digit code of the same test, for LOINC (from memory)."""
-
 _RESULTS = observation({"coding": []}, "laboratory", AT_VISIT)
-
-
-def laboratory_code(hcode: str, test: str) -> dict[str, Any]:
-    """LOINC where the table knows it, and always the code of the file."""
-    codings = []
-    if loinc_code := hl7_coding("lab-2digit-loinc", SEVEN_DIGITS.get(test, test)):
-        codings.append(loinc_code)
-    list_id = "cs-thcc-2digit-lab" if len(test) == 2 else "cs-th-icd10tm-lab"
-    if display := displays(list_id).get(test):
-        codings.append(coding(system(list_id), test, display))
-    elif canonical_code(test):
-        codings.append(coding(local(hcode, "LabItem"), test))
-    return {"coding": codings} if codings else {"text": test}
 
 
 def _laboratory(row: Row) -> Resource:
     return {**_RESULTS(row), "code": laboratory_code(row["HOSPCODE"], row["LABTEST"])}
-
-
-def _result() -> Lens:
-    """LABRESULT as Quantity where it is a number (with the unit of the test where that is known), else as text."""
-
-    def put(resource: Resource, value: str, row: Row) -> None:
-        digits = canonical_number(value)
-        if not digits:
-            resource["valueString"] = value
-            return
-        unit = UNITS.get(SEVEN_DIGITS.get(row["LABTEST"], row["LABTEST"]))
-        measured = {"unit": unit, "system": UCUM, "code": unit} if unit else {}
-        resource["valueQuantity"] = {"value": number(digits), **measured}
-
-    def get(resource: Resource) -> str:
-        return number_text(look(resource, ("valueQuantity", "value"))) or str(resource.get("valueString", ""))
-
-    return Lens(put, get, lambda value: canonical_number(value) or value)
 
 
 # --- NCDSCREEN --------------------------------------------------------------------------------------------------------
@@ -180,7 +129,7 @@ def _immunization(row: Row) -> Resource:
     return {
         "resourceType": "Immunization",
         "status": "completed",
-        "vaccineCode": {"coding": codings} if canonical_code(code) else {"text": code},
+        "vaccineCode": {"coding": codings},
         "patient": patient(row),
         "encounter": visit(row),
         "primarySource": row.get("VACCINEPLACE", row["HOSPCODE"]) == row["HOSPCODE"],
@@ -195,7 +144,7 @@ def _service(list_id: str, column: str, category: str) -> Any:
             "resourceType": "Procedure",
             "status": "completed",
             "category": {"text": category},
-            "code": concept(system(list_id), code, display) if canonical_code(code) else {"text": code},
+            "code": concept(system(list_id), code, display),
             "subject": patient(row),
             "encounter": visit(row),
         }
@@ -213,7 +162,7 @@ _PERFORMED = {"DATE_SERV": date("performedDateTime").put}
 def _function(row: Row) -> Resource:
     code = row["ICF"]
     display = displays("cs-int-icf").get(code, "")
-    icf = concept(system("cs-int-icf"), code, display) if canonical_code(code) else {"text": code}
+    icf = concept(system("cs-int-icf"), code, display)
     return {**_ICF(row), "code": icf}
 
 
@@ -247,7 +196,7 @@ MAPS = (
                 _laboratory,
                 {
                     "DATE_SERV": date("effectiveDateTime"),
-                    "LABRESULT": _result(),
+                    "LABRESULT": result(),
                     "PROVIDER": PROVIDER,
                     "LABPLACE": PLACE,
                 },

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.codes import coding, concept, displays, hl7, system
+from mappers.codes import concept, displays, hl7, system
 from mappers.diseases import procedure
 from mappers.f43.links import facility, file_map, patient, stay, visit
 from mappers.lens import (
     EXTENSIONS,
     Lens,
-    canonical_code,
     canonical_number,
     choice,
     coded,
@@ -141,8 +140,7 @@ def _done(code: dict[str, Any], row: Row) -> Resource:
 def _care(row: Row) -> Resource:
     list_id = "cs-43file-refer-care-procedure"
     code = row["CARETYPE"]
-    named = concept(system(list_id), code, displays(list_id).get(code, ""))
-    return _done(named if canonical_code(code) else {"text": code}, row)
+    return _done(concept(system(list_id), code, displays(list_id).get(code, "")), row)
 
 
 def _procedure(row: Row) -> Resource:
@@ -152,12 +150,11 @@ def _procedure(row: Row) -> Resource:
 def _finding(column: str) -> Any:
     def base(row: Row) -> Resource:
         code = row[column]
-        own = {"coding": [coding(local(row["HOSPCODE"], "LabItem"), code)]} if canonical_code(code) else {}
         return {
             "resourceType": "Observation",
             "basedOn": _referral(row),
             "status": "final",
-            "code": own or {"coding": [{"display": code}]},
+            "code": concept(local(row["HOSPCODE"], "LabItem"), code),
             "subject": {"type": "Patient", "display": _SOMEBODY},
         }
 

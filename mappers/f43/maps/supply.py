@@ -9,7 +9,7 @@ from fhir_profiles.canonical import CANONICAL
 from mappers.codes import coding, concept, displays, system
 from mappers.f43.links import file_map, patient, stay, visit
 from mappers.f43.maps.illness import price
-from mappers.lens import Lens, canonical_code, date, ending, listed, money, numeric, stamp, text
+from mappers.lens import Lens, date, ending, listed, money, numeric, stamp, text
 from mappers.links import Resource, Row, local
 from mappers.medicine import drug
 from mappers.part import FIRST, Part
@@ -65,14 +65,10 @@ _PRICED = {"DRUGPRICE": money("priceOverride")}
 
 def _charge_code(row: Row) -> dict[str, Any]:
     item, charge_list = row["CHARGEITEM"], row["CHARGELIST"]
-    codings = []
-    if canonical_code(item):
-        codings.append(coding(CHARGE_ITEM, item))
-        if category := displays("cs-th-fee-category").get(item.lstrip("0")):
-            codings.append(coding(system("cs-th-fee-category"), item.lstrip("0"), category))
-    if canonical_code(charge_list):
-        codings.append(coding(local(row["HOSPCODE"], "ChargeList"), charge_list))
-    return {"coding": codings} if codings else {"text": item}
+    codings = [coding(CHARGE_ITEM, item), coding(local(row["HOSPCODE"], "ChargeList"), charge_list)]
+    if category := displays("cs-th-fee-category").get(item.lstrip("0")):
+        codings.insert(1, coding(system("cs-th-fee-category"), item.lstrip("0"), category))
+    return {"coding": codings}
 
 
 def _charge(encounter: Encounter) -> Callable[[Row], Resource]:

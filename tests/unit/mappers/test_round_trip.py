@@ -1,4 +1,4 @@
-"""What came in as a row leaves as the same row; what is made on the way is R4."""
+"""What came in as a row of a file leaves as the same row; what is made on the way is R4."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from fhir_profiles.definitions import Definitions
 from fhir_profiles.json_reading import read_json, write_json
 from fhir_profiles.validation import Validator
 from mappers.codes import displays
-from mappers.f43.layout import LAYOUTS
-from mappers.f43.maps import MAPS
-from mappers.layout import Field
+from mappers.f16.maps import MAPS as F16
+from mappers.f43.maps import MAPS as F43
+from mappers.layout import Field, Layout
 from mappers.links import Row
 from mappers.part import FIRST, Mapped, by_part, file_of
 from mappers.population.f43 import f43_rows
 from terminology.service import TerminologyService
 
-EVERY_FILE = sorted(MAPS)
+FAMILIES = {"f43": F43, "f16": F16}
+EVERY_FILE = [(family, file) for family, maps in FAMILIES.items() for file in sorted(maps)]
 VALIDATOR = Validator(Definitions(), TerminologyService())
 
 _words = st.text(
@@ -56,12 +57,12 @@ def texts(field: Field) -> st.SearchStrategy[str]:
     return _words | st.sampled_from(["1", "01", "E119", "I10", "9659", "5849651", "สอง  ช่อง", "E11.9", "S61.90"])
 
 
-def rows(file: str) -> st.SearchStrategy[Row]:
-    fields = LAYOUTS[file].fields
+def rows(layout: Layout) -> st.SearchStrategy[Row]:
+    fields = layout.fields
     required = {f.name: texts(f) for f in fields if f.required}
     optional = {f.name: texts(f) for f in fields if not f.required}
     return st.fixed_dictionaries(required, optional=optional).map(
-        lambda row: {name: row[name] for name in LAYOUTS[file].by_name if row.get(name)}
+        lambda row: {name: row[name] for name in layout.by_name if row.get(name)}
     )
 
 
@@ -69,17 +70,18 @@ def through_json(mapped: list[Mapped]) -> list[dict[str, Any]]:
     return [read_json(write_json(each.resource)) for each in mapped]
 
 
-@pytest.mark.parametrize("file", EVERY_FILE)
-def test_any_row_comes_back_equal(file: str) -> None:
-    file_map = MAPS[file]
+@pytest.mark.parametrize(("family", "file"), EVERY_FILE)
+def test_any_row_comes_back_equal(family: str, file: str) -> None:
+    file_map = FAMILIES[family][file]
+    layout = file_map.layout
 
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(rows(file).filter(lambda row: all(row.get(f.name) for f in LAYOUTS[file].fields if f.required)))
+    @given(rows(layout).filter(lambda row: all(row.get(f.name) for f in layout.fields if f.required)))
     def check(row: Row) -> None:
         mapped = file_map.to_fhir(row)
         (parts,) = by_part(through_json(mapped), file_map.system).values()
         assert file_map.from_fhir(parts) == row
-        assert file_of(parts[FIRST], "f43") == file
+        assert file_of(parts[FIRST], family) == file
         assert {each.value for each in mapped} <= set(file_map.values(row).values())
         for resource in parts.values():
             model = get_fhir_model_class(resource["resourceType"])
@@ -94,7 +96,7 @@ def test_the_whole_synthetic_population_comes_back_equal() -> None:
     for hcode in ("99999", "99998"):
         for file, row in f43_rows(25, seed=2, hcode=hcode):
             files[file] += 1
-            file_map = MAPS[file]
+            file_map = F43[file]
             (parts,) = by_part(through_json(file_map.to_fhir(row)), file_map.system).values()
             assert file_map.from_fhir(parts) == row
             for resource in parts.values():
