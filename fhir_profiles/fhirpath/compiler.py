@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_profiles.fhirpath import syntax
+from fhir_profiles.fhirpath.arithmetic import polarity
 from fhir_profiles.fhirpath.code import (
     EMPTY,
     NOTHING,
@@ -24,9 +25,10 @@ from fhir_profiles.fhirpath.code import (
 from fhir_profiles.fhirpath.constants import constant
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions import check_arguments
-from fhir_profiles.fhirpath.operators import binary, polarity, type_operation
+from fhir_profiles.fhirpath.operators import binary
 from fhir_profiles.fhirpath.paths import extendable, following_code, path_code
 from fhir_profiles.fhirpath.temporal import read_moment
+from fhir_profiles.fhirpath.type_operations import type_operation
 from fhir_profiles.fhirpath.types import ABSTRACT, SYSTEM, Node, Nodes, Step, TypeSystem
 from fhir_profiles.fhirpath.units import Measure
 from fhir_profiles.fhirpath.values import singleton

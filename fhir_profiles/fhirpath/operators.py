@@ -1,12 +1,10 @@
-"""The operators.   http://hl7.org/fhirpath/N1/#operations"""
+"""Equality, order, Boolean logic and collection operators, and the table of all.   http://hl7.org/fhirpath/N1/#operations"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import ROUND_DOWN, Context, Decimal, DecimalException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fhir_profiles.fhirpath import temporal, units
+from fhir_profiles.fhirpath.arithmetic import ARITHMETIC, Builder
 from fhir_profiles.fhirpath.code import (
     EMPTY,
     Code,
@@ -15,34 +13,21 @@ from fhir_profiles.fhirpath.code import (
     Truth,
     boolean_code,
     constant_code,
-    empty_code,
     exists_of,
     truth_of,
 )
-from fhir_profiles.fhirpath.errors import FhirPathError
-from fhir_profiles.fhirpath.paths import path_code
-from fhir_profiles.fhirpath.types import ABSTRACT, SYSTEM, Node, Nodes
-from fhir_profiles.fhirpath.units import Measure
+from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import (
     distinct,
     equal,
     equal_collections,
     equivalent_collections,
-    measure,
-    moment,
-    number,
     order,
     singleton,
 )
 
 if TYPE_CHECKING:
     from fhir_profiles.fhirpath.compiler import Compiler
-
-EXACT = Context(prec=34)
-MAX_TEXT = 1_000_000
-"""Characters of a computed text: an expression that doubles its input in a loop stops here."""
-MAX_INTEGER = 2**31 - 1
-
 
 # --- equality and order ---------------------------------------------------------------------------------------------
 
@@ -282,280 +267,6 @@ def _contains(compiler: Compiler, left: Code, right: Code) -> Code:
     return _in(compiler, right, left)
 
 
-# --- arithmetic: http://hl7.org/fhirpath/N1/#math ---------------------------------------------------------------------
-
-
-def integer_or_decimal(value: int | Decimal) -> Node | None:
-    """Item of a number; None (empty) where an Integer overflows."""
-    if isinstance(value, Decimal):
-        return (value, "System.Decimal", None)
-    return (value, "System.Integer", None) if -MAX_INTEGER - 1 <= value <= MAX_INTEGER else None
-
-
-def _numbers(left: Node, right: Node) -> tuple[int | Decimal, int | Decimal] | None:
-    if SYSTEM.get(left[1]) in ("Integer", "Decimal") and SYSTEM.get(right[1]) in ("Integer", "Decimal"):
-        one, other = number(left[0]), number(right[0])
-        if one is not None and other is not None:
-            return one, other
-    return None
-
-
-def _measures(left: Node, right: Node) -> tuple[Measure, Measure] | None:
-    kinds = {SYSTEM.get(left[1]), SYSTEM.get(right[1])}
-    if "Quantity" in kinds and kinds <= {"Quantity", "Integer", "Decimal"}:
-        one, other = measure(left[0]), measure(right[0])
-        if one is not None and other is not None:
-            return one, other
-    return None
-
-
-def _exact(operation: Callable[[Decimal, Decimal], Decimal], one: int | Decimal, other: int | Decimal) -> Decimal:
-    return operation(Decimal(one), Decimal(other))
-
-
-def _moved(left: Node, right: Node, sign: int) -> Node | None:
-    start, amount = moment(left), measure(right[0])
-    if start is None or amount is None:
-        return None
-    unit = units.UCUM_CALENDAR.get(amount.unit, amount.unit)
-    if unit not in units.CALENDAR:
-        raise FhirPathError("execution", "only calendar durations can be added to dates and times")
-    result = temporal.add(start, amount.value * sign, unit)
-    return None if result is None else (str(result), f"System.{start.kind}", None)
-
-
-def _sum(left: Node, right: Node, sign: int) -> Node | None:
-    """Item of `left + right` or `left - right` (sign -1)."""
-    if pair := _numbers(left, right):
-        one, other = pair
-        if isinstance(one, int) and isinstance(other, int):
-            return integer_or_decimal(one + sign * other)
-        return integer_or_decimal(_exact(EXACT.add if sign > 0 else EXACT.subtract, one, other))
-    kind, second = SYSTEM.get(left[1]), SYSTEM.get(right[1])
-    if kind == second == "String" and sign > 0:
-        return (limited(left[0] + right[0]), "System.String", None)
-    if kind in ("Date", "DateTime", "Time") and second == "Quantity":
-        return _moved(left, right, sign)
-    if measures := _measures(left, right):
-        there = units.converted(measures[1], measures[0].unit)
-        if there is None:
-            return None
-        return (Measure(EXACT.add(measures[0].value, sign * there.value), there.unit), "System.Quantity", None)
-    raise FhirPathError("execution", f"{left[1]} and {right[1]} cannot be added or subtracted")
-
-
-def limited(text: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise FhirPathError("execution", f"a text grew longer than {MAX_TEXT} characters")
-    return text
-
-
-def _product(left: Node, right: Node) -> Node | None:
-    if pair := _numbers(left, right):
-        one, other = pair
-        if isinstance(one, int) and isinstance(other, int):
-            return integer_or_decimal(one * other)
-        return integer_or_decimal(_exact(EXACT.multiply, one, other))
-    if measures := _measures(left, right):
-        return (units.multiply(*measures), "System.Quantity", None)
-    raise FhirPathError("execution", f"{left[1]} and {right[1]} cannot be multiplied")
-
-
-def _quotient(left: Node, right: Node) -> Node | None:
-    if pair := _numbers(left, right):
-        return integer_or_decimal(_exact(EXACT.divide, *pair)) if pair[1] else None
-    if measures := _measures(left, right):
-        result = units.divide(*measures)
-        return None if result is None else (result, "System.Quantity", None)
-    raise FhirPathError("execution", f"{left[1]} and {right[1]} cannot be divided")
-
-
-def _whole(left: Node, right: Node) -> Node | None:
-    """`div`: the quotient without its fraction."""
-    pair = _numbers(left, right)
-    if pair is None:
-        raise FhirPathError("execution", f"{left[1]} and {right[1]} cannot be divided")
-    if not pair[1]:
-        return None
-    quotient = _exact(EXACT.divide, *pair).to_integral_value(ROUND_DOWN)
-    return integer_or_decimal(int(quotient)) if abs(quotient) <= MAX_INTEGER else None
-
-
-def _rest(left: Node, right: Node) -> Node | None:
-    """`mod`, with the sign of the dividend."""
-    pair = _numbers(left, right)
-    if pair is None:
-        raise FhirPathError("execution", f"{left[1]} and {right[1]} cannot be divided")
-    one, other = pair
-    if not other:
-        return None
-    rest = _exact(EXACT.remainder, one, other)
-    return integer_or_decimal(int(rest) if isinstance(one, int) and isinstance(other, int) else rest)
-
-
-def _arithmetic(operation: Callable[[Node, Node], Node | None]) -> Builder:
-    def build(compiler: Compiler, left: Code, right: Code) -> Code:
-        left_run, right_run = left.run, right.run
-
-        def calculate(node: Node, frame: Frame) -> Nodes:
-            one, other = singleton(left_run(node, frame)), singleton(right_run(node, frame))
-            if one is None or other is None or one[0] is None or other[0] is None:
-                return EMPTY
-            try:
-                result = operation(one, other)
-            except DecimalException as error:
-                raise FhirPathError("execution", "the result has too many digits") from error
-            return EMPTY if result is None else [result]
-
-        return Code(calculate, single=True)
-
-    return build
-
-
-def _concatenation(compiler: Compiler, left: Code, right: Code) -> Code:
-    """`&`: empty counts as ''."""
-    left_run, right_run = left.run, right.run
-
-    def text(nodes: Nodes) -> str:
-        item = singleton(nodes)
-        if item is None or item[0] is None:
-            return ""
-        if not isinstance(item[0], str):
-            raise FhirPathError("execution", f"& joins Strings, not {item[1]}")
-        return item[0]
-
-    def join(node: Node, frame: Frame) -> Nodes:
-        return [(limited(text(left_run(node, frame)) + text(right_run(node, frame))), "System.String", None)]
-
-    return Code(join, frozenset(("System.String",)), single=True)
-
-
-def polarity(sign: str, operand: Code) -> Code:
-    """Code of `-operand` or `+operand`."""
-    run = operand.run
-
-    def signed(node: Node, frame: Frame) -> Nodes:
-        item = singleton(run(node, frame))
-        if item is None:
-            return EMPTY
-        kind = SYSTEM.get(item[1])
-        if kind == "Quantity":
-            quantity = measure(item[0])
-            if quantity is None:
-                return EMPTY
-            value: Any = Measure(-quantity.value, quantity.unit) if sign == "-" else quantity
-            return [(value, "System.Quantity", None)]
-        exact = number(item[0]) if kind in ("Integer", "Decimal") else None
-        if exact is None:
-            raise FhirPathError("execution", f"{sign} cannot stand before {item[1]}")
-        return [(-exact if sign == "-" else exact, f"System.{kind}", None)]
-
-    if operand.constant is not None and operand.constant:
-        return constant_code(signed(("", "", None), None))  # type: ignore[arg-type]
-    return Code(signed, single=True)
-
-
-# --- types: http://hl7.org/fhirpath/N1/#types -------------------------------------------------------------------------
-
-
-def known_type(compiler: Compiler, name: str) -> str:
-    """The type of a specifier.   Raises: FhirPathError for an unknown one."""
-    found = compiler.types.qualified(name)
-    if found is None:
-        raise FhirPathError("semantic", f"there is no type {name!r}")
-    return found
-
-
-def is_type(compiler: Compiler, source: Code, name: str) -> Code:
-    """Code of `source is name`."""
-    wanted, is_a = known_type_or_none(compiler, name), compiler.types.is_a
-    if wanted is None:
-        run = source.run
-        return boolean_code(lambda node, frame: None if singleton(run(node, frame)) is None else False)
-    if source.referred_type is not None:
-        return boolean_code(_refers_to(source, wanted, is_a))
-    if source.types is not None and source.single:
-        fitting = [is_a(each, wanted) for each in source.types]
-        if all(fitting) or not any(fitting):
-            answer, exists = bool(fitting) and all(fitting), exists_of(source)
-            return boolean_code(lambda node, frame: answer if exists(node, frame) else None)
-    run = source.run
-
-    def matches(node: Node, frame: Frame) -> bool | None:
-        item = singleton(run(node, frame))
-        return None if item is None else is_a(item[1], wanted)
-
-    return boolean_code(matches)
-
-
-def known_type_or_none(compiler: Compiler, name: str) -> str | None:
-    """`is System.Patient` is false rather than an error; an unknown name without namespace is an error."""
-    return None if name[:7] == "System." and compiler.types.qualified(name) is None else known_type(compiler, name)
-
-
-def _refers_to(source: Code, wanted: str, is_a: Callable[[str, str], bool]) -> Truth:
-    referred, run = source.referred_type, source.run
-    assert referred is not None
-
-    def refers(node: Node, frame: Frame) -> bool | None:
-        told = referred(node, frame)
-        if told is not None:
-            return is_a(told, wanted)
-        item = singleton(run(node, frame))
-        return None if item is None else is_a(item[1], wanted)
-
-    return refers
-
-
-def of_type(compiler: Compiler, source: Code, name: str, *, single: bool = False) -> Code:
-    """Code of `source.ofType(name)`, or of `source as name` where `single`."""
-    wanted, is_a = known_type(compiler, name), compiler.types.is_a
-    if source.types is not None and wanted not in ABSTRACT:
-        fitting = frozenset(each for each in source.types if is_a(each, wanted))
-        if not fitting:
-            return empty_code()
-        if fitting == source.types and not (single and not source.single):
-            return source
-        if source.steps and source.steps[-1].key is None:
-            return _narrowed(compiler, source, fitting)
-    else:
-        fitting = frozenset((wanted,))
-    run = source.run
-    only_one = single and compiler.strict and not source.single
-
-    def matching(node: Node, frame: Frame) -> Nodes:
-        found = run(node, frame)
-        if only_one:
-            singleton(found)
-        return [item for item in found if is_a(item[1], wanted)]
-
-    return Code(matching, None if wanted in ABSTRACT else _with_subtypes(compiler, source, fitting), source.single)
-
-
-def _with_subtypes(compiler: Compiler, source: Code, fitting: frozenset[str]) -> frozenset[str] | None:
-    """The narrowed types; not known where the items were not and the type has subtypes."""
-    if source.types is not None:
-        return fitting
-    (wanted,) = fitting
-    return fitting if compiler.types.is_resource(wanted) else None
-
-
-def _narrowed(compiler: Compiler, source: Code, fitting: frozenset[str]) -> Code:
-    assert source.steps
-    *before, last = source.steps
-    choices = {key: fhir_type for key, fhir_type in last.choices.items() if fhir_type in fitting}
-    return path_code((*before, last.narrowed(choices, compiler.types.is_primitive)))
-
-
-def type_operation(compiler: Compiler, operator: str, source: Code, name: str) -> Code:
-    """Code of `source is name` or `source as name`."""
-    if operator == "is":
-        return is_type(compiler, source, name)
-    return of_type(compiler, source, name, single=True)
-
-
-Builder = Callable[["Compiler", Code, Code], Code]
-
 _OPERATORS: dict[str, Builder] = {
     "=": _equal,
     "!=": _not_equal,
@@ -569,13 +280,7 @@ _OPERATORS: dict[str, Builder] = {
     "|": union,
     "in": _in,
     "contains": _contains,
-    "+": _arithmetic(lambda left, right: _sum(left, right, 1)),
-    "-": _arithmetic(lambda left, right: _sum(left, right, -1)),
-    "*": _arithmetic(_product),
-    "/": _arithmetic(_quotient),
-    "div": _arithmetic(_whole),
-    "mod": _arithmetic(_rest),
-    "&": _concatenation,
+    **ARITHMETIC,
 }
 
 

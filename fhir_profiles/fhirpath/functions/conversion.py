@@ -7,9 +7,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from fhir_profiles.fhirpath.arithmetic import MAX_INTEGER
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types
 from fhir_profiles.fhirpath.functions.registry import Function, Table
-from fhir_profiles.fhirpath.operators import MAX_INTEGER
 from fhir_profiles.fhirpath.parser import CALENDAR_UNITS
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.temporal import read_moment

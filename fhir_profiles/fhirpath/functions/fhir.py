@@ -148,7 +148,7 @@ def _subsumption(name: str, *, turned: bool) -> Table:
     return {name: Function(1, 1, build)}
 
 
-def _elements_of(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:
+def _check_modifiers(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:
     """checkModifiers(url ...): an error for a modifier extension that is not named."""
     modifiers = compiler.member(source, "modifierExtension").run
     run = source.run
@@ -168,7 +168,7 @@ FHIR: Table = {
     "extension": Function(1, 1, _extension),
     "getValue": Function(0, 0, _get_value),
     "htmlChecks": Function(0, 0, _html_checks),
-    "checkModifiers": Function(1, 50, _elements_of),
+    "checkModifiers": Function(1, 50, _check_modifiers),
     **_asked("memberOf", _member_of),
     **_asked("conformsTo", _conforms_to),
     **_subsumption("subsumes", turned=False),

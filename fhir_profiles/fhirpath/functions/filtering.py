@@ -9,9 +9,10 @@ from fhir_profiles.fhirpath import syntax
 from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, Run, Truth, Types, truth_of
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table
-from fhir_profiles.fhirpath.operators import is_type, joined_types, of_type
+from fhir_profiles.fhirpath.operators import joined_types
 from fhir_profiles.fhirpath.parser import CHILDREN
 from fhir_profiles.fhirpath.syntax import Ast
+from fhir_profiles.fhirpath.type_operations import is_type, of_type
 from fhir_profiles.fhirpath.types import Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, singleton
 
