@@ -275,6 +275,12 @@ class Settings:
     max_in_flight: int = setting(
         256, number(1, 100_000), "Requests at work at one time per worker (429).", "จำนวนคำขอพร้อมกันสูงสุดต่อโปรเซส"
     )
+    max_connections: int = setting(
+        4000,
+        number(1, 1_000_000),
+        "Open connections per worker; more are closed at once.",
+        "จำนวนการเชื่อมต่อสูงสุดต่อโปรเซส",
+    )
     time_limit: float = setting(
         60.0, SECONDS, "Longest time for the answer to one request (503).", "เวลาสูงสุดในการตอบหนึ่งคำขอ"
     )

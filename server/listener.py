@@ -37,11 +37,28 @@ _CERTIFICATE_SECONDS = 5.0
 class Connection(RequestHandler):
     """aiohttp's connection, with an OperationOutcome instead of a text for what is no HTTP."""
 
-    __slots__ = ("_shell",)
+    __slots__ = ("_counted", "_server", "_shell")
 
     def __init__(self, server: LowLevelServer, **settings: Any) -> None:
         super().__init__(server, **settings)
+        self._server = server
         self._shell = server.shell
+        self._counted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._server.open >= self._server.most:
+            # Idle connections must not take the descriptors that the store and the others need.
+            cast(asyncio.Transport, transport).abort()
+            return
+        self._server.open += 1
+        self._counted = True
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._counted:
+            self._server.open -= 1
+            self._counted = False
+        super().connection_lost(exc)
 
     @property
     def busy(self) -> bool:
@@ -65,9 +82,11 @@ class Connection(RequestHandler):
 
 
 class LowLevelServer(web.Server):
-    def __init__(self, shell: Shell, **settings: Any) -> None:
+    def __init__(self, shell: Shell, most: int, **settings: Any) -> None:
         super().__init__(shell, **settings)
         self.shell = shell
+        self.open = 0
+        self.most = most
         self._settings = settings
 
     def __call__(self) -> RequestHandler:
@@ -123,6 +142,7 @@ class Listener:
         settings = self._settings
         self._connections = LowLevelServer(
             self._shell,
+            settings.max_connections,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=settings.idle_timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -38,12 +39,24 @@ class Place:
 
 def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
     """Serves until a signal ends it; `ready` is called when it answers. Gives the exit code."""
+    _raise_file_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(settings, sockets, place, ready))
         except (StoreError, ssl.SSLError) as error:
             sys.stderr.write(f"onecard: {error}\n")
             return REFUSED
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file descriptor, and the usual soft limit of 1024 is soon reached."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else max(soft, 65536), hard))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

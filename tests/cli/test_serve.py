@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import presented, write_pair
 from tests.cli.serving import PATIENT, Served, onecard, serve, slow_body
 
 Start = Callable[..., Served]
@@ -209,6 +211,23 @@ def test_the_sample_comes_once(start: Start) -> None:
     served.stop()
     served = start("--open", "--sample", "--request-log", "off")
     assert patients() == count
+
+
+def test_a_new_certificate_is_taken_on_sighup_by_all_workers(start: Start, tmp_path: Path) -> None:
+    cert, key = write_pair(tmp_path, "first")
+    served = start("--workers", "2", "--tls-cert", cert, "--tls-key", key, "--request-log", "off")
+
+    def names() -> set[str]:
+        return {asyncio.run(presented(served.port)) for _ in range(8)}
+
+    assert names() == {"first"}
+    before = {path: os.stat(path) for path in (cert, key)}
+    write_pair(tmp_path, "second")
+    for path, status in before.items():
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # so that only the signal tells of the change
+    served.process.send_signal(signal.SIGHUP)
+    until(lambda: names() == {"second"})
+    assert served.stop() == 0
 
 
 def test_health_is_an_exit_code(start: Start, tmp_path: Path) -> None:

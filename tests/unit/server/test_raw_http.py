@@ -146,6 +146,20 @@ async def test_many_idle_connections_keep_nobody_out(start_shell: StartShell) ->
         writer.close()
 
 
+async def test_connections_beyond_the_limit_are_closed_at_once(start_shell: StartShell) -> None:
+    shell = await start_shell(max_connections=5)
+    await others_are_served(shell)
+    held = [await asyncio.open_connection("127.0.0.1", shell.port) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    for _ in range(3):
+        assert await shell.raw(get("/fhir/Patient/1")) == b""
+    held[0][1].close()
+    await asyncio.sleep(0.05)
+    assert (await shell.raw(get("/fhir/Patient/1"))).startswith(b"HTTP/1.1 200")
+    for _, writer in held:
+        writer.close()
+
+
 async def test_a_bomb_of_a_gigabyte_costs_no_gigabyte(start_shell: StartShell) -> None:
     shell = await start_shell(max_body_bytes=1 << 20)
     bomb = gzip.compress(b"\0" * (1 << 28))
