@@ -7,7 +7,7 @@ leaves nothing behind, whatever has become of the definitions meanwhile.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,7 +26,6 @@ from server.search.values import (
     String,
     Token,
     Uri,
-    Value,
 )
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.symbols import ELSEWHERE, Allocation
@@ -101,16 +100,53 @@ def unit_key(value: Quantity) -> tuple[str, str]:
     return value.system or "", "\0".join((value.code or "", value.unit or "", value.canonical_code or ""))
 
 
+class Learned(NamedTuple):
+    """What storing the values of a parameter depends on."""
+
+    identifying: bool
+    repeats: tuple[str, ...]
+    patient: int
+    """Bit of PATIENT_PARAMETERS."""
+    leads: bool
+    """It is the type's principal code."""
+
+
+class Parameters:
+    """What is known of parameters, once per process: definitions are asked on the first use of each."""
+
+    def __init__(self, parameter: Callable[[str, str], Parameter | None]) -> None:
+        self._parameter = parameter
+        self._known: dict[str, dict[str, Learned]] = {}
+
+    def of(self, type: str) -> dict[str, Learned]:
+        return self._known.setdefault(type, {})
+
+    def learn(self, type: str, code: str) -> Learned:
+        owner, _, name = code[1:].partition(".") if code.startswith("#") else (type, "", code)
+        parameter = self._parameter(owner, name)
+        principal = PRINCIPAL.get(type)
+        learned = Learned(
+            identifying=parameter is not None and parameter.identifying,
+            repeats=REPEATS.get((type, code), ()),
+            patient=PATIENT_PARAMETERS.get(code, 0),
+            leads=principal is not None and principal.code == code,
+        )
+        if parameter is not None:  # a custom parameter may become known later
+            self._known[type][code] = learned
+        return learned
+
+
 class Builder:
     """Makes the Rows of resources within one transaction."""
 
-    def __init__(self, allocation: Allocation, parameter: Callable[[str, str], Parameter | None]) -> None:
+    def __init__(self, allocation: Allocation, parameters: Parameters) -> None:
         self._allocation = allocation
-        self._parameter = parameter
+        self._parameters = parameters
 
     def build(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> Rows:
         """target: number of the resource that a local reference names."""
-        resource = _Resource(self._allocation, type, t, target)
+        resource = _Resource(self._allocation, t, target)
+        known = self._parameters.of(type)
         param = self._allocation.param
         shape = []
         for code, values in index.items():
@@ -118,114 +154,112 @@ class Builder:
                 continue
             k = param(t, code)
             shape.append(k)
-            repeated = REPEATS.get((type, code))
-            if repeated:
-                present = {value for part in repeated for value in index.get(part, ())}
+            learned = known.get(code) or self._parameters.learn(type, code)
+            if learned.repeats:
+                present = {value for part in learned.repeats for value in index.get(part, ())}
                 values = [value for value in values if value not in present]
-            resource.add(code, k, values, self._identifying(type, code))
+                if not values:
+                    continue
+            _ADD[values[0].__class__](resource, code, k, values, learned)
         shape.sort()
         names = ",".join(map(str, shape))
-        resource.tok.add(self._allocation.symbol(param(t, SHAPE), "", names))
+        resource.tok.append(self._allocation.symbol(param(t, SHAPE), "", names))
         return resource.rows()
 
-    def _identifying(self, type: str, code: str) -> bool:
-        if code.startswith("#"):
-            type, _, code = code[1:].partition(".")
-        parameter = self._parameter(type, code)
-        return parameter is not None and parameter.identifying
+
+def _unique(rows: list[Any]) -> list[Any]:
+    return sorted(set(rows)) if len(rows) > 1 else rows
 
 
 class _Resource:
     """Rows of one resource while they are gathered."""
 
-    def __init__(self, allocation: Allocation, type: str, t: int, target: Callable[[str, str], int]) -> None:
+    __slots__ = (
+        "_allocation",
+        "_comp",
+        "_dat",
+        "_geo",
+        "_ident",
+        "_num",
+        "_ref",
+        "_rng",
+        "_str",
+        "_t",
+        "_target",
+        "code",
+        "tok",
+    )
+
+    def __init__(self, allocation: Allocation, t: int, target: Callable[[str, str], int]) -> None:
         self._allocation = allocation
         self._t = t
         self._target = target
-        principal = PRINCIPAL.get(type)
-        self._code = principal.code if principal else None
-        self.code: set[int] = set()
-        self.tok: set[int] = set()
-        self._ident: set[tuple[int, str, int]] = set()
-        self._str: set[tuple[int, str]] = set()
+        self.code: list[int] = []
+        self.tok: list[int] = []
+        self._ident: list[tuple[int, str, int]] = []
+        self._str: list[tuple[int, str]] = []
         self._dat: list[tuple[int, int, int, int]] = []
-        self._num: set[tuple[int, float, float]] = set()
-        self._rng: set[tuple[int, float, float, float, float]] = set()
-        self._ref: set[tuple[int, int]] = set()
+        self._num: list[tuple[int, float, float]] = []
+        self._rng: list[tuple[int, float, float, float, float]] = []
+        self._ref: list[tuple[int, int]] = []
         self._comp: dict[int, int] = {}
-        self._geo: set[tuple[int, float, float]] = set()
+        self._geo: list[tuple[int, float, float]] = []
 
     def rows(self) -> Rows:
         return Rows(
-            sorted(self.code),
-            sorted(self.tok),
-            sorted(self._ident),
-            sorted(self._str),
-            sorted(self._dat),
-            sorted(self._num),
-            sorted(self._rng),
-            sorted(self._ref),
+            _unique(self.code),
+            _unique(self.tok),
+            _unique(self._ident),
+            _unique(self._str),
+            _unique(self._dat),
+            _unique(self._num),
+            _unique(self._rng),
+            _unique(self._ref),
             sorted(self._comp.items()),
-            sorted(self._geo),
+            _unique(self._geo),
         )
-
-    def add(self, code: str, k: int, values: Iterable[Value], identifying: bool) -> None:
-        dates: list[Date] = []
-        tokens: list[Token] = []
-        for value in values:
-            match value:
-                case Token():
-                    tokens.append(value)
-                case Date():
-                    dates.append(value)
-                case Reference():
-                    self._reference(code, k, value)
-                case String():
-                    self._str.add((k, value.folded))
-                case Uri():
-                    self.tok.add(self._allocation.symbol(k, "", value.value))
-                case Quantity():
-                    self._quantity(k, value)
-                case Number():
-                    self._number(self._allocation.symbol(k, "", ""), value, value)
-                case OfType():
-                    self._of_type(code, value)
-                case Position():
-                    self._geo.add((k, value.latitude, value.longitude))
-                case Composite():
-                    pass  # found by its components
-        if tokens and identifying:
-            self._identifiers(code, k, tokens)
-        elif tokens:
-            self._tokens(code, k, tokens)
-        if dates:
-            self._dates(k, dates)
 
     # -------------------------------------------------------------------------------- tokens
 
-    def _tokens(self, code: str, k: int, tokens: list[Token]) -> None:
-        rows = self.code if code == self._code else self.tok
-        coded = [token for token in tokens if token.system or token.code]
-        symbols = [self._allocation.symbol(k, token.system or "", token.code or "") for token in coded]
-        rows.update(symbols)
-        for token, symbol in zip(coded, symbols, strict=True):
-            if token.text:
-                self._allocation.text(k, fold(token.text), symbol)
-        for token in tokens:
-            if token.text and not (token.system or token.code):
-                self._plain_text(code, k, fold(token.text), symbols)
+    def tokens(self, code: str, k: int, values: Sequence[Token | OfType], learned: Learned) -> None:
+        tokens = []
+        for value in values:
+            if isinstance(value, Token):
+                tokens.append(value)
+            else:
+                self._of_type(code, value)
+        if learned.identifying:
+            self._identifiers(code, k, tokens)
+        else:
+            self._codes(code, k, tokens, self.code if learned.leads else self.tok)
+
+    def _codes(self, code: str, k: int, tokens: list[Token], rows: list[int]) -> None:
+        symbol, text = self._allocation.symbol, self._allocation.text
+        symbols = []
+        plain = []
+        for system, value, shown in tokens:
+            if system or value:
+                s = symbol(k, system or "", value or "")
+                symbols.append(s)
+                if shown:
+                    text(k, fold(shown), s)
+            elif shown:
+                plain.append(fold(shown))
+        rows += symbols
+        for shown in plain:
+            self._plain_text(code, k, shown, symbols)
 
     def _plain_text(self, code: str, k: int, text: str, symbols: list[int]) -> None:
         """The text of a concept: it belongs to one of its codes where there are some, which costs no row."""
         if symbols:
             self._allocation.text(k, text, symbols[0])
         else:
-            self.tok.add(self._allocation.symbol(self._allocation.param(self._t, code + TEXT), "", text))
+            self.tok.append(self._allocation.symbol(self._allocation.param(self._t, code + TEXT), "", text))
 
     def _identifiers(self, code: str, k: int, tokens: list[Token]) -> None:
         for token in tokens:
             if token.system or token.code:
-                self._ident.add((k, token.code or "", self._system(token.system)))
+                self._ident.append((k, token.code or "", self._system(token.system)))
             if token.text:
                 self._plain_text(code, k, fold(token.text), [])
 
@@ -234,26 +268,30 @@ class _Resource:
 
     def _of_type(self, code: str, value: OfType) -> None:
         k = self._allocation.param(self._t, code + OF_TYPE)
-        self._ident.add((k, value.value, self._allocation.symbol(k, value.system or "", value.code)))
+        self._ident.append((k, value.value, self._allocation.symbol(k, value.system or "", value.code)))
 
     # -------------------------------------------------------------------------------- the rest
 
-    def _reference(self, code: str, k: int, value: Reference) -> None:
-        if value.identifier is not None and (value.identifier.code or value.identifier.system):
-            by_identifier = self._allocation.param(self._t, code + IDENTIFIER)
-            self._ident.add((by_identifier, value.identifier.code or "", self._system(value.identifier.system)))
-        if value.type is not None and value.id is not None:
-            target = self._target(value.type, value.id)
-            bit = PATIENT_PARAMETERS.get(code, 0) if value.type == "Patient" else 0
-            if bit:
-                self._comp[target] = self._comp.get(target, 0) | bit
-            else:
-                self._ref.add((target, k))
-        elif value.url is not None:
-            self._ref.add((self._allocation.absent(ELSEWHERE, value.url), k))
+    def references(self, code: str, k: int, values: Sequence[Reference], learned: Learned) -> None:
+        for type, id, _, url, identifier in values:
+            if identifier is not None and (identifier.code or identifier.system):
+                by_identifier = self._allocation.param(self._t, code + IDENTIFIER)
+                self._ident.append((by_identifier, identifier.code or "", self._system(identifier.system)))
+            if type is not None and id is not None:
+                target = self._target(type, id)
+                if learned.patient and type == "Patient":
+                    self._comp[target] = self._comp.get(target, 0) | learned.patient
+                else:
+                    self._ref.append((target, k))
+            elif url is not None:
+                self._ref.append((self._allocation.absent(ELSEWHERE, url), k))
 
-    def _dates(self, k: int, dates: list[Date]) -> None:
-        ordered = sorted(set(dates))
+    def dates(self, code: str, k: int, values: Sequence[Date], learned: Learned) -> None:
+        if len(values) == 1:
+            lower, upper = values[0]
+            self._dat.append((k * CLASSES + duration_class(upper - lower), lower, upper - lower, BOTH))
+            return
+        ordered = sorted(set(values))
         lowest = ordered[0]
         highest = next(date for date in ordered if date.lower == ordered[-1].lower)
         for date in ordered:
@@ -265,12 +303,45 @@ class _Resource:
             width = date.upper - date.lower
             self._dat.append((k * CLASSES + duration_class(width), date.lower, width, serves))
 
+    def strings(self, code: str, k: int, values: Sequence[String], learned: Learned) -> None:
+        self._str += [(k, value.folded) for value in values]
+
+    def uris(self, code: str, k: int, values: Sequence[Uri], learned: Learned) -> None:
+        self.tok += [self._allocation.symbol(k, "", value.value) for value in values]
+
+    def numbers(self, code: str, k: int, values: Sequence[Number], learned: Learned) -> None:
+        symbol = self._allocation.symbol(k, "", "")
+        for value in values:
+            self._number(symbol, value, value)
+
+    def quantities(self, code: str, k: int, values: Sequence[Quantity], learned: Learned) -> None:
+        for value in values:
+            self._number(self._allocation.symbol(k, *unit_key(value)), value.canonical, value.number)
+
     def _number(self, symbol: int, canonical: Number, written: Number) -> None:
         if _is_point(canonical) and _is_point(written):
-            self._num.add((symbol, canonical.value, written.value))
+            self._num.append((symbol, canonical.value, written.value))
         else:
             upper, written_upper = closed(canonical.upper), closed(written.upper)
-            self._rng.add((symbol, canonical.lower, upper, written.lower, written_upper))
+            self._rng.append((symbol, canonical.lower, upper, written.lower, written_upper))
 
-    def _quantity(self, k: int, value: Quantity) -> None:
-        self._number(self._allocation.symbol(k, *unit_key(value)), value.canonical, value.number)
+    def positions(self, code: str, k: int, values: Sequence[Position], learned: Learned) -> None:
+        self._geo += [(k, value.latitude, value.longitude) for value in values]
+
+    def composites(self, code: str, k: int, values: Sequence[Composite], learned: Learned) -> None:
+        """No rows: they are found by their components."""
+
+
+_ADD: dict[type, Callable[[_Resource, str, int, Any, Learned], None]] = {
+    Token: _Resource.tokens,
+    OfType: _Resource.tokens,
+    Reference: _Resource.references,
+    Date: _Resource.dates,
+    String: _Resource.strings,
+    Uri: _Resource.uris,
+    Number: _Resource.numbers,
+    Quantity: _Resource.quantities,
+    Position: _Resource.positions,
+    Composite: _Resource.composites,
+}
+"""By the class of a parameter's first value: all of them have one, but for tokens, which identifiers mix."""

@@ -33,7 +33,7 @@ from server.store.embedded.driver import Connection, connect, failures
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
-from server.store.embedded.rows import Builder
+from server.store.embedded.rows import Builder, Parameters
 from server.store.embedded.schema import prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
@@ -65,6 +65,7 @@ class EmbeddedStore:
         self._clock = clock
         self._seconds = search_seconds
         self._symbols = Symbols()
+        self._parameters = Parameters(rules.parameter)
         self._estimates = Estimates()
         self._gate = Gate(path.with_name(path.name + ".lock"))
         try:
@@ -107,7 +108,7 @@ class EmbeddedStore:
 
     def _begin(self, connection: Connection) -> Transaction:
         allocation = Allocation(connection, self._symbols)
-        builder = Builder(allocation, self._rules.parameter)
+        builder = Builder(allocation, self._parameters)
         return Transaction(connection, allocation, builder, self._write_bodies, self._clock, self._found)
 
     def _found(self, condition: Matches) -> list[tuple[str, str]]:

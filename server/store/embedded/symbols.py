@@ -152,11 +152,13 @@ class Allocation:
             self._absent[t, id] = x
         return -x
 
+    def waits(self, t: int, id: str, x: int) -> None:
+        """Something refers to this by the number -x."""
+        self._absent[t, id] = x
+
     def awaited(self, t: int, id: str) -> int | None:
-        """The negative number under which something refers to this, if anything does."""
+        """The negative number under which something refers to a resource whose row was looked up before."""
         x = self._absent.get((t, id))
-        if x is None:
-            x = self._connection.execute("SELECT x FROM ext WHERE id = ? AND t = ?", (id_key(id), t)).get
         return None if x is None else -x
 
     def arrived(self, number: int) -> int:

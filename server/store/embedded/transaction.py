@@ -6,8 +6,9 @@ group go on. What later commits of the group must see (searches of conditions) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from server.store.contract import (
     Commit,
@@ -24,7 +25,7 @@ from server.store.contract import (
     Written,
 )
 from server.store.embedded.bodies import Bodies
-from server.store.embedded.driver import Connection, integers
+from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
@@ -48,6 +49,7 @@ class Known:
     t: int
     type: str
     id: str
+    key: str | bytes
     rid: int = 0
     vid: int = 0
     seq: int = 0
@@ -66,6 +68,10 @@ class Known:
     """`text` is new."""
     strings: str | None = None
     """New content of the trigram index; None: stays as it is."""
+
+    def fill(self, row: Sequence[Any]) -> None:
+        self.rid, self.vid, self.seq, self.lu, self.m, self.stored_keys, self.frame = row
+        self.stored = True
 
     @property
     def live(self) -> int:
@@ -255,22 +261,39 @@ class Transaction:
     # -------------------------------------------------------------------------------- what is known
 
     def load(self, ids: Iterable[Pair]) -> None:
-        """Reads the current rows of many resources ahead of their commits."""
+        """Reads the current rows of many resources ahead of their commits, a type at a time."""
+        by_type: dict[int, list[Known]] = {}
         for type, id in ids:
-            self._look_up(type, id)
+            if (type, id) not in self._known:
+                known = Known(self.allocation.type(type), type, id, id_key(id))
+                self._known[type, id] = known
+                by_type.setdefault(known.t, []).append(known)
+        for t, wanted in by_type.items():
+            named = {known.key: known for known in wanted if isinstance(known.key, str)}
+            if named:
+                self._load(t, named, texts(list(named)))
+            numbered = {known.key: known for known in wanted if isinstance(known.key, bytes)}
+            if numbered:
+                self._load(t, numbered, blobs(list(numbered)))
+
+    def _load(self, t: int, wanted: Mapping[Any, Known], keys: object) -> None:
+        execute = self.connection.execute
+        for key, *row in execute(
+            "SELECT id, rid, vid, seq, lu, m, keys, body FROM carray(?) c CROSS JOIN res ON t = ? AND id = c.value",
+            (keys, t),
+        ):
+            wanted[key].fill(row)
+        for key, x in execute(
+            "SELECT id, x FROM carray(?) c CROSS JOIN ext e ON e.id = c.value AND e.t = ? WHERE e.rid IS NULL",
+            (keys, t),
+        ):
+            self.allocation.waits(t, wanted[key].id, x)
 
     def _look_up(self, type: str, id: str) -> Known:
         known = self._known.get((type, id))
         if known is None:
-            t = self.allocation.type(type)
-            known = Known(t, type, id)
-            row = self.connection.execute(
-                "SELECT rid, vid, seq, lu, m, keys, body FROM res WHERE t = ? AND id = ?", (t, id_key(id))
-            ).get
-            if row:
-                known.rid, known.vid, known.seq, known.lu, known.m, known.stored_keys, known.frame = row
-                known.stored = True
-            self._known[type, id] = known
+            self.load([(type, id)])
+            known = self._known[type, id]
         return known
 
     # -------------------------------------------------------------------------------- writing
@@ -360,10 +383,7 @@ class Transaction:
         if fresh:
             self.connection.executemany(
                 "INSERT INTO res VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-                [
-                    (k.rid, k.t, id_key(k.id), k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame)
-                    for k in fresh
-                ],
+                [(k.rid, k.t, k.key, k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame) for k in fresh],
             )
 
     def _rewrite_resources(self, again: list[Known]) -> None:
