@@ -88,15 +88,14 @@ class Walk:
 
     def check(self, url: str, item: Item) -> None:
         """Check an item against a profile. Unknown profiles ask nothing."""
-        tree = self._profiles.tree(url)
-        if tree is None:
+        wanted = self._profiles.definitions.type_of(url)
+        if wanted is None:
             return
-        outer, self._tree = self._tree, tree
-        wanted = tree.structure.type
+        outer, self._tree = self._tree, self._profiles.tree(url)
         if item.type != wanted and not self._profiles.definitions.is_a(item.type, wanted):
             self._report(item.location, "structure", f"{item.type} was found, expected {wanted}")
-        else:
-            self._value(tree.root, item)
+        elif self._tree is not None:
+            self._value(self._tree.root, item)
         self._tree = outer
 
     def _conforms(self, url: str, item: Item) -> bool:
@@ -128,13 +127,12 @@ class Walk:
             self._report(item.location, "value", f"expected at least {_shown(pattern)}", item.value)
 
     def _report(self, location: Location, code: str, text: str, found: Any = None, severity: str = "error") -> None:
-        name = self._tree.structure.id if self._tree else ""
-        self.findings.append((location, Problem(severity, code, f"profile {name}: {text}", (), found)))
+        self._add(location, Problem(severity, code, text, (), found))
 
     def _add(self, location: Location, problem: Problem | None) -> None:
         if problem is not None and (self._advice or problem.severity == "error"):
-            name = self._tree.structure.id if self._tree else ""
-            self.findings.append((location, problem._replace(diagnostics=f"profile {name}: {problem.diagnostics}")))
+            name = f"profile {self._tree.structure.id}: " if self._tree else ""
+            self.findings.append((location, problem._replace(diagnostics=name + problem.diagnostics)))
 
     def _range(self, node: ProfileNode, item: Item) -> None:
         element, value = node.element, item.value

@@ -167,6 +167,12 @@ def test_a_profile_of_another_type_is_not_met(found: Findings) -> None:
     assert "Patient was found, expected Observation" in text
 
 
+def test_a_type_is_a_profile_that_asks_for_itself(found: Findings) -> None:
+    resource = {"resourceType": "Patient"}
+    assert found(resource, profiles=[CORE + "Patient", CORE + "DomainResource"]) == []
+    assert [each[0] for each in found(resource, profiles=[CORE + "Observation"])] == ["structure"]
+
+
 def test_an_unknown_profile_is_an_error_only_if_asked_for(found: Findings) -> None:
     unknown = "http://example.org/StructureDefinition/none"
     assert found({"resourceType": "Patient", "meta": {"profile": [unknown]}}) == []
