@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mappers.codes import concept, displays, system
-from mappers.lens import EXTENSIONS
+from mappers.lens import EXTENSIONS, code_of
 from mappers.links import Row
 
 LOCATIONS = "cs-dopa-location"
@@ -82,3 +82,13 @@ def _extensions(codes: tuple[str, str, str], parts: dict[str, str]) -> list[dict
     if lines:
         result.append({"url": EXTENSIONS + "ex-address-structured-line", "extension": lines})
     return result
+
+
+def area_code(value: Any) -> str:
+    """The longest area code that the extension of an Address has (2, 4 or 6 digits), "" for none."""
+    found = ""
+    for extension in (value or {}).get("extension", ()):
+        if extension.get("url") == EXTENSIONS + "ex-address-address-code":
+            codes = [code_of(part.get("valueCodeableConcept"), system(LOCATIONS)) for part in extension["extension"]]
+            found = max(codes, key=len, default="")
+    return found

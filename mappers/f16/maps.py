@@ -79,7 +79,6 @@ _INS = file_map(
             "HOSPMAIN": contracted("primary"),
             "HOSPSUB": contracted("secondary"),
             "PERMITNO": _claim_code(),
-            "OWNRPID": text("subscriberId"),
             "SUBTYPE": text("class.0.value"),
         },
         {"SUBTYPE": lambda resource, value, row: resource.update({"class": [_plan(value)]})},
@@ -274,8 +273,9 @@ _OPERATOR = licensed("performer.0.actor")
 
 def _claim(row: Row) -> Resource:
     kind = ("institutional", "Institutional") if "AN" in row else ("professional", "Professional")
-    where = encounter(row)
-    whole = {"sequence": 1, "productOrService": {"text": "ค่าบริการทั้งครั้ง"}}
+    whole: Resource = {"sequence": 1, "productOrService": {"text": "ค่าบริการทั้งครั้ง"}}
+    if where := encounter(row):
+        whole["encounter"] = [where]
     return {
         "resourceType": "Claim",
         "status": "active",
@@ -285,9 +285,7 @@ def _claim(row: Row) -> Resource:
         "provider": facility(row),
         "priority": concept(TERMINOLOGY + "processpriority", "normal", "Normal"),
         "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": row.get("PTTYPE", "ไม่ระบุสิทธิ")}}],
-        "item": [
-            {"sequence": 1, "productOrService": {"text": "ค่าบริการทั้งครั้ง"}, **({"encounter": [where]} if where else {})}
-        ],
+        "item": [whole],
     }
 
 

@@ -1,0 +1,159 @@
+"""Claims out of FHIR as the 16 files and LAB, and in again."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pytest
+
+from fhir_profiles.json_reading import read_json, write_json
+from mappers.f16.case import Case
+from mappers.f16.claims import claim_rows
+from mappers.f16.files import file_of_name, read_rows, write_rows
+from mappers.f16.layout import LAYOUTS
+from mappers.f16.maps import MAPS
+from mappers.f43.maps import MAPS as F43
+from mappers.identity import Registration, Rules, shared_patient
+from mappers.layout import OLD
+from mappers.population import resources
+from mappers.population.f43 import f43_rows
+from mappers.population.places import PROVIDERS
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+Files = dict[str, list[dict[str, str]]]
+
+
+@cache
+def cases(hcode: str) -> tuple[Case, ...]:
+    """The cases of a facility of the synthetic population, imported through the 43 files."""
+    persons: dict[str, Files] = defaultdict(lambda: defaultdict(list))
+    for file, row in f43_rows(40, seed=16, hcode=hcode):
+        persons[row.get("PID", "")][file].append(row)
+    licences = {provider.code: provider.licence for provider in PROVIDERS if provider.licence}
+    return tuple(case for files in persons.values() if "PERSON" in files for case in _of_person(hcode, files, licences))
+
+
+def _of_person(hcode: str, files: Files, licences: dict[str, str]) -> list[Case]:
+    person = shared_patient([Registration(files["PERSON"][0], addresses=tuple(files["ADDRESS"]))], NOW, Rules())
+    coverages = [each.resource for row in files["CARD"] for each in F43["CARD"].to_fhir(row)]
+    visits: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for file, rows in files.items():
+        for row in rows:
+            for each in F43[file].to_fhir(row) if "SEQ" in row or "AN" in row else ():
+                key = ("AN", row["AN"]) if file.endswith("_IPD") or file == "ADMISSION" else ("SEQ", row.get("SEQ", ""))
+                visits[key].append(read_json(write_json(each.resource)))
+    found = []
+    for everything in visits.values():
+        encounters = [r for r in everything if r["resourceType"] == "Encounter"]
+        for encounter in encounters[:1]:
+            rest = [r for r in everything if r is not encounter]
+            found.append(Case(hcode, person, encounter, [*rest, *coverages], licences))
+    return found
+
+
+def files_of(*some: Case) -> Files:
+    files: Files = defaultdict(list)
+    for case in some:
+        for file, row in claim_rows(case):
+            files[file].append(row)
+    return files
+
+
+@pytest.mark.parametrize("hcode", ["99999", "99998"])
+def test_what_is_written_reads_again_without_a_problem(hcode: str) -> None:
+    files = files_of(*cases(hcode))
+    for file, rows in files.items():
+        data = b"".join(write_rows(file, rows))
+        assert data.startswith("|".join(LAYOUTS[file].columns("2.4")).encode() + b"\r\n")
+        read = list(read_rows(file, hcode, [data]))
+        assert [row.values for row in read] == [{**row, "HOSPCODE": hcode} for row in rows]
+        assert not [row.problems for row in read if row.problems]
+    outpatient = {"INS", "PAT", "OPD", "ODX", "OOP", "ORF", "CHT", "CHA", "DRU", "LAB", "AER"}
+    assert set(files) >= (outpatient if hcode == "99999" else {"IPD", "IDX", "CHT", "CHA", "DRU"})
+
+
+def test_a_visit_says_the_same_in_every_file() -> None:
+    case = next(c for c in cases("99999") if sum(r["resourceType"] == "MedicationDispense" for r in c.resources) > 1)
+    files = files_of(case)
+    (opd,) = files["OPD"]
+    assert (opd["HN"], opd["SEQ"], opd["UUC"], opd["CLINIC"]) == (case.hn, case.seq, "1", "00")
+    assert len(opd["TIMEOPD"]) == 4
+    assert int(opd["SBP"]) > int(opd["DBP"])
+    principal = [row for row in files["ODX"] if row["DXTYPE"] == "1"]
+    assert len(principal) == 1
+    assert "." not in principal[0]["DIAG"]
+    assert {row["SEQ"] for rows in files.values() for row in rows if "SEQ" in row} == {case.seq}
+    assert files["PAT"][0]["NAMEPAT"].count(" , ") == 1
+    assert files["INS"][0]["INSCL"] in {"UCS", "SSS", "OFC"}
+
+
+def test_the_bill_is_the_sum_of_its_categories() -> None:
+    for case in cases("99999")[:60]:
+        files = files_of(case)
+        total = sum((Decimal(row["AMOUNT"]) for row in files["CHA"]), Decimal())
+        assert Decimal(files["CHT"][0]["TOTAL"]) == total
+        assert all(len(row["CHRGITEM"]) == 2 for row in files["CHA"])
+
+
+def test_an_admission_has_its_number_its_times_and_its_doctor() -> None:
+    case = next(c for c in cases("99998") if c.inpatient)
+    files = files_of(case)
+    (ipd,) = files["IPD"]
+    assert ipd["AN"] == case.an
+    assert ipd["DATEADM"] <= ipd["DATEDSC"]
+    assert files["IDX"][0]["DRDX"].startswith("ว99")
+    assert "OPD" not in files
+
+
+def test_claim_rows_of_an_import_leave_as_they_came() -> None:
+    rows = {
+        "OPD": {"HN": "7", "SEQ": "70", "DATEOPD": "20260105", "TIMEOPD": "0815", "CLINIC": "01", "UUC": "2",
+        "BTEMP": "037.0"},
+        "ODX": {"HN": "7", "SEQ": "70", "DATEDX": "20260105", "DIAG": "E119", "DXTYPE": "1", "DRDX": "ว12345",
+        "CLINIC": "01"},
+        "CHT": {"HN": "7", "SEQ": "70", "DATE": "20260105", "TOTAL": "120.50", "PAID": "0", "PTTYPE": "UC"},
+        "LVD": {"AN": "9", "SEQLVD": "1", "DATEOUT": "20260101"},
+    }  # fmt: skip
+    made = []
+    for file, row in rows.items():
+        row["HOSPCODE"] = "99999"
+        made += [read_json(write_json(each.resource)) for each in MAPS[file].to_fhir(row)]
+    encounter = next(r for r in made if r["resourceType"] == "Encounter")
+    person = {
+        "resourceType": "Patient",
+        "identifier": [{"system": "https://terms.sil-th.org/hcode/5/99999/HN", "value": "7"}],
+    }
+    files = files_of(Case("99999", person, encounter, [r for r in made if r is not encounter]))
+    for file, row in rows.items():
+        assert files[file] == [row]
+
+
+def test_plain_fhir_that_never_was_a_file_is_claimed_as_well() -> None:
+    everything = json.loads(json.dumps(list(resources(6, seed=4))))
+    person = next(r for r in everything if r["resourceType"] == "Patient")
+    own = [r for r in everything if f"Patient/{person['id']}" in json.dumps(r)]
+    encounter = next(r for r in own if r["resourceType"] == "Encounter" and r["class"]["code"] == "AMB")
+    mine = [r for r in own if f"Encounter/{encounter['id']}" in json.dumps(r)]
+    coverages = [r for r in own if r["resourceType"] == "Coverage"]
+    case = Case("99999", person, encounter, [*mine, *coverages])
+    files = files_of(case)
+    assert set(files) >= {"INS", "PAT", "OPD", "ODX", "CHT", "CHA"}
+    assert len(files["ODX"]) == sum(r["resourceType"] == "Condition" for r in mine)
+    assert files["CHT"][0]["TOTAL"] == f"{next(r for r in mine if r['resourceType'] == 'Claim')['total']['value']}.00"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("opd.txt", "OPD"), ("INS69.TXT", "INS"), ("a/b/Dru_01.txt", "DRU"), ("x.txt", None)]
+)
+def test_the_name_of_a_file_says_which_it_is(name: str, file: str | None) -> None:
+    assert file_of_name(name) == file
+
+
+def test_the_short_form_of_lab_is_the_older_one() -> None:
+    assert LAYOUTS["LAB"].columns(OLD)[-1] == "LABRESULT"
+    assert LAYOUTS["LAB"].columns("2.4")[-1] == "REMARK"
