@@ -11,7 +11,7 @@ from fhir_profiles.validation import Validator
 from server.access import session
 from server.access.session import Sessions
 from server.access.tokens import Tokens
-from server.config import Settings
+from server.config import SettingRefused, Settings
 from server.conformance_resources import ConformanceResources
 from server.context import Context, new_id, now_ms
 from server.jobs import Jobs
@@ -26,6 +26,7 @@ from server.store.contract import Store
 from server.store.open import open_store
 from server.web import Shell
 from terminology.service import TerminologyService
+from terminology.storage import StoredSystem, open_folder
 
 CURSOR_KEY_NAME = "key/cursor"
 """Setting of the store."""
@@ -53,10 +54,10 @@ async def build_context(
 ) -> Context:
     """What handlers need, without a web server: for commands too. The caller closes `store`.
 
-    Raises: StoreRefused, StoreUnavailable, StoreFull.
+    Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
     definitions = Definitions()
-    terminology = TerminologyService()
+    terminology = TerminologyService(_code_systems(settings))
     search = Search(
         definitions,
         terminology,
@@ -86,6 +87,14 @@ async def build_context(
         clock=clock,
         ids=ids,
     )
+
+
+def _code_systems(settings: Settings) -> list[StoredSystem]:
+    """Those that `onecard terminology load` put into the data folder. Raises: SettingRefused."""
+    try:
+        return open_folder(settings.terminology_folder)
+    except (OSError, ValueError) as error:
+        raise SettingRefused(f"{settings.terminology_folder}: {error}") from error
 
 
 async def _use_cursor_key(search: Search, store: Store) -> None:

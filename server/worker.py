@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.config import Settings
+from server.config import SettingRefused, Settings
 from server.context import Context
 from server.listener import Listener
 from server.observability import failures
@@ -43,7 +43,7 @@ def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Plac
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(settings, sockets, place, ready))
-        except (StoreError, ssl.SSLError) as error:
+        except (SettingRefused, StoreError, ssl.SSLError) as error:
             sys.stderr.write(f"onecard: {error}\n")
             return REFUSED
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from terminology.concept import Concept, Designation, Json
 from terminology.errors import TerminologyError, Undecided
@@ -65,8 +66,8 @@ class Part:
             return None
         if self.listed is not None:
             override = self.listed.get(concept.code)
-            return None if override is None else self._entry(overlaid(concept, override))
-        return self._entry(concept) if all(f.holds(concept) for f in self.filters) else None
+            return None if override is None else self.entry(overlaid(concept, override))
+        return self.entry(concept) if all(f.holds(concept) for f in self.filters) else None
 
     def _listed_only(self, code: str) -> Entry | None:
         if self.listed is None:
@@ -74,7 +75,7 @@ class Part:
         concept = self.listed.get(code)
         return None if concept is None else Entry(str(self.system_url), self.version, concept, known=False)
 
-    def _entry(self, concept: Concept) -> Entry:
+    def entry(self, concept: Concept) -> Entry:
         system = self.system
         return Entry(str(self.system_url), self.version or (system.version if system else None), concept)
 
@@ -115,7 +116,7 @@ class Part:
         passed_over = 0
         for concept in concepts:
             if all(f.holds(concept) for f in tests):
-                yield self._entry(concept)
+                yield self.entry(concept)
             else:
                 passed_over += 1
                 if passed_over > MOST_PASSED_OVER:
@@ -184,6 +185,17 @@ class ValueSetView:
         if len(self.includes) == 1 and not self.excludes and not self.without_inactive:
             return self.includes[0].size(words)
         return None
+
+    def page(self, words: tuple[str, ...], skip: int) -> Iterator[Entry]:
+        """`entries` without the first `skip`; of a whole system the file passes over them."""
+        (first, *others) = self.includes or (Part(),)
+        system = first.system
+        whole = not (others or self.excludes or self.without_inactive or first.filters or first.value_sets)
+        if whole and first.listed is None and system is not None and system.enumerable:
+            for concept in system.matching(words, skip) if words else system.all(skip):
+                yield first.entry(concept)
+            return
+        yield from islice(self.entries(words), skip, None)
 
     def parts(self) -> Iterator[Part]:
         """Every include, of the referenced value sets too."""

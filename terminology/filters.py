@@ -71,7 +71,7 @@ def is_a(system: CodeSystem, name: str, value: str) -> Filter:
         name,
         "is-a",
         value,
-        lambda c: c.code == root.code or root.code in system.ancestors(c.code),
+        lambda c: c.code == root.code or system.is_below(c.code, root.code),
         lambda: chain((root,), system.descendants(root.code)),
     )
 
@@ -85,7 +85,7 @@ def descendent_of(system: CodeSystem, name: str, value: str) -> Filter:
         name,
         "descendent-of",
         value,
-        lambda c: root.code in system.ancestors(c.code),
+        lambda c: system.is_below(c.code, root.code),
         lambda: system.descendants(root.code),
     )
 
@@ -95,7 +95,7 @@ def is_not_a(system: CodeSystem, name: str, value: str) -> Filter:
     root = system.find(value)
     if root is None:
         return Filter(name, "is-not-a", value, lambda _: True)
-    return Filter(name, "is-not-a", value, lambda c: c.code != root.code and root.code not in system.ancestors(c.code))
+    return Filter(name, "is-not-a", value, lambda c: c.code != root.code and not system.is_below(c.code, root.code))
 
 
 def generalizes(system: CodeSystem, name: str, value: str) -> Filter:

@@ -45,13 +45,13 @@ class GrammarSystem:
     def _properties(self, code: str) -> tuple[Property, ...]:
         return ()
 
-    def all(self) -> Iterator[Concept]:
+    def all(self, skip: int = 0) -> Iterator[Concept]:
         return iter(())
 
     def count(self) -> int:
         return 0
 
-    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+    def matching(self, words: tuple[str, ...], skip: int = 0) -> Iterator[Concept]:
         return iter(())
 
     def count_matching(self, words: tuple[str, ...]) -> int | None:
@@ -65,6 +65,9 @@ class GrammarSystem:
 
     def ancestors(self, code: str) -> frozenset[str]:
         return frozenset()
+
+    def is_below(self, code: str, ancestor: str) -> bool:
+        return False
 
     def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
         return iter(())

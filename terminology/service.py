@@ -129,7 +129,7 @@ class TerminologyService:
         above, below = known.find(ancestor), known.find(code)
         if above is None or below is None:
             return None
-        return above.code == below.code or above.code in known.ancestors(below.code)
+        return above.code == below.code or known.is_below(below.code, above.code)
 
     def below(self, system: str, code: str, *, limit: int = 5000) -> tuple[str, ...] | None:
         """The code and all that it subsumes.   terminology_protocol.Terminology"""

@@ -4,9 +4,9 @@
 answers from it. The same files serve beside both stores. A file that was replaced is seen at the next start.
 
 Layout: `concept` in the order of the definition, with the folded text that filters look at; `above` the direct parents;
-`closure` every (ancestor, descendant); `property` those by value; `words` a trigram index, which also works for
-Thai, which has no spaces between words; `rare` the concepts of each pair of letters that is in few of them, so that a
-filter of one or two letters need not look at every row either.
+`closure` every (ancestor, descendant); `property` those by value; `words` a trigram index, which also works for Thai,
+which has no spaces between words, and `gram` in how many concepts each trigram is; `rare` the concepts of each letter
+and pair of letters that is in few of them, so that a filter of one or two letters need not look at every row either.
 """
 
 from __future__ import annotations
@@ -30,11 +30,15 @@ from terminology.folding import fold
 FORMAT = "1"
 SUFFIX = ".concepts"
 BATCH = 5000
+RAREST = 4
+"""Of a word, at most the four rarest trigrams are asked of the index; then the text itself decides."""
+CHEAP = 50_000
+"""A further trigram of a word is asked only if no more concepts have it: a longer list costs more than it saves."""
 SHORTEST_INDEXED = 3
 """Letters of a trigram; shorter words are looked for row by row."""
 RARE = 500
 """A letter or pair in at most that many concepts has its list; others are met soon by looking row by row."""
-COUNTED = 5_000
+COUNTED = 1_000
 """More matches of a filter than this are not counted: the count would cost more than the page."""
 LONGEST_INDEXED_VALUE = 200
 """Longer property values are kept but not found by `=` and `in`."""
@@ -47,8 +51,10 @@ CREATE TABLE link (child INTEGER NOT NULL, parent TEXT NOT NULL);
 CREATE TABLE property (
     name TEXT NOT NULL, value TEXT NOT NULL, concept INTEGER NOT NULL,
     PRIMARY KEY (name, value, concept)) WITHOUT ROWID;
+CREATE TABLE gram (gram TEXT PRIMARY KEY, concepts INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE rare (gram TEXT PRIMARY KEY, concepts TEXT) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5(text, content='concept', content_rowid='id', tokenize="trigram case_sensitive 1");
+CREATE VIRTUAL TABLE words USING fts5(
+    text, content='concept', content_rowid='id', tokenize="trigram case_sensitive 1", detail=none, columnsize=0);
 """
 HIERARCHY = """
 CREATE TABLE above (child INTEGER NOT NULL, parent INTEGER NOT NULL, PRIMARY KEY (child, parent)) WITHOUT ROWID;
@@ -69,6 +75,10 @@ WITH RECURSIVE up(id) AS (
     SELECT above.parent FROM above JOIN concept ON concept.id = above.child WHERE concept.code = ?
     UNION SELECT above.parent FROM up JOIN above ON above.child = up.id)
 SELECT concept.code FROM up JOIN concept USING (id)
+"""
+IS_BELOW = """
+SELECT 1 FROM closure WHERE ancestor = (SELECT id FROM concept WHERE code = ?)
+    AND descendant = (SELECT id FROM concept WHERE code = ?)
 """
 ROW = "SELECT concept.code, concept.display, concept.body FROM "
 
@@ -174,6 +184,9 @@ def _finish(database: sqlite3.Connection, header: Header, given: int) -> Loaded:
         raise ValueError("the file has no concept")
     database.execute("INSERT INTO words(words) VALUES ('rebuild')")
     database.execute("INSERT INTO words(words) VALUES ('optimize')")
+    database.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'row')")
+    database.execute("INSERT INTO gram SELECT term, doc FROM vocabulary")
+    database.execute("DROP TABLE vocabulary")
     database.executescript(HIERARCHY)
     for start in range(0, given, BATCH):
         database.execute(CLOSURE, (start, start + BATCH))
@@ -278,21 +291,20 @@ class StoredSystem:
             found = next(self._rows("concept WHERE code = ? COLLATE NOCASE", (code,)), None)
         return found
 
-    def all(self) -> Iterator[Concept]:
-        return self._rows("concept ORDER BY id")
+    def all(self, skip: int = 0) -> Iterator[Concept]:
+        return self._rows("concept ORDER BY id LIMIT -1 OFFSET ?", (skip,))
 
     def count(self) -> int:
         return self._count
 
-    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+    def matching(self, words: tuple[str, ...], skip: int = 0) -> Iterator[Concept]:
         where, order, parameters = self._condition(words)
-        return self._rows(f"{where} ORDER BY {order}", parameters)
+        return self._rows(f"{where} ORDER BY {order} LIMIT -1 OFFSET ?", (*parameters, skip))
 
     def count_matching(self, words: tuple[str, ...]) -> int | None:
         where, _, parameters = self._condition(words)
-        if where == BY_INDEX:
-            where = "words WHERE words MATCH ?"
-        elif not where.startswith("json_each"):  # row by row
+        frequent = any(len(word) < SHORTEST_INDEXED for word in words) and not where.startswith("json_each")
+        if frequent:  # only the rows tell
             return None
         sql = f"SELECT count(*) FROM (SELECT 1 FROM {where} LIMIT {COUNTED + 1})"  # noqa: S608
         (count,) = self._database().execute(sql, parameters).fetchone()
@@ -301,28 +313,43 @@ class StoredSystem:
     def _condition(self, words: tuple[str, ...]) -> tuple[str, str, list[str]]:
         """FROM with WHERE, ORDER BY and parameters for the concepts that hold every word.
 
-        A rare short word goes first, then the index of long words; what these do not tell is looked up in the text."""
-        long = [word for word in words if len(word) >= SHORTEST_INDEXED]
-        short = [word for word in words if len(word) < SHORTEST_INDEXED]
-        for word in short:
-            concepts = self._rare(word)
+        A rare letter or pair goes first, then the index of trigrams; the text itself decides."""
+        tests = "".join(CONTAINS for _ in words)
+        for word in words:
+            concepts = self._rare(word) if len(word) < SHORTEST_INDEXED else None
             if concepts is not None:
-                rest = [other for other in words if other != word]
-                tests = "".join(CONTAINS for _ in rest)
                 return (
                     "json_each(?) AS rare JOIN concept ON concept.id = rare.value" + tests,
                     "concept.id",
-                    [concepts, *rest],
+                    [concepts, *words],
                 )
-        tests = "".join(CONTAINS for _ in short)
-        if not long:
-            return "concept WHERE true" + tests, "concept.id", short
-        return BY_INDEX + tests, "words.rowid", [match(long), *short]
+        grams = self._rarest(word for word in words if len(word) >= SHORTEST_INDEXED)
+        if not grams:
+            return "concept WHERE true" + tests, "concept.id", [*words]
+        return BY_INDEX + tests, "words.rowid", [match(grams), *words]
 
     def _rare(self, gram: str) -> str | None:
         """The concepts with that letter or pair of letters as a JSON array; None if they are many."""
         row = self._database().execute("SELECT concepts FROM rare WHERE gram = ?", (gram,)).fetchone()
         return "[]" if row is None else row[0]
+
+    def _rarest(self, words: Iterable[str]) -> list[str]:
+        """The trigrams to ask the index for: of every word the rarest, those that no concept has first."""
+        chosen: dict[str, int] = {}
+        for word in words:
+            taken: list[int] = []
+            counts = [(self._holding(word[at : at + 3]), at) for at in range(len(word) - 2)]
+            for count, at in sorted(counts):
+                # Neighbours share letters, and so their concepts: one tells as much as both.
+                if not taken or (count <= CHEAP and len(taken) < RAREST and all(abs(at - t) >= 3 for t in taken)):
+                    taken.append(at)
+                    chosen[word[at : at + 3]] = count
+        return sorted(chosen, key=chosen.__getitem__)
+
+    def _holding(self, gram: str) -> int:
+        """How many concepts have the trigram."""
+        row = self._database().execute("SELECT concepts FROM gram WHERE gram = ?", (gram,)).fetchone()
+        return int(row[0]) if row else 0
 
     def children(self, code: str) -> Iterator[Concept]:
         return self._rows(
@@ -341,6 +368,9 @@ class StoredSystem:
     def ancestors(self, code: str) -> frozenset[str]:
         found = self._database().execute(ANCESTORS, (code,))
         return frozenset(above for (above,) in found if above != code)
+
+    def is_below(self, code: str, ancestor: str) -> bool:
+        return self._database().execute(IS_BELOW, (ancestor, code)).fetchone() is not None
 
     def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
         if len(values) == 1:
@@ -363,9 +393,9 @@ BY_INDEX = "words JOIN concept ON concept.id = words.rowid WHERE words MATCH ?"
 CONTAINS = " AND instr(concept.text, ?) > 0"
 
 
-def match(words: Iterable[str]) -> str:
-    """An FTS5 expression: every word as a phrase of trigrams."""
-    return " AND ".join('"' + word.replace('"', '""') + '"' for word in words)
+def match(grams: Iterable[str]) -> str:
+    """An FTS5 expression: every trigram."""
+    return " AND ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
 
 
 def open_folder(folder: Path) -> list[StoredSystem]:

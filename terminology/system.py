@@ -8,6 +8,7 @@ https://hl7.org/fhir/R4/codesystem.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Protocol
 
 from terminology.concept import Concept, Designation, Json, Property
@@ -34,12 +35,13 @@ class CodeSystem(Protocol):
         """`all` gives every concept. False: defined by a grammar."""
 
     def find(self, code: str) -> Concept | None: ...
-    def all(self) -> Iterator[Concept]:
-        """In the order of the definition."""
+    def all(self, skip: int = 0) -> Iterator[Concept]:
+        """In the order of the definition, without the first `skip`."""
 
     def count(self) -> int: ...
-    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
-        """Concepts in which every folded word occurs (code, display, designations), in the order of the definition."""
+    def matching(self, words: tuple[str, ...], skip: int = 0) -> Iterator[Concept]:
+        """Concepts in which every folded word occurs (code, display, designations), in the order of the definition,
+        without the first `skip`."""
 
     def count_matching(self, words: tuple[str, ...]) -> int | None:
         """How many concepts `matching` gives; None where counting would cost much more than giving a page."""
@@ -50,6 +52,9 @@ class CodeSystem(Protocol):
 
     def ancestors(self, code: str) -> frozenset[str]:
         """Without the concept itself."""
+
+    def is_below(self, code: str, ancestor: str) -> bool:
+        """Whether `ancestor` is among the ancestors of `code`."""
 
     def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
         """Concepts with one of the values (as text) in the property `code`."""
@@ -108,18 +113,17 @@ class ResourceSystem:
             concept = self._concepts.get(self._spelling.get(code.lower(), ""))
         return concept
 
-    def all(self) -> Iterator[Concept]:
-        return iter(self._concepts.values())
+    def all(self, skip: int = 0) -> Iterator[Concept]:
+        return islice(self._concepts.values(), skip, None)
 
     def count(self) -> int:
         return len(self._concepts)
 
-    def matching(self, words: tuple[str, ...]) -> Iterator[Concept]:
+    def matching(self, words: tuple[str, ...], skip: int = 0) -> Iterator[Concept]:
         if self._searchable is None:
             self._searchable = {c.code: "\n".join(map(fold, c.texts())) for c in self._concepts.values()}
-        for code, text in self._searchable.items():
-            if all(word in text for word in words):
-                yield self._concepts[code]
+        found = (code for code, text in self._searchable.items() if all(word in text for word in words))
+        return (self._concepts[code] for code in islice(found, skip, None))
 
     def count_matching(self, words: tuple[str, ...]) -> int | None:
         return sum(1 for _ in self.matching(words))
@@ -155,6 +159,9 @@ class ResourceSystem:
                     waiting.append(parent)
         above.discard(code)
         return frozenset(above)
+
+    def is_below(self, code: str, ancestor: str) -> bool:
+        return ancestor in self.ancestors(code)
 
     def having(self, code: str, values: frozenset[str]) -> Iterator[Concept]:
         return (c for c in self._concepts.values() if any(p.code == code and p.text() in values for p in c.properties))

@@ -23,8 +23,6 @@ from terminology.system import CodeSystem
 
 MOST_CODES = 10_000
 """In one answer."""
-COUNTED_AHEAD = 100
-"""Beyond the page, so many codes of a large system are looked at to find the total."""
 
 ALLOWED = frozenset({
     "url", "valueSet", "valueSetVersion", "context", "contextDirection", "filter", "date", "offset", "count",
@@ -146,23 +144,30 @@ def read_request(given: Parameters) -> Request:
 
 def page(view: ValueSetView, request: Request) -> tuple[list[Entry], int | None]:
     """The entries asked for, and how many there are in all, if known."""
-    entries = (entry for entry in view.entries(request.words) if wanted(entry, request))
     if request.count is None:
-        found = list(islice(entries, request.offset, request.offset + MOST_CODES + 1))
+        found = list(islice(entries_from(view, request), MOST_CODES + 1))
         if len(found) > MOST_CODES:
             raise TerminologyError(
                 "too-costly", f"the value set has more than {MOST_CODES} codes; give count and offset, or a filter"
             )
         return found, request.offset + len(found) if found or not request.offset else None
-    found = list(islice(entries, request.offset, request.offset + request.count))
+    entries = entries_from(view, request)
+    found = list(islice(entries, request.count))
     total = view.size(request.words) if request.everything else None
     if total is None:
         large = any(part.system is not None and part.system.count() > MOST_CODES for part in view.parts())
-        ahead = COUNTED_AHEAD if large else MOST_CODES
+        ahead = 0 if large else MOST_CODES  # of a large system the total is told by a page that is the last
         more = sum(1 for _ in islice(entries, ahead + 1))
         passed = request.offset + len(found) + more
         total = passed if more <= ahead and (found or not request.offset) else None
     return found, total
+
+
+def entries_from(view: ValueSetView, request: Request) -> Iterator[Entry]:
+    """The entries asked for, from the offset on."""
+    if request.everything:
+        return view.page(request.words, request.offset)
+    return islice((e for e in view.entries(request.words) if wanted(e, request)), request.offset, None)
 
 
 def wanted(entry: Entry, request: Request) -> bool:

@@ -45,6 +45,6 @@ def code_of(system: CodeSystem, code: str) -> str:
 def relation(system: CodeSystem, first: str, second: str) -> str:
     if first == second:
         return "equivalent"
-    if first in system.ancestors(second):
+    if system.is_below(second, first):
         return "subsumes"
-    return "subsumed-by" if second in system.ancestors(first) else "not-subsumed"
+    return "subsumed-by" if system.is_below(first, second) else "not-subsumed"

@@ -65,6 +65,9 @@ def test_every_concept_is_found_as_it_was(stored: StoredSystem, plain: list[Conc
 def test_the_hierarchy(stored: StoredSystem, plain: list[Concept]) -> None:
     assert [c.code for c in stored.children("C00002")] == [f"C{n:05d}" for n in range(21, 31)]
     assert stored.ancestors("C00215") == {"C00021", "C00002", "C00000"}
+    assert stored.is_below("C00215", "C00002")
+    assert not stored.is_below("C00002", "C00215")
+    assert not stored.is_below("C00215", "C00215")
     below = [c.code for c in stored.descendants("C00002")]
     expected = [c.code for c in plain if "C00002" in stored.ancestors(c.code)]
     assert below == expected
@@ -113,7 +116,7 @@ def test_rare_and_frequent_letters_are_both_covered(plain: list[Concept]) -> Non
     """The filters above test both ways: lists of rare pairs, and rows one by one."""
     assert sum("รื" in "\n".join(c.texts()) for c in plain) > RARE
     assert 0 < sum("59" in "\n".join(c.texts()) for c in plain) < RARE
-    assert SIZE > COUNTED
+    assert SIZE // 8 * 2 > COUNTED
 
 
 def test_codes_without_case(tmp_path: Path) -> None:
