@@ -38,6 +38,11 @@ def dosage(**repeat: Any) -> dict[str, Any]:
     return {**REQUEST, "dosageInstruction": [{"timing": {"repeat": repeat}}]}
 
 
+def questionnaire(enable_when: dict[str, Any]) -> dict[str, Any]:
+    items = [{"linkId": "1", "type": "boolean"}, {"linkId": "2", "type": "string", "enableWhen": [enable_when]}]
+    return {"resourceType": "Questionnaire", "status": "draft", "item": items}
+
+
 BROKEN: list[tuple[dict[str, Any], str, str]] = [
     (patient(contact=[{"gender": "male"}]), "pat-1", "Patient.contact[0]"),
     (patient(name=[{"period": {"start": "2020", "end": "2019"}}]), "per-1", "Patient.name[0].period"),
@@ -89,6 +94,11 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
         "que-2",
         "Questionnaire",
     ),
+    (
+        questionnaire({"question": "1", "operator": "exists", "answerString": "x"}),
+        "que-7",
+        "Questionnaire.item[1].enableWhen[0]",
+    ),
 ]
 
 
@@ -109,6 +119,7 @@ MET = [
     dosage(frequency=1, period=1, periodUnit="d", when=["AC"]),
     bundle("transaction", {"resource": patient(), "request": {"method": "POST", "url": "Patient"}}),
     {"resourceType": "Parameters", "parameter": [{"name": "a", "part": [{"name": "b", "valueCode": "c"}]}]},
+    questionnaire({"question": "1", "operator": "exists", "answerBoolean": True}),
 ]
 
 
