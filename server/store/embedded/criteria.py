@@ -170,6 +170,7 @@ class Criteria:
             source=f"SELECT rid FROM res WHERE rid IN carray({bound}) AND m < 3",
             estimate=lambda: len(rids),
             probe_cost=0.2,
+            few=True,
         )
 
     def _last_updated(self, criterion: LastUpdated) -> Term:
@@ -276,7 +277,7 @@ class Criteria:
             f"chain({inner.name})",
             probe,
             source=source,
-            estimate=lambda: inner.estimate() * (50 if bit else 5),
+            estimate=lambda: self._referring(inner, target),
             probe_cost=3 + inner.probe_cost,
         )
 
@@ -319,9 +320,15 @@ class Criteria:
             f"has({inner.name})",
             probe,
             source=source,
-            estimate=lambda: inner.estimate() * 4,
-            probe_cost=10 + 5 * inner.probe_cost,
+            estimate=lambda: min(inner.estimate(), self._type_count()),
+            probe_cost=8 + 8 * inner.probe_cost,
+            scan=lambda: 4.0 * inner.estimate(),
         )
+
+    def _referring(self, inner: Term, target: int) -> int:
+        """As many as usually refer to each of the targets."""
+        each = self._type_count() / max(1, self.place.estimates.type(self.place.connection, target))
+        return int(inner.estimate() * max(1.0, each))
 
     @staticmethod
     def _patient_bit(parameter: Parameter, target: str) -> int:

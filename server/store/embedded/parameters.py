@@ -135,7 +135,10 @@ class Parameters:
             else:
                 value, of = self._bind(operand.code), self._bind(system)
                 branches.append(f"ident x WHERE x.k = {bound} AND x.v = {value} AND x.sy = {of}")
-        return self._rows("identifier", branches, loose, lambda: 2 * len(operands))
+        every = all(isinstance(operand, TokenOperand) and operand.code is not None for operand in operands)
+        term = self._rows("identifier", branches, loose, lambda: 2 * len(operands) if every else LIMIT)
+        term.few = every
+        return term
 
     def _rows(self, name: str, ordered: list[str], loose: list[str], estimate: Callable[[], int]) -> Term:
         """ordered: `table x WHERE ...` by rid; loose: in another order."""
@@ -311,7 +314,8 @@ class Parameters:
         if len(branches) > 64:
             return self._many_references(match, k, exact)
         union = " UNION ALL ".join(f"SELECT 1 FROM {branch}" for branch in branches)
-        term = self._rows(name, branches, [], self._place.count(None, union, **self._bind.values))
+        key = ("reference", self._t, match.parameter.code, match.operands) if len(branches) == 1 else None
+        term = self._rows(name, branches, [], self._place.count(key, union, **self._bind.values))
         if not exact:
             return self._criteria.rechecked(term, match)
         if len(branches) == len(patients) == 1:

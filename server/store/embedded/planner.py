@@ -1,8 +1,8 @@
 """Which index drives a search, and the SQL of one page or a count of one resource type.
 
-Order of preference by cost: id and identifier, patient compartment, reference, code (with the date), other tokens,
-string, date, the type itself. A driver that gives rids in order stops when the page is full; others are read whole.
-SQLite is told the order by CROSS JOIN and subqueries: nothing here relies on its statistics.
+Order of preference: id and identifier, patient compartment, then by cost: reference, code (with the date), other
+tokens, string, date, the type itself. A driver that gives rids in order stops when the page is full; others are read
+whole. SQLite is told the order by CROSS JOIN and subqueries: nothing here relies on its statistics.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.search.query import And, Criterion, Position, SortKey
+from server.search.query import And, Criterion, Missing, Parameter, Position, SortKey
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ordering import LAST_UPDATED, SqlKey, ahead, behind, order_by, sql_keys
 from server.store.embedded.principal import PRINCIPAL
-from server.store.embedded.rows import ASCENDING, DESCENDING, DURATIONS
-from server.store.embedded.tables import NO_DATE
+from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
+from server.store.embedded.tables import IRREGULAR, MANY_CODES, NO_DATE
 from server.store.embedded.terms import EVERYTHING, NOTHING, Term
 
 _ROW_COST = 0.3
-_START_COST = 5.0
+_SORTED_ROW_COST = 1.0
+_RECHECK_COST = 60.0
 _MANY_BRANCHES = 16
 _FETCH = "SELECT r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
 
@@ -39,6 +40,16 @@ class Page:
         return self.before is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Statements of (sort keys ..., rid, id, vid, lu, seq, m, body) in order, each asked while the page has room."""
+
+    statements: list[str]
+    driver: Term
+    way: str
+    """How the order comes about, for `explain`."""
+
+
 class Plan:
     """How the resources of one type that fulfil all criteria are found."""
 
@@ -47,13 +58,11 @@ class Plan:
         self._place = criteria.place
         self._bind = criteria.place.bind
         self._t = criteria.t
-        flat = [
-            one for criterion in where for one in (criterion.criteria if isinstance(criterion, And) else (criterion,))
-        ]
-        terms = [criteria.term(criterion) for criterion in flat]
+        terms = [criteria.term(criterion) for criterion in _flat(where)]
         self.empty = any(term is NOTHING for term in terms)
         self.terms = [term for term in terms if term is not EVERYTHING]
         principal = PRINCIPAL.get(criteria.type)
+        self._date_code = principal.date if principal else None
         self._date = self._k(principal.date) if principal else None
         self.listing = Term(
             "type",
@@ -77,22 +86,39 @@ class Plan:
 
     def driver(self, wanted: int | None) -> Term:
         """The cheapest term to read; wanted: rows of a page, None for all."""
+        clear = self._clear_driver()
+        if clear is not None:
+            return clear
+        if not self.terms:
+            return self.listing
         finding = [term for term in self._with_code_and_date() if term.finds]
-        if len(finding) == 1 and len(self.terms) == 1 and (finding[0].branches or finding[0].estimate() < LIMIT // 4):
+        if len(finding) == 1 and len(self.terms) == 1 and finding[0].branches:
             return finding[0]
         return min([*finding, self.listing], key=lambda term: self._cost(term, wanted))
+
+    def _clear_driver(self) -> Term | None:
+        """What needs no comparison: an id, an identifier, a patient."""
+        for term in self.terms:
+            if term.few and term.finds:
+                return term
+        return next((term for term in self.terms if term.patient is not None), None)
 
     def _cost(self, driver: Term, wanted: int | None) -> float:
         total = self._count()
         rows = _likely(driver, total)
         others = self._others(driver)
-        each = _ROW_COST + sum(term.probe_cost for term in others) + (30 if driver.recheck else 0)
+        each = _ROW_COST + sum(term.probe_cost for term in others) + (_RECHECK_COST if driver.recheck else 0)
         if wanted is not None and driver.branches and len(driver.branches) <= _MANY_BRANCHES:
-            share = 1.0
-            for term in others:
-                share *= min(1.0, _likely(term, total) / total)
-            rows = min(rows, int(wanted / max(share, 1e-6)))
-        return _START_COST + rows * each
+            rows = min(rows, int(wanted / self._share(others, total)))
+        return rows * each + (driver.scan() if driver.scan else 0)
+
+    @staticmethod
+    def _share(terms: Sequence[Term], total: int) -> float:
+        """Part of all resources that is likely to fulfil the terms."""
+        share = 1.0
+        for term in terms:
+            share *= min(1.0, _likely(term, total) / total)
+        return max(share, 1e-6)
 
     def _others(self, driver: Term) -> list[Term]:
         if driver.name == "code and date":
@@ -123,67 +149,123 @@ class Plan:
         )
         return [*self.terms, both]
 
-    # -------------------------------------------------------------------------------- SQL
+    # -------------------------------------------------------------------------------- conditions
 
-    def matches(self, driver: Term, columns: str = "x.rid") -> list[str]:
-        """SELECTs of what fulfils all criteria, one for each branch of the driver, each without ORDER BY."""
-        conditions = [term.probe("x.rid") for term in self._others(driver)]
+    def conditions(self, driver: Term) -> str:
+        """What the rows x of the driver must fulfil besides: ` AND ...`."""
+        inside = driver.patient is not None
+        parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in self._others(driver)]
         if driver.recheck is not None:
-            conditions.append(driver.recheck("x.rid"))
-        also = "".join(f" AND {condition}" for condition in conditions)
-        if driver.branches and len(driver.branches) <= _MANY_BRANCHES:
-            return [f"SELECT {columns} FROM {branch}{also}" for branch in driver.branches]
-        found = driver.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in driver.branches)
-        return [f"SELECT {columns} FROM (SELECT DISTINCT rid FROM ({found})) x WHERE TRUE{also}"]
+            parts.append(driver.recheck("x.rid"))
+        return "".join(f" AND {part}" for part in parts)
 
-    def count_sql(self) -> tuple[str, Term]:
-        driver = self.driver(None)
-        parts = self.matches(driver)
+    def _within_compartment(self, term: Term) -> str:
+        """Code and date stand in the compartment's own rows."""
+        probe = term.probe("x.rid")
+        if term.symbols:
+            listed = ", ".join(str(symbol) for symbol in map(self._bind, term.symbols[:_MANY_BRANCHES]))
+            if len(term.symbols) <= _MANY_BRANCHES:
+                return f"(x.k IN ({listed}) OR x.k = {MANY_CODES} AND {probe})"
+        if term.lead:
+            bounds = [bounds for operand in term.lead for bounds in ranges.alternatives(operand)]
+            options = " OR ".join(f"({ranges.dates(one, 'x.d', 'x.w', None, self._bind)})" for one in bounds)
+            return f"(x.w >= 0 AND ({options}) OR x.w = {IRREGULAR} AND {probe})"
+        return probe
+
+    def matches(self, driver: Term) -> list[str]:
+        """SELECTs of the rids that fulfil all criteria, one for each branch of the driver, each without ORDER BY."""
+        also = self.conditions(driver)
+        return [f"SELECT x.rid FROM {table}{also}" for table in _tables(driver)]
+
+    def count_sql(self) -> str:
+        parts = self.matches(self.driver(None))
         inside = parts[0] if len(parts) == 1 else " UNION ".join(parts)
-        return f"SELECT count(*) FROM ({inside})", driver
+        return f"SELECT count(*) FROM ({inside})"
 
-    def page_sql(self, page: Page, sort: Sequence[SortKey]) -> tuple[str, Term] | None:
-        """SQL giving (sort keys ..., rid, id, vid, lu, seq, m, body) in order, and the driver; None if SQL cannot."""
+    # -------------------------------------------------------------------------------- pages
+
+    def page(self, page: Page, sort: Sequence[SortKey]) -> Made | None:
+        """None if SQL cannot compute the sort keys."""
         if not sort:
             driver = self.driver(page.limit)
-            return self._by_rid(page, driver), driver
+            return Made([self._by_rid(page, driver, self.conditions(driver))], driver, "creation order")
         keys = sql_keys(self._criteria.type, sort, self._date)
         if keys is None:
             return None
-        if len(keys) == 1 and not (self.terms and self._is_small()):
-            walk = self._walk(page, sort[0], keys[0])
-            if walk is not None:
-                return walk
+        if len(keys) == 1:
+            made = self._one_key(page, sort[0], keys[0])
+            if made is not None:
+                return made
         driver = self.driver(None)
-        return self._top(page, driver, keys), driver
+        return Made([self._top(page, self._keyed(driver, keys), keys)], driver, "first of all matches")
 
-    def _is_small(self) -> bool:
-        return any(term.finds and term.estimate() < LIMIT // 2 for term in self.terms)
+    def _one_key(self, page: Page, sort: SortKey, key: SqlKey) -> Made | None:
+        """A sort that an index may serve; None where few matches are better sorted."""
+        by_date = sort.parameter.code == self._date_code and self._date is not None
+        clear = self._clear_driver()
+        if clear is not None:
+            if by_date and clear.patient is not None:
+                return Made([self._top(page, self._compartment(clear, key), [key])], clear, "first of the compartment")
+            return None
+        codes = [term for term in self.terms if term.symbols and len(term.symbols) * 2 <= _MANY_BRANCHES]
+        if by_date and codes:
+            rest = [term for term in self.terms if term is not codes[0]]
+            if not self._sorting_is_cheaper(page.limit, codes[0], rest):
+                return self._walk_code(page, codes[0], key.descending)
+        elif not self._sorting_is_cheaper(page.limit, self.listing, self.terms):
+            if by_date:
+                return self._walk_date(page, sort.parameter, key.descending)
+            if sort.parameter.code == LAST_UPDATED:
+                table = f"res x INDEXED BY res_lu WHERE x.t = {self._bind(self._t)} AND x.m < 3"
+                parts = [f"SELECT x.rid, x.lu AS k0 FROM {table}{self.conditions(self.listing)}"]
+                return Made([self._walk(page, parts, "x.lu", key.descending)], self.listing, "along lastUpdated")
+        return None
 
-    def _by_rid(self, page: Page, driver: Term) -> str:
+    def _sorting_is_cheaper(self, wanted: int, walked: Term, others: Sequence[Term]) -> bool:
+        """Than going along an index until the page is full."""
+        finding = [term for term in others if term.finds]
+        if not finding:
+            return False
+        total = self._count()
+        rows = min(_likely(walked, total), wanted / self._share(others, total))
+        walk = rows * (_ROW_COST + sum(term.probe_cost for term in others))
+        return min(self._cost(term, None) + _SORTED_ROW_COST * _likely(term, total) for term in finding) < walk
+
+    def _by_rid(self, page: Page, driver: Term, also: str, key: str = "") -> str:
+        """key: `NULL AS k0, ` where these rows stand behind those with a sort key."""
         direction = "DESC" if page.backward else "ASC"
+        position = page.after or page.before
         bound = ""
-        if page.after:
-            bound = f" AND x.rid > {self._bind(page.after[-1])}"
-        elif page.before:
-            bound = f" AND x.rid < {self._bind(page.before[-1])}"
+        if position:
+            bound = f" AND x.rid {'>' if page.after else '<'} {self._bind(position[-1])}"
         limit = self._bind(page.limit)
-        parts = [f"{part}{bound} ORDER BY x.rid {direction} LIMIT {limit}" for part in self.matches(driver)]
+        order = f"ORDER BY x.rid {direction} LIMIT {limit}"
+        parts = [f"SELECT x.rid FROM {table}{also}{bound} {order}" for table in _tables(driver)]
         inside = parts[0]
         if len(parts) > 1:
             union = " UNION ".join(f"SELECT rid FROM ({part})" for part in parts)
             inside = f"SELECT rid FROM ({union}) ORDER BY rid {direction} LIMIT {limit}"
-        return f"{_FETCH} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid ORDER BY r.rid {direction}"
+        fetch = _FETCH.replace("SELECT ", f"SELECT {key}", 1)
+        return f"{fetch} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid ORDER BY r.rid {direction}"
 
-    def _top(self, page: Page, driver: Term, keys: list[SqlKey]) -> str:
-        """All that fulfil the criteria, of which the first in the order are kept."""
-        names = [f"k{n}" for n in range(len(keys))]
+    def _keyed(self, driver: Term, keys: list[SqlKey]) -> str:
         found = " UNION ".join(self.matches(driver))
-        columns = ", ".join(f"{key.expression} AS {name}" for key, name in zip(keys, names, strict=True))
-        keyed = f"SELECT r.rid, {columns} FROM ({found}) f CROSS JOIN res r ON r.rid = f.rid"
-        return self._ordered(page, [f"SELECT * FROM ({keyed})"], names, [key.descending for key in keys])
+        columns = ", ".join(f"{key.expression} AS k{number}" for number, key in enumerate(keys))
+        return f"SELECT r.rid, {columns} FROM ({found}) f CROSS JOIN res r ON r.rid = f.rid"
 
-    def _ordered(self, page: Page, parts: list[str], names: list[str], descending: list[bool]) -> str:
+    def _compartment(self, patient: Term, key: SqlKey) -> str:
+        """The matches of one patient with their date, from the compartment's rows alone."""
+        highest = int(key.descending)
+        several = f"date_key((SELECT keys FROM res WHERE rid = x.rid), {self._date}, {highest})"
+        date = f"CASE x.w WHEN {IRREGULAR} THEN {several} ELSE x.d END AS k0"
+        return f"SELECT x.rid, {date} FROM {patient.branches[0]}{self.conditions(patient)}"
+
+    def _top(self, page: Page, keyed: str, keys: list[SqlKey]) -> str:
+        """Of all that fulfil the criteria, the first in the order are kept. keyed: SELECT of rid, k0, k1 ..."""
+        return self._ordered(page, keyed, len(keys), [key.descending for key in keys])
+
+    def _ordered(self, page: Page, rows: str, count: int, descending: list[bool]) -> str:
+        names = [f"k{number}" for number in range(count)]
         columns, down = [*names, "rid"], [*descending, False]
         where = ""
         position = page.after or page.before
@@ -191,86 +273,78 @@ class Plan:
             bounds = [self._bind(value) for value in position]
             where = " WHERE " + (behind if page.after else ahead)(columns, down, bounds, position)
         order = order_by(columns, down, backward=page.backward)
-        limit = self._bind(page.limit)
-        inside = f"SELECT * FROM ({' UNION ALL '.join(parts)}){where} {order} LIMIT {limit}"
+        inside = f"SELECT * FROM ({rows}){where} {order} LIMIT {self._bind(page.limit)}"
         listed = ", ".join(f"i.{name}" for name in names)
         fetch = _FETCH.replace("SELECT ", f"SELECT {listed}, ", 1)
-        outer = order_by([*(f"i.{name}" for name in names), "i.rid"], down, backward=page.backward)
+        outer = order_by([f"i.{name}" for name in columns], down, backward=page.backward)
         return f"{fetch} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid {outer}"
 
-    # -------------------------------------------------------------------------------- walking in the order of an index
+    # -------------------------------------------------------------------------------- along an index
 
-    def _walk(self, page: Page, sort: SortKey, key: SqlKey) -> tuple[str, Term] | None:
-        """Along an index that has the asked order, until the page is full."""
-        code = sort.parameter.code
-        if code == LAST_UPDATED:
-            parts = [
-                f"SELECT x.rid, x.lu AS k0 FROM res x INDEXED BY res_lu WHERE x.t = {self._bind(self._t)} AND x.m < 3"
-            ]
-            return self._steps(page, parts, "x.lu", key.descending, self.terms), self.listing
-        principal = PRINCIPAL.get(self._criteria.type)
-        if principal is None or code != principal.date or self._date is None:
-            return None
-        serves = f"x.f <> {ASCENDING if key.descending else DESCENDING} AND x.f < 3"
-        codes = [term for term in self.terms if term.symbols and len(term.symbols) == 1]
-        if codes:
-            others = [term for term in self.terms if term is not codes[0]]
-            tables = [f"tokd x WHERE x.s = {self._bind(codes[0].symbols[0] * 2 + long)}" for long in (0, 1)]
-            parts = [
-                f"SELECT x.rid, nullif(x.d, {NO_DATE}) AS k0 FROM {table} AND {serves} AND x.d < {NO_DATE}"
-                for table in tables
-            ]
-            absent = f"SELECT x.rid, NULL AS k0 FROM {tables[0]} AND x.d = {NO_DATE}"
-            return self._steps(page, parts, "x.d", key.descending, others, absent), codes[0]
-        bound = [self._bind(self._date * len(DURATIONS) + number) for number in range(len(DURATIONS))]
-        parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {k} AND {serves}" for k in bound]
-        absent = (
-            f"SELECT x.rid, NULL AS k0 FROM res x INDEXED BY res_t WHERE x.t = {self._bind(self._t)} AND x.m < 3 "
-            "AND x.d IS NULL AND x.w IS NULL"
-        )
-        return self._steps(page, parts, "x.lo", key.descending, self.terms, absent), self.listing
+    def _walk_code(self, page: Page, code: Term, down: bool) -> Made:
+        """Along the dates of one code, or of a few merged."""
+        also = self.conditions(code)
+        serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
+        keys = [self._bind(symbol * 2 + long) for symbol in code.symbols for long in (0, 1)]
+        where = f"{serves} AND x.d < {NO_DATE}{also}"
+        parts = [f"SELECT x.rid, x.d AS k0 FROM tokd x WHERE x.s = {key} AND {where}" for key in keys]
+        undated = Term("", code.probe, branches=tuple(f"tokd x WHERE x.s = {k} AND x.d = {NO_DATE}" for k in keys[::2]))
+        statements = self._then(page, self._walk(page, parts, "x.d", down), undated, also)
+        return Made(statements, code, "along the dates of the code")
 
-    def _steps(
-        self, page: Page, parts: list[str], column: str, down: bool, others: list[Term], absent: str | None = None
-    ) -> str:
-        """parts: SELECTs of (rid, k0) ordered by `column` in their index; absent: of those without a value."""
-        also = "".join(f" AND {term.probe('x.rid')}" for term in others)
-        limit = self._bind(page.limit)
+    def _walk_date(self, page: Page, parameter: Parameter, down: bool) -> Made:
+        """Along the dates of the type; then those without one, known by their shape."""
+        assert self._date is not None, "asked only for a type with a date"
+        also = self.conditions(self.listing)
+        serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
+        keys = [self._bind(self._date * CLASSES + number) for number in range(CLASSES)]
+        parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {key} AND {serves}{also}" for key in keys]
+        undated = self._criteria.term(Missing(parameter, missing=True))
+        statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, also)
+        return Made(statements, self.listing, "along the dates")
+
+    def _then(self, page: Page, dated: str, undated: Term, also: str) -> list[str]:
+        """Those with a date, then those without: in the direction of the paging."""
         position = page.after or page.before
-        direction = "DESC" if down != page.backward else "ASC"
-        rid_direction = "DESC" if page.backward else "ASC"
-        bound = ""
-        if position and position[0] is not None:
-            edge = self._bind(position[0])
-            forward = "<=" if down != page.backward else ">="
-            bound = f" AND {column} {forward} {edge}"
-        selects = []
-        if not (page.after and page.after[0] is None):
-            for part in parts:
-                steps = f"{part}{bound}{also} ORDER BY {column} {direction}, x.rid {rid_direction}"
-                selects.append(self._past(steps, position, down, page))
-        if absent is not None and not (page.before and page.before[0] is not None):
-            edge = ""
-            if position and position[0] is None:
-                edge = f" AND x.rid {'<' if page.before else '>'} {self._bind(position[-1])}"
-            order = f"ORDER BY x.rid {rid_direction} LIMIT {limit}"
-            selects.append(f"SELECT * FROM ({absent}{edge}{also} {order})")
-        return self._ordered(Page(page.limit, page.after, page.before), selects, ["k0"], [down])
+        beyond = bool(position) and position is not None and position[0] is None
+        here = page if beyond else Page(page.limit, before=() if page.backward else None)
+        absent = [] if undated is NOTHING else [self._by_rid(here, undated, also, "NULL AS k0, ")]
+        if page.backward:
+            return [*(absent if beyond or not position else []), dated]
+        return absent if beyond else [dated, *absent]
 
-    def _past(self, steps: str, position: Position | None, down: bool, page: Page) -> str:
-        """The first rows of a walk: those that share the last value of the page before are read again and dropped."""
-        where = ""
-        if position and position[0] is not None:
-            bounds = [self._bind(value) for value in position]
-            condition = (behind if page.after else ahead)(["k0", "rid"], [down, False], bounds, position)
-            where = f" WHERE {condition}"
-        return f"SELECT * FROM (SELECT * FROM ({steps}){where} LIMIT {self._bind(page.limit)})"
+    def _walk(self, page: Page, parts: list[str], column: str, down: bool) -> str:
+        """parts: SELECTs of (rid, k0) whose index is ordered by `column`: each is read until it filled the page."""
+        position = page.after or page.before
+        if position and position[0] is None:
+            position = None  # the page before began among those without a value: all with one are ahead of it
+        direction = "DESC" if down != page.backward else "ASC"
+        order = f"ORDER BY {column} {direction}, x.rid {'DESC' if page.backward else 'ASC'}"
+        bound = past = ""
+        if position:
+            edge, last = (self._bind(value) for value in position)
+            bound = f" AND {column} {'<=' if down != page.backward else '>='} {edge}"
+            # Those that share the last value of the page before are read again and dropped.
+            past = f" AND ({column} <> {edge} OR x.rid {'<' if page.backward else '>'} {last})"
+        limit = self._bind(page.limit)
+        steps = [f"SELECT * FROM ({part}{bound}{past} {order} LIMIT {limit})" for part in parts]
+        free = Page(page.limit, before=() if page.backward else None)
+        return self._ordered(free, " UNION ALL ".join(steps), 1, [down])
+
+
+def _tables(driver: Term) -> Sequence[str]:
+    """`table x WHERE ...` of all candidates: branches that give rids in order, or one set of all."""
+    if driver.branches and len(driver.branches) <= _MANY_BRANCHES:
+        return driver.branches
+    found = driver.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in driver.branches)
+    return [f"(SELECT DISTINCT rid FROM ({found})) x WHERE TRUE"]
 
 
 def _flat(where: Sequence[Criterion]) -> list[Criterion]:
-    return [
-        one for criterion in where for one in (_flat(criterion.criteria) if isinstance(criterion, And) else [criterion])
-    ]
+    flat: list[Criterion] = []
+    for criterion in where:
+        flat += _flat(criterion.criteria) if isinstance(criterion, And) else [criterion]
+    return flat
 
 
 def _likely(term: Term, total: int) -> int:

@@ -11,7 +11,7 @@ from server.store.contract import Hit, Hits, SearchRules, Version
 from server.store.embedded.bodies import Bodies
 from server.store.embedded.checks import Checks
 from server.store.embedded.criteria import Criteria, Place
-from server.store.embedded.driver import Connection
+from server.store.embedded.driver import Connection, Row
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.ids import id_text
 from server.store.embedded.ordering import compare
@@ -52,8 +52,7 @@ class Searcher:
     def count(self, query: Query) -> int:
         total = 0
         for plan, _ in self._plans(query):
-            sql, _ = plan.count_sql()
-            total += int(self._connection.execute(sql, self._place.bind.values).get)
+            total += int(self._connection.execute(plan.count_sql(), plan.bound).get)
         return total
 
     def estimate(self, query: Query) -> int:
@@ -68,20 +67,21 @@ class Searcher:
     def explain(self, query: Query) -> dict[str, object]:
         types = []
         for plan, type in self._plans(query):
-            made = plan.page_sql(Page(query.limit + 1, query.after, query.before), query.sort)
-            driver = made[1] if made is not None else plan.driver(None)
-            steps = []
-            if made is not None:
-                rows = self._connection.execute(f"EXPLAIN QUERY PLAN {made[0]}", self._place.bind.values)
-                steps = [row[3] for row in rows]
+            made = plan.page(Page(query.limit + 1, query.after, query.before), query.sort)
+            driver = made.driver if made is not None else plan.driver(None)
+            statements = made.statements if made is not None else []
             types.append(
                 {
                     "type": type,
                     "driver": driver.name,
                     "estimate": driver.estimate(),
                     "probes": [term.name for term in plan.terms if term is not driver],
-                    "sorted": "by index or in SQL" if made is not None else "in memory",
-                    "sqlite": steps,
+                    "order": made.way if made is not None else "sorted in memory",
+                    "sqlite": [
+                        row[3]
+                        for sql in statements
+                        for row in self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", plan.bound)
+                    ],
                 }
             )
         return {"engine": "sqlite", "types": types}
@@ -112,12 +112,16 @@ class Searcher:
         return [found for _, found in zip(range(page.limit), merged, strict=False)]
 
     def _of_type(self, plan: Plan, type: str, query: Query, page: Page) -> list[Found]:
-        made = plan.page_sql(page, query.sort)
+        made = plan.page(page, query.sort)
         if made is None:
             return Sorter(self._connection, self._bodies, self._rules, self._symbols).page(plan, type, query, page)
         keys = len(query.sort)
-        rows = self._connection.execute(made[0], self._place.bind.values).fetchall()
-        return [((*row[: keys + 1],), type, row[keys:]) for row in rows]
+        rows: list[Row] = []
+        for statement in made.statements:
+            rows += self._connection.execute(statement, plan.bound).fetchall()
+            if len(rows) >= page.limit:
+                break
+        return [(row[: keys + 1], type, row[keys:]) for row in rows[: page.limit]]
 
     def _version(self, type: str, row: Sequence[Any]) -> Version:
         _, key, vid, lu, seq, m, frame = row

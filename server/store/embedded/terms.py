@@ -34,6 +34,10 @@ class Term:
     """Of a range on the type's principal date."""
     patient: int | None = None
     """Of the only patient asked for: its branch is in the compartment index."""
+    few: bool = False
+    """Found by an id or an identifier: nothing is cheaper to start from."""
+    scan: Callable[[], float] | None = None
+    """Microseconds to read the whole source; None: by the estimate."""
 
     @property
     def finds(self) -> bool:
