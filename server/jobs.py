@@ -7,19 +7,25 @@ answer for it, and it can be asked for or forgotten by whoever sent it only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import orjson
 
-from server.store.contract import Store
+from server.errors import TooManyRequests
+from server.store.contract import Store, StoreError
 
 KEEP_MS = 24 * 60 * 60 * 1000
 """How long a result can be fetched."""
+MOST_AT_WORK = 64
+"""Requests that one worker answers later at the same time."""
 STALLED_MS = 60_000
 """A running job that no worker has touched for so long died with its worker."""
 _BEAT_SECONDS = 10.0
+_LIST = "jobs"
+"""Setting with the ids of all jobs and when they began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +48,29 @@ class Jobs:
         self._store = store
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Nothing to prepare; here so that all services of the Context start alike."""
+        """Begins to throw away what has expired."""
+        self._sweeper = asyncio.create_task(self._sweep_hourly())
 
     async def close(self) -> None:
         """Cancels what runs; its owners see it as lost."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *([self._sweeper] if self._sweeper else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def submit(self, owner: str, work: Callable[[], Awaitable[bytes]]) -> str:
-        """Id of the job that now runs `work`, which gives the JSON of the answer and raises nothing."""
+        """Id of the job that now runs `work`, which gives the JSON of the answer and raises nothing.
+
+        Raises: TooManyRequests.
+        """
+        if len(self._tasks) >= MOST_AT_WORK:
+            raise TooManyRequests("Too many requests are being answered later; try again", headers={"Retry-After": "5"})
         job_id = secrets.token_urlsafe(18)
         await self._save(Job(job_id, owner, "running", self._clock()))
+        await self._list(job_id)
         task = asyncio.create_task(self._run(job_id, owner, work))
         self._tasks[job_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(job_id, None))
@@ -102,6 +116,33 @@ class Jobs:
                     task.cancel()
                 return
             await self._save(Job(job_id, owner, "running", self._clock()))
+
+    async def _list(self, job_id: str) -> None:
+        """Put the job on the list that the sweep goes through. Two workers that do so at once may lose one of the two,
+        whose result then stays until the store is made anew: an hour's nuisance, no wrong answer."""
+        known = await self._listed()
+        await self._store.put_setting(_LIST, orjson.dumps({**known, job_id: self._clock()}))
+
+    async def _listed(self) -> dict[str, int]:
+        raw = await self._store.get_setting(_LIST)
+        return dict(orjson.loads(raw)) if raw else {}
+
+    async def _sweep_hourly(self) -> None:
+        while True:
+            with contextlib.suppress(StoreError):
+                await self.sweep()
+            await asyncio.sleep(3600)
+
+    async def sweep(self) -> None:
+        """Empty the results that have expired."""
+        known = await self._listed()
+        oldest = self._clock() - KEEP_MS
+        expired = [job_id for job_id, begun in known.items() if begun < oldest]
+        for job_id in expired:
+            await self._store.put_setting(_key(job_id), b"")
+        if expired:
+            kept = {job_id: begun for job_id, begun in known.items() if begun >= oldest}
+            await self._store.put_setting(_LIST, orjson.dumps(kept))
 
     async def _save(self, job: Job) -> None:
         head = orjson.dumps({"owner": job.owner, "state": job.state, "touched": job.touched})

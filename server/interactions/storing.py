@@ -30,6 +30,7 @@ from server.wire.media import RESOURCE_TYPES
 Resource = dict[str, Any]
 
 _FIRST = frozenset({"resourceType", "id", "meta"})
+_ENVELOPES = frozenset({"Bundle", "Parameters"})
 _STAMPED = frozenset({"versionId", "lastUpdated", "_versionId", "_lastUpdated"})
 
 
@@ -106,7 +107,8 @@ def prepare(
     resource_type: str = resource["resourceType"]
     if resource_type == "SearchParameter" and resource["status"] == "active":
         ctx.search.parameters.check(resource)
-    elements = reference_elements(resource)
+    # References within a Bundle or Parameters resolve there, and stay as they may have been signed.
+    elements = [] if resource_type in _ENVELOPES else reference_elements(resource)
     refuse_searches(elements, ctx.definitions.resource_types)
     if not ctx.settings.versioned_references:
         for element in elements:

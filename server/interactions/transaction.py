@@ -18,7 +18,7 @@ from server import boundary
 from server.access.decide import decide
 from server.context import Context
 from server.errors import BadRequest, FhirError, NotFound, PreconditionFailed
-from server.interactions import conditional
+from server.interactions import conditional, labels
 from server.interactions.conditional import Found
 from server.interactions.delete import MOST, deleted_answer, unreferenced
 from server.interactions.entry import entries_of, entry_request, located, response_bundle, response_entry
@@ -27,7 +27,7 @@ from server.interactions.patch import patched
 from server.interactions.preconditions import check_if_match, check_if_none_match
 from server.interactions.search import compiled
 from server.interactions.storing import Resource, commit, prepare
-from server.interactions.update import carry_labels, check_id, identity
+from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
 from server.outcome import response_of
@@ -376,7 +376,7 @@ def _expected(step: Step) -> int | None:
     if check_if_none_match(headers, current):
         step.guarded = True
         return 0
-    if carry_labels(step.resource, current) and expected is None and current is not None:
+    if labels.carry(step.resource, current) and expected is None and current is not None:
         return current.version
     return expected
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from fhir_profiles.json_reading import read_json
 from server.context import Context
-from server.errors import BadRequest, Conflict, Unprocessable
-from server.interactions import conditional
+from server.errors import BadRequest, Conflict
+from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, check_if_none_match
 from server.interactions.storing import Resource, commit, prepare, read_resource
 from server.interactions.written import written_answer
@@ -85,7 +83,7 @@ async def replace(
     if check_if_none_match(request.headers, current):
         expected = 0
     resource = dict(resource)  # a repetition starts from what was sent
-    carried = carry_labels(resource, current)
+    carried = labels.carry(resource, current)
     guard = current.version if carried and expected is None and current is not None else expected
     prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard)
     try:
@@ -104,42 +102,3 @@ def check_id(resource: Resource, resource_id: str) -> None:
         raise BadRequest("The resource must have the id of the URL, it has none", code="required", expression="id")
     if given != resource_id:
         raise BadRequest("The resource has another id than the URL", expression="id")
-
-
-def carry_labels(resource: Resource, current: Version | None) -> bool:
-    """Tags and security labels stay on a resource until `$meta-delete` takes them off; profiles are those sent.
-
-    https://hl7.org/fhir/R4/resource.html#tag-updates True if the current version had some to keep.
-    """
-    meta: Any = resource.get("meta", {})
-    if not _well_formed(meta):
-        return False  # the validator says what is wrong
-    if any(tag.get("code") == "SUBSETTED" for tag in meta.get("tag", ())):
-        raise Unprocessable(
-            "The resource is a subset (tag SUBSETTED): storing it would lose the rest", expression="meta.tag"
-        )
-    if current is None or current.body is None or not (b'"tag":' in current.body or b'"security":' in current.body):
-        return False
-    before = read_json(current.body).get("meta", {})
-    merged = {name: union(meta.get(name, ()), before.get(name, ())) for name in _LABELS}
-    kept = {**meta, **{name: codings for name, codings in merged.items() if codings}}
-    if kept == meta:
-        return False
-    resource["meta"] = kept
-    return True
-
-
-_LABELS = ("tag", "security")
-
-
-def _well_formed(meta: Any) -> bool:
-    return isinstance(meta, dict) and all(
-        isinstance(meta.get(name, []), list) and all(isinstance(each, dict) for each in meta.get(name, ()))
-        for name in _LABELS
-    )
-
-
-def union(first: Sequence[dict[str, Any]], second: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Codings of both without repetition: system and code say what is the same."""
-    known = {(each.get("system"), each.get("code")) for each in first}
-    return [*first, *(each for each in second if (each.get("system"), each.get("code")) not in known)]

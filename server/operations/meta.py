@@ -11,17 +11,16 @@ from typing import Any
 
 from fhir_profiles.json_reading import read_json
 from server.context import Context
-from server.errors import Gone, NotFound
-from server.interactions import conditional
+from server.errors import Gone, NotFound, Unprocessable
+from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
 from server.interactions.storing import commit, prepare
-from server.interactions.update import union
 from server.messages import FhirRequest, FhirResponse
 from server.operations.parameters import inputs, returned
 from server.search.query import Query
 from server.store.contract import Version, VersionConflict
 
-_LABELS = ("profile", "security", "tag")
+_LABELS = ("profile", *labels.CODED)
 _PAGE = 500
 
 Meta = dict[str, Any]
@@ -34,10 +33,10 @@ async def meta(ctx: Context, request: FhirRequest) -> FhirResponse:
         found = await _one(ctx, where)
         return returned("return", "valueMeta", _meta_of(found))
     types = where or tuple(sorted(ctx.definitions.resource_types))
-    labels: Meta = {}
+    used: Meta = {}
     async for version in _all(ctx, types):
-        labels = _added(labels, _meta_of(version))
-    return returned("return", "valueMeta", {name: labels[name] for name in _LABELS if labels.get(name)})
+        used = _added(used, _meta_of(version))
+    return returned("return", "valueMeta", {name: used[name] for name in _LABELS if used.get(name)})
 
 
 async def meta_add(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -53,7 +52,9 @@ async def meta_delete(ctx: Context, request: FhirRequest) -> FhirResponse:
 async def _change(
     ctx: Context, request: FhirRequest, operation: str, change: Callable[[Meta, Meta], Meta]
 ) -> FhirResponse:
-    given = inputs(ctx, request, operation, bare=None).one("meta")
+    given = inputs(ctx, request, operation).one("meta")
+    if not labels.are_sound(given) or not _are_texts(given.get("profile", [])):
+        raise Unprocessable("The labels are not well-formed", code="structure", expression="Parameters.parameter.value")
     where = request.path[:-1]
 
     async def attempt() -> FhirResponse:
@@ -109,25 +110,18 @@ def _meta_of(version: Version) -> Meta:
     return found
 
 
-def _added(labels: Meta, more: Meta) -> Meta:
-    merged = {
-        "profile": list(dict.fromkeys([*labels.get("profile", ()), *more.get("profile", ())])),
-        "security": union(labels.get("security", ()), more.get("security", ())),
-        "tag": union(labels.get("tag", ()), more.get("tag", ())),
-    }
-    return {**labels, **{name: values for name, values in merged.items() if values}}
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(each, str) for each in values)
 
 
-def _removed(labels: Meta, fewer: Meta) -> Meta:
-    kept = dict(labels)
-    profiles = set(fewer.get("profile", ()))
-    remaining = {"profile": [each for each in labels.get("profile", ()) if each not in profiles]}
-    for name in ("security", "tag"):
-        gone = {(each.get("system"), each.get("code")) for each in fewer.get(name, ())}
-        remaining[name] = [each for each in labels.get(name, ()) if (each.get("system"), each.get("code")) not in gone]
-    for name, values in remaining.items():
-        if values:
-            kept[name] = values
-        else:
-            kept.pop(name, None)
-    return kept
+def _added(meta: Meta, more: Meta) -> Meta:
+    merged: Meta = {name: labels.union(meta.get(name, ()), more.get(name, ())) for name in labels.CODED}
+    merged["profile"] = list(dict.fromkeys([*meta.get("profile", ()), *more.get("profile", ())]))
+    return {**meta, **{name: values for name, values in merged.items() if values}}
+
+
+def _removed(meta: Meta, fewer: Meta) -> Meta:
+    remaining: Meta = {name: labels.difference(meta.get(name, ()), fewer.get(name, ())) for name in labels.CODED}
+    remaining["profile"] = [each for each in meta.get("profile", ()) if each not in fewer.get("profile", ())]
+    kept = {name: value for name, value in meta.items() if name not in remaining}
+    return {**kept, **{name: values for name, values in remaining.items() if values}}

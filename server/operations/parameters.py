@@ -123,9 +123,20 @@ def _from_row(parameter: OperationParameter, row: Mapping[str, Any], where: str)
     value = next((value for name, value in row.items() if name.startswith("value")), None)
     if value is None:
         raise BadRequest(f"{parameter.name} has no value", code="required", expression=where)
-    if parameter.type in _RESOURCES or (parameter.type or "")[:1].isupper() != isinstance(value, dict):
+    if isinstance(value, str):
+        return _from_text(parameter, value)
+    if not _fits(parameter.type or "string", value):
         raise BadRequest(f"{parameter.name} must be a {parameter.type}", code="value", expression=where)
-    return _from_text(parameter, value) if isinstance(value, str) else value
+    return value
+
+
+def _fits(kind: str, value: Any) -> bool:
+    """Whether a value that is no text may be of the type; resources have a place of their own."""
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind in _WHOLE_NUMBERS:
+        return isinstance(value, int) and not isinstance(value, bool) and _WHOLE_NUMBERS[kind] <= value < 2**31
+    return kind[:1].isupper() and kind not in _RESOURCES and isinstance(value, dict)
 
 
 def _from_text(parameter: OperationParameter, text: str) -> Any:
@@ -144,7 +155,7 @@ def _from_text(parameter: OperationParameter, text: str) -> Any:
         return int(text)
     if kind[:1].isupper() and parameter.search_type is None:
         raise BadRequest(
-            f"{parameter.name} is a {kind}: it can only be sent in a Parameters resource", expression=parameter.name
+            f"{parameter.name} is a {kind}, which a text cannot be", code="value", expression=parameter.name
         )
     return text
 

@@ -206,6 +206,51 @@ def _places(value):
         yield from _places(inner)
 
 
+OPERATIONS = {
+    "Patient/1/$meta-add": ["meta"],
+    "Patient/1/$meta-delete": ["meta"],
+    "Patient/1/$everything": ["start", "end", "_since", "_type", "_count"],
+    "Observation/$lastn": ["max", "patient"],
+    "Patient/$validate": ["resource", "mode", "profile"],
+    "ValueSet/$expand": ["url", "valueSet", "filter", "count", "offset"],
+    "ValueSet/$validate-code": ["url", "code", "system", "coding", "codeableConcept"],
+    "CodeSystem/$lookup": ["system", "code", "coding", "property"],
+    "CodeSystem/$subsumes": ["system", "codeA", "codeB", "codingA"],
+    "ConceptMap/$translate": ["url", "system", "code", "conceptMap"],
+    "$closure": ["name", "concept", "version"],
+}
+
+
+def test_any_inputs_of_operations_are_answered_without_a_5xx():
+    names = sorted({name for each in OPERATIONS.values() for name in each})
+    keys = ["valueString", "valueInteger", "valueMeta", "valueCoding", "valueUri", "valueDate", "resource", "part", "x"]
+    row = st.dictionaries(st.sampled_from(keys), JSON_VALUES | st.just(TAGS), max_size=2).flatmap(
+        lambda members: st.sampled_from(names).map(lambda name: {"name": name, **members})
+    )
+
+    async def ask(client, drawn):
+        where, rows = drawn
+        await client.put("Patient/1", patient("1", meta=TAGS))
+        return [await client.post(where, {"resourceType": "Parameters", "parameter": rows})]
+
+    check_all(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.lists(row | JSON_VALUES, max_size=3)), ask, 250)
+
+
+TAGS = {"tag": [{"system": "urn:t", "code": "a"}]}
+
+
+@pytest.mark.parametrize(
+    "meta", [{"tag": [{"system": {}, "code": []}]}, {"tag": 1}, {"tag": [1]}, {"security": {}}, 5, []]
+)
+async def test_labels_of_any_shape_are_a_4xx_on_a_tagged_resource(fhir, meta):
+    await fhir.put("Patient/1", patient("1", meta=TAGS))
+    refused(await fhir.put("Patient/1", patient("1", meta=meta)))
+    refused(await fhir.put("Patient?_id=1", patient("1", meta=meta)))
+    refused(await fhir.post("", bundle("transaction", entry("PUT", "Patient/1", patient("1", meta=meta)))))
+    body = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+    refused(await fhir.post("Patient/1/$meta-add", body))
+
+
 # ---------------------------------------------------------------- addresses and searches
 
 HOSTILE = [

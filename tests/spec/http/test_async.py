@@ -66,6 +66,36 @@ async def test_a_streamed_answer_is_kept_whole(fhir, given):
     assert only["resource"]["entry"][0]["resource"]["id"] == "1"
 
 
+async def test_the_result_is_forgotten_after_a_day(fhir, server, clock):
+    answer = await fhir.get("Patient", headers=ASYNC)
+    assert (await finished(fhir, answer)).status == 200
+    clock.advance(24 * 60 * 60 * 1000 + 1)
+    location = answer.headers["Content-Location"]
+    assert (await fhir.get(location)).status == 404
+    await server.ctx.jobs.sweep()
+    job_id = location.rpartition("/")[2]
+    assert await server.ctx.store.get_setting(f"job/{job_id}") == b""
+
+
+async def test_a_worker_that_ended_before_its_work_is_503(fhir, start, clock, server):
+    hanging = asyncio.Event()
+
+    async def work():
+        await hanging.wait()
+        return b""
+
+    job_id = await server.ctx.jobs.submit("open", work)
+    assert (await fhir.get(f"$async-status/{job_id}")).status == 202
+    clock.advance(61_000)
+    assert (await fhir.get(f"$async-status/{job_id}")).status == 503
+
+
+async def test_too_many_at_a_time_are_429(fhir, server, monkeypatch):
+    monkeypatch.setattr("server.jobs.MOST_AT_WORK", 0)
+    answer = await fhir.get("Patient", headers=ASYNC)
+    assert (answer.status, "Retry-After" in answer.headers) == (429, True)
+
+
 async def test_another_worker_answers_for_it_too(fhir, start):
     answer = await fhir.post("Patient", patient(), headers=ASYNC)
     await finished(fhir, answer)

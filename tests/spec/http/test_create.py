@@ -96,6 +96,26 @@ async def test_a_resource_may_refer_to_itself(fhir):
     assert (await fhir.put("Patient/1", patient("1", link=link))).status == 201
 
 
+async def test_references_within_a_stored_bundle_are_its_own_and_stay_as_they_are(fhir):
+    document = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"fullUrl": "https://x.example/Patient/1", "resource": patient("1")}],
+    }
+    inner = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    inner["subject"] = reference("Patient/nobody/_history/3")
+    document["entry"].append({"fullUrl": "https://x.example/Observation/1", "resource": {**inner, "id": "1"}})
+    answer = await fhir.post("Bundle", document)
+    assert answer.status == 201, answer.text
+    assert answer.json["entry"][1]["resource"]["subject"] == reference("Patient/nobody/_history/3")
+
+
+async def test_a_conditional_reference_is_refused_outside_of_a_transaction(fhir, given):
+    await given(organization("1"))
+    answer = await fhir.post("Patient", patient(managingOrganization=reference("Organization?name=Ban")))
+    assert answer.status == 422
+
+
 async def test_without_referential_integrity_any_reference_is_taken(start):
     server = await start(referential_integrity=False)
     answer = await server.client.post("Patient", patient(managingOrganization=reference("Organization/9")))
