@@ -380,12 +380,10 @@ class Parameters:
         principal = PRINCIPAL.get(self._criteria.type)
         if principal is not None and principal.date == match.parameter.code:
             term.lead = tuple(operands)
+            every = [bounds for operand in operands for bounds in ranges.alternatives(operand)]
+            term.zone = "(" + " OR ".join(f"({ranges.zone(bounds, self._bind)})" for bounds in every) + ")"
             predicate = self._bind(self._place.checks.predicate(among))
-            options = [
-                f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})"
-                for operand in operands
-                for bounds in ranges.alternatives(operand)
-            ]
+            options = [f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})" for bounds in every]
             where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({predicate}, keys)"
             term.probe = lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))"
             term.probe_cost = 1.0

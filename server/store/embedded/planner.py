@@ -17,7 +17,7 @@ from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ordering import LAST_UPDATED, SqlKey, ahead, behind, order_by, sql_keys
 from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
-from server.store.embedded.tables import IRREGULAR, MANY_CODES, NO_DATE
+from server.store.embedded.tables import BLOCK, IRREGULAR, MANY_CODES, NO_DATE
 from server.store.embedded.terms import EVERYTHING, NOTHING, Term
 
 _ROW_COST = 0.3
@@ -109,8 +109,21 @@ class Plan:
         others = self._others(driver)
         each = _ROW_COST + sum(term.probe_cost for term in others) + (_RECHECK_COST if driver.recheck else 0)
         if wanted is not None and driver.branches and len(driver.branches) <= _MANY_BRANCHES:
-            rows = min(rows, int(wanted / self._share(others, total)))
+            blocks = self._blocks(others)
+            share = self._share([term for term in others if not term.zone], total)
+            for term in others:
+                if term.zone:  # what lies in the blocks that are not skipped
+                    share *= min(1.0, _likely(term, total) / max(1.0, blocks * total))
+            rows = min(int(rows * blocks), int(wanted / max(share, 1e-6)))
         return rows * each + (driver.scan() if driver.scan else 0)
+
+    def _blocks(self, terms: Sequence[Term]) -> float:
+        """Part of the blocks of rids that can hold the dates asked for."""
+        conditions = " AND ".join(term.zone for term in terms if term.zone)
+        if not conditions:
+            return 1.0
+        sql = f"SELECT sum({conditions}) * 1.0 / count(*) FROM zone z WHERE z.t = {self._bind(self._t)}"
+        return float(self._place.connection.execute(sql, self.bound).get or 0.0)
 
     @staticmethod
     def _share(terms: Sequence[Term], total: int) -> float:
@@ -151,10 +164,11 @@ class Plan:
 
     # -------------------------------------------------------------------------------- conditions
 
-    def conditions(self, driver: Term) -> str:
+    def conditions(self, driver: Term, others: Sequence[Term] | None = None) -> str:
         """What the rows x of the driver must fulfil besides: ` AND ...`."""
         inside = driver.patient is not None
-        parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in self._others(driver)]
+        others = self._others(driver) if others is None else others
+        parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in others]
         if driver.recheck is not None:
             parts.append(driver.recheck("x.rid"))
         return "".join(f" AND {part}" for part in parts)
@@ -188,7 +202,7 @@ class Plan:
         """None if SQL cannot compute the sort keys."""
         if not sort:
             driver = self.driver(page.limit)
-            return Made([self._by_rid(page, driver, self.conditions(driver))], driver, "creation order")
+            return Made([self._by_rid(page, driver, self._others(driver))], driver, "creation order")
         keys = sql_keys(self._criteria.type, sort, self._date)
         if keys is None:
             return None
@@ -231,16 +245,24 @@ class Plan:
         walk = rows * (_ROW_COST + sum(term.probe_cost for term in others))
         return min(self._cost(term, None) + _SORTED_ROW_COST * _likely(term, total) for term in finding) < walk
 
-    def _by_rid(self, page: Page, driver: Term, also: str, key: str = "") -> str:
+    def _by_rid(self, page: Page, driver: Term, others: Sequence[Term], key: str = "") -> str:
         """key: `NULL AS k0, ` where these rows stand behind those with a sort key."""
         direction = "DESC" if page.backward else "ASC"
         position = page.after or page.before
-        bound = ""
+        tail, order = self.conditions(driver, others), f"ORDER BY x.rid {direction}"
+        zones = [term.zone for term in others if term.zone]
+        skipping = bool(zones) and driver.patient is None and not driver.few
+        if skipping:
+            tail += f" AND x.rid >= z.block << {BLOCK} AND x.rid < (z.block + 1) << {BLOCK} AND "
+            tail += " AND ".join([f"z.t = {self._bind(self._t)}", *zones])
+            order = f"ORDER BY z.block {direction}, x.rid {direction}"
         if position:
-            bound = f" AND x.rid {'>' if page.after else '<'} {self._bind(position[-1])}"
+            sign, edge = (">" if page.after else "<"), self._bind(position[-1])
+            tail += f" AND x.rid {sign} {edge}"
+            tail += f" AND z.block {sign}= {edge} >> {BLOCK}" if skipping else ""
         limit = self._bind(page.limit)
-        order = f"ORDER BY x.rid {direction} LIMIT {limit}"
-        parts = [f"SELECT x.rid FROM {table}{also}{bound} {order}" for table in _tables(driver)]
+        blocks = "zone z CROSS JOIN " if skipping else ""
+        parts = [f"SELECT x.rid FROM {blocks}{table}{tail} {order} LIMIT {limit}" for table in _tables(driver)]
         inside = parts[0]
         if len(parts) > 1:
             union = " UNION ".join(f"SELECT rid FROM ({part})" for part in parts)
@@ -289,7 +311,8 @@ class Plan:
         where = f"{serves} AND x.d < {NO_DATE}{also}"
         parts = [f"SELECT x.rid, x.d AS k0 FROM tokd x WHERE x.s = {key} AND {where}" for key in keys]
         undated = Term("", code.probe, branches=tuple(f"tokd x WHERE x.s = {k} AND x.d = {NO_DATE}" for k in keys[::2]))
-        statements = self._then(page, self._walk(page, parts, "x.d", down), undated, also)
+        others = [term for term in self.terms if term is not code]
+        statements = self._then(page, self._walk(page, parts, "x.d", down), undated, others)
         return Made(statements, code, "along the dates of the code")
 
     def _walk_date(self, page: Page, parameter: Parameter, down: bool) -> Made:
@@ -300,15 +323,15 @@ class Plan:
         keys = [self._bind(self._date * CLASSES + number) for number in range(CLASSES)]
         parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {key} AND {serves}{also}" for key in keys]
         undated = self._criteria.term(Missing(parameter, missing=True))
-        statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, also)
+        statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, self.terms)
         return Made(statements, self.listing, "along the dates")
 
-    def _then(self, page: Page, dated: str, undated: Term, also: str) -> list[str]:
+    def _then(self, page: Page, dated: str, undated: Term, others: Sequence[Term]) -> list[str]:
         """Those with a date, then those without: in the direction of the paging."""
         position = page.after or page.before
         beyond = bool(position) and position is not None and position[0] is None
         here = page if beyond else Page(page.limit, before=() if page.backward else None)
-        absent = [] if undated is NOTHING else [self._by_rid(here, undated, also, "NULL AS k0, ")]
+        absent = [] if undated is NOTHING else [self._by_rid(here, undated, others, "NULL AS k0, ")]
         if page.backward:
             return [*(absent if beyond or not position else []), dated]
         return absent if beyond else [dated, *absent]

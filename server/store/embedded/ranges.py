@@ -60,6 +60,15 @@ def dates(bounds: list[Bound], lower: str, width: str, longest: int | None, bind
     return " AND ".join(parts)
 
 
+def zone(bounds: list[Bound], bind: Bind) -> str:
+    """Condition that a block z, whose dates lie within [lo, up), may hold an interval within the bounds."""
+    # Something must begin late enough or end late enough; or begin early enough or end early enough.
+    return " AND ".join(
+        f"z.up > {bind(int(value))}" if sign in (">=", ">") else f"z.lo < {bind(int(value))}"
+        for _, sign, value in bounds
+    )
+
+
 _POINT = {"l>=": ">=", "l<": "<", "u<=": "<", "u>": ">="}
 _CLOSED = {"l>=": ("lo", ">="), "l<": ("lo", "<"), "u<=": ("up", "<"), "u>": ("up", ">=")}
 

@@ -52,6 +52,7 @@ CREATE TABLE rng(s INT, lo REAL, up REAL, wlo REAL, wup REAL, rid INT, PRIMARY K
   STRICT, WITHOUT ROWID;
 CREATE TABLE ref(tr INT, k INT, rid INT, PRIMARY KEY(tr, k, rid)) STRICT, WITHOUT ROWID;
 CREATE TABLE comp(pt INT, t INT, rid INT, k INT, d INT, w INT, c INT, PRIMARY KEY(pt, t, rid)) STRICT, WITHOUT ROWID;
+CREATE TABLE zone(t INT, block INT, lo INT NOT NULL, up INT NOT NULL, PRIMARY KEY(t, block)) STRICT, WITHOUT ROWID;
 CREATE TABLE geo(k INT, lat REAL, lon REAL, rid INT, PRIMARY KEY(k, lat, lon, rid)) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE tri USING fts5(v, tokenize = 'trigram case_sensitive 1', detail = none, content = '',
   contentless_delete = 1);

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from server.store.embedded.driver import Connection
-from server.store.embedded.rows import ASCENDING, BOTH, CLASSES, DESCENDING, DURATIONS, NOTHING, Rows
+from server.store.embedded.rows import BOTH, CLASSES, DURATIONS, Rows
 
 TableRow = tuple[Any, ...]
 ByTable = dict[str, list[TableRow]]
@@ -20,6 +20,8 @@ NO_DATE = (1 << 63) - 1
 IRREGULAR = -1
 """Width that says: several dates, look at the keys."""
 MANY_CODES = -1
+BLOCK = 12
+"""Bits of a rid within one block of `zone`."""
 
 _COLUMNS = {
     "tok": ("s", "rid"),
@@ -61,6 +63,30 @@ def lead_date(rows: Rows, k: int | None) -> tuple[int | None, int | None]:
     if not dates:
         return None, None
     return (dates[0][1], dates[0][2]) if len(dates) == 1 else (None, IRREGULAR)
+
+
+def zones(resources: Iterable[tuple[int, int, Rows, int | None]]) -> list[TableRow]:
+    """(t, block, earliest, latest) of the principal dates of resources (t, rid, rows, k of the date).
+
+    Resources come roughly in the order of their dates. Which stretches of rids can hold a date is known by this table,
+    so a search in creation order skips the years that were not asked for. It only ever widens.
+    """
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for t, rid, rows, date in resources:
+        for k, lower, width, _ in rows.dat:
+            if k // CLASSES == date:
+                place = (t, rid >> BLOCK)
+                lo, up = found.get(place, (lower, lower))
+                found[place] = (min(lo, lower), max(up, lower + width))
+    return [(*place, *ends) for place, ends in found.items()]
+
+
+def widen(connection: Connection, rows: list[TableRow]) -> None:
+    connection.executemany(
+        "INSERT INTO zone VALUES(?,?,?,?) "
+        "ON CONFLICT DO UPDATE SET lo = min(lo, excluded.lo), up = max(up, excluded.up)",
+        rows,
+    )
 
 
 def spread(rows: Rows, rid: int, t: int, date: int | None, into: Callable[[str], list[TableRow]]) -> None:
@@ -119,19 +145,3 @@ def difference(old: Rows, new: Rows, rid: int, t: int, date: int | None) -> tupl
         if has - had:
             fresh[name] = list(has - had)
     return gone, fresh
-
-
-__all__ = [
-    "ASCENDING",
-    "DESCENDING",
-    "IRREGULAR",
-    "MANY_CODES",
-    "NOTHING",
-    "NO_DATE",
-    "delete",
-    "difference",
-    "insert",
-    "lead_date",
-    "long_key",
-    "spread",
-]

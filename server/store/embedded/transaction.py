@@ -31,7 +31,7 @@ from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.symbols import Allocation
-from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread
+from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, widen, zones
 from server.store.embedded.upkeep import Extracted
 
 Pair = tuple[str, str]
@@ -313,6 +313,11 @@ class Transaction:
             delete(self.connection, name, rows)
         for name, rows in fresh.items():
             insert(self.connection, name, rows)
+        dated = [
+            (k.t, k.rid, k.rows, self._date(k)) for k in pending.dirty.values() if k.rows is not None and k.rows.dat
+        ]
+        if dated:
+            widen(self.connection, zones(dated))
         self._write_texts(list(pending.dirty.values()))
         if pending.hist:
             self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
@@ -325,8 +330,7 @@ class Transaction:
         """Adds what turns the stored index rows of a resource into its current ones; leaves `stored_keys` new."""
         assert known.rows is not None, "remembered in this transaction"
         rows = known.rows
-        principal = PRINCIPAL.get(known.type)
-        date = self.allocation.param(known.t, principal.date) if principal else None
+        date = self._date(known)
         known.strings = "\n".join(row[1] for row in rows.str)
         if known.stored_keys is None:
             known.strings = known.strings or None
@@ -394,10 +398,12 @@ class Transaction:
             )
 
     def _lead(self, known: Known) -> tuple[int | None, int | None]:
+        return (None, None) if known.rows is None else lead_date(known.rows, self._date(known))
+
+    def _date(self, known: Known) -> int | None:
+        """k of the type's principal date."""
         principal = PRINCIPAL.get(known.type)
-        if principal is None or known.rows is None:
-            return None, None
-        return lead_date(known.rows, self.allocation.param(known.t, principal.date))
+        return self.allocation.param(known.t, principal.date) if principal else None
 
     def finish(self) -> None:
         """The last statements before COMMIT."""
