@@ -23,6 +23,7 @@ KEY_BYTES = 32
 LONGEST = 16_384
 """Characters of a cursor."""
 _NONCE_BYTES, _NAME_BYTES = 12, 2
+_SHORT = 300
 
 
 def new_key() -> bytes:
@@ -50,7 +51,7 @@ class Cursors:
 
     def seal(self, payload: Any, principal: str) -> str:
         """JSON value -> text for a URL."""
-        plain = zlib.compress(json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode(), 6)
+        plain = _packed(json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode())
         nonce = self._randomness(_NONCE_BYTES)
         sealed = self._ciphers[self._newest].encrypt(nonce, plain, self._bound_to(principal))
         return urlsafe_b64encode(self._newest + nonce + sealed).rstrip(b"=").decode()
@@ -72,7 +73,16 @@ class Cursors:
             plain = cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], self._bound_to(principal))
         except InvalidTag:
             raise refusal from None
-        return json.loads(zlib.decompress(plain))
+        return json.loads(_unpacked(plain))
+
+
+def _packed(plain: bytes) -> bytes:
+    """Compressed if that is worth its time: a page of results has three cursors, most of them short."""
+    return b"\0" + plain if len(plain) < _SHORT else b"\1" + zlib.compress(plain, 6)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    return packed[1:] if packed[:1] == b"\0" else zlib.decompress(packed[1:])
 
 
 def _name(key: bytes) -> bytes:
