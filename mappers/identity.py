@@ -13,6 +13,7 @@ meeting can be undone by computing again without one of them.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,16 +45,18 @@ class Registration:
     """What one source says about one person."""
 
     person: Row
-    """PERSON columns (of a card: those that it has). HOSPCODE and PID always."""
+    """PERSON columns; of a card those that it has, without PID. HOSPCODE always."""
     kind: str = FILE
     addresses: tuple[Row, ...] = ()
     deaths: tuple[Row, ...] = ()
     disabilities: tuple[Row, ...] = ()
+    photo: bytes = b""
+    """JPEG, from a card."""
 
     @property
     def source(self) -> str:
         """Facility and PID: names the registration in lists for review."""
-        return f"{self.person['HOSPCODE']}/{self.person['PID']}"
+        return f"{self.person['HOSPCODE']}/{self.person.get('PID', self.kind)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +195,14 @@ def shared_patient(registrations: Sequence[Registration], now: datetime, rules: 
         "extension": _extensions(believed),
         "identifier": _identifiers(believed),
         "active": True,
-        "name": _first(persons, lambda row: [name] if (name := patient.thai_name(row)) else None),
+        "name": _names(persons),
         "telecom": _first(persons, patient.telecom) or _first(_rows(believed, "addresses"), patient.telecom),
         "gender": _first(persons, patient.gender),
         "birthDate": _birth(persons),
         "deceasedDateTime": _first(_rows(believed, "deaths"), patient.deceased),
         "address": _addresses(believed),
         "maritalStatus": _first(persons, patient.marital_status),
+        "photo": _photo(believed),
         "managingOrganization": facility(_caring(persons)),
     }
     return {"resourceType": "Patient", **{name: value for name, value in elements.items() if value}}
@@ -206,6 +210,16 @@ def shared_patient(registrations: Sequence[Registration], now: datetime, rules: 
 
 def _first(rows: Iterable[Row], element: Callable[[Row], Any]) -> Any:
     return next((value for row in rows if (value := element(row))), None)
+
+
+def _names(persons: Sequence[Row]) -> list[dict[str, Any]]:
+    """The first Thai name and the first English one."""
+    return [name for make in (patient.thai_name, patient.english_name) if (name := _first(persons, make))]
+
+
+def _photo(believed: Sequence[Registration]) -> list[dict[str, str]]:
+    jpeg = next((registration.photo for registration in believed if registration.photo), b"")
+    return [{"contentType": "image/jpeg", "data": b64encode(jpeg).decode()}] if jpeg else []
 
 
 def _rows(believed: Sequence[Registration], name: str) -> list[Row]:

@@ -25,6 +25,21 @@ CLAIM_CODE = "https://terms.sil-th.org/id/th-nhso-claim-code"
 IDENTIFIER_TYPE = CORE + "CodeSystem/cs-th-identifier-type"
 
 
+LICENCES = (
+    ("ว", "th-doctor-id"),
+    ("ท", "th-dentist-id"),
+    ("พ", "th-nurse-id"),
+    ("ภ", "th-pharmacist-id"),
+)
+"""First letters of a licence to the identifier system; whoever has none of them is a doctor (from memory)."""
+
+
+def licence_system(licence: str) -> str:
+    """Identifier system of a licence number, by its first letter."""
+    name = next((name for letter, name in LICENCES if licence.startswith(letter)), "th-doctor-id")
+    return f"https://terms.sil-th.org/id/{name}"
+
+
 def local(hcode: str, what: str) -> str:
     """Identifier system of a facility's own numbers: HN, VN, AN, PID, Provider, Drug ..."""
     return f"https://terms.sil-th.org/hcode/{9 if len(hcode) == 9 else 5}/{hcode}/{what}"

@@ -27,15 +27,38 @@ def identifiers(row: Row) -> list[dict[str, Any]]:
     """HN and PID of the facility, and what is the same everywhere: citizen id (if its check digit fits) and
     passport."""
     hcode = row["HOSPCODE"]
-    found = [identifier(local(hcode, "PID"), row["PID"], "localPid")]
+    found = []
+    if "PID" in row:
+        found.append(identifier(local(hcode, "PID"), row["PID"], "localPid"))
     if "HN" in row:
         found.append(identifier(local(hcode, "HN"), row["HN"], "localHn"))
     if is_valid(row.get("CID", "")):
-        found.append(identifier(CID, row["CID"], "cid"))
+        found.append({**identifier(CID, row["CID"], "cid"), **_validity(row)})
     if "PASSPORT" in row:
         passport = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PPN"}]}
         found.append({"type": passport, "system": PASSPORT, "value": row["PASSPORT"]})
     return found
+
+
+def _validity(row: Row) -> dict[str, Any]:
+    """Issue and expiry of the card that shows the citizen id, where it was read."""
+    dates = {"start": iso_date(row.get("CARDISSUE", "")), "end": iso_date(row.get("CARDEXPIRE", ""))}
+    period = {name: value for name, value in dates.items() if value}
+    return {"period": period} if period else {}
+
+
+def english_name(row: Row) -> dict[str, Any] | None:
+    """The name in Latin letters (PRENAMEENG, FNAMEENG, LNAMEENG: of a card, or of JHCIS)."""
+    prefix, given, family = (row.get(column, "") for column in ("PRENAMEENG", "FNAMEENG", "LNAMEENG"))
+    if not given and not family:
+        return None
+    parts = {"family": family, "given": [given] if given else [], "prefix": [prefix] if prefix else []}
+    return {
+        "extension": [{"url": HL7 + "language", "valueCode": "en"}],
+        "use": "official",
+        "text": " ".join(filter(None, (prefix, given, family))),
+        **{element: value for element, value in parts.items() if value},
+    }
 
 
 def thai_name(row: Row) -> dict[str, Any] | None:

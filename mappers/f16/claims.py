@@ -15,9 +15,9 @@ from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
 from mappers.address import area_code
+from mappers.case import Case, number
 from mappers.codes import ICD9CM, ICD10TM, LOINC, system
 from mappers.diseases import undotted
-from mappers.f16.case import Case, number
 from mappers.f16.links import FAMILY
 from mappers.f16.maps import MAPS, ROLES
 from mappers.lens import code_of, look, number_text

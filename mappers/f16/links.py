@@ -6,18 +6,10 @@ from typing import Any
 
 from mappers.f16.layout import LAYOUTS
 from mappers.lens import Lens, look, path, place
-from mappers.links import HCODE, Resource, Row, local, logical
+from mappers.links import HCODE, Resource, Row, licence_system, local, logical
 from mappers.part import FileMap, Part
 
 FAMILY = "f16"
-
-LICENCES = (
-    ("ว", "th-doctor-id"),
-    ("ท", "th-dentist-id"),
-    ("พ", "th-nurse-id"),
-    ("ภ", "th-pharmacist-id"),
-)
-"""First letters of a licence to the identifier system; whoever has none of them is a doctor (from memory)."""
 
 
 def file_map(file: str, *parts: Part) -> FileMap:
@@ -42,11 +34,6 @@ def encounter(row: Row) -> dict[str, Any] | None:
 
 def facility(row: Row) -> dict[str, Any]:
     return logical("Organization", HCODE, row["HOSPCODE"])
-
-
-def licence_system(licence: str) -> str:
-    name = next((name for letter, name in LICENCES if licence.startswith(letter)), "th-doctor-id")
-    return f"https://terms.sil-th.org/id/{name}"
 
 
 def licensed(where: str) -> Lens:

@@ -1,4 +1,4 @@
-"""One visit or admission with everything that claims say about it, and how its numbers are found in FHIR."""
+"""One visit or admission with everything that belongs to it, and how its numbers are found in FHIR."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from mappers.codes import hl7, system
-from mappers.f16.links import licence_system
 from mappers.lens import code_of, look
-from mappers.links import CID, CLAIM_CODE, Resource, local
+from mappers.links import CID, CLAIM_CODE, Resource, licence_system, local
 from mappers.part import remainder
 
 FUND_LIST, ECLAIM_LIST, RIGHT_LIST = "cs-th-coverage-type", "cs-eclaim-coverage-type", "cs-thcc-coverage-type"
@@ -18,7 +17,7 @@ FUND_LIST, ECLAIM_LIST, RIGHT_LIST = "cs-th-coverage-type", "cs-eclaim-coverage-
 
 @dataclass
 class Case:
-    """What is claimed for. `resources` are those of the encounter, and the Coverages of the person."""
+    """What a claim or a report is about. `resources` are those of the encounter, and the Coverages of the person."""
 
     hcode: str
     patient: Resource
