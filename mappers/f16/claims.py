@@ -17,9 +17,10 @@ from fhir_profiles.canonical import CANONICAL
 from mappers.address import area_code
 from mappers.case import Case, number
 from mappers.codes import ICD9CM, ICD10TM, LOINC, system
+from mappers.diagnoses import role
 from mappers.diseases import undotted
 from mappers.f16.links import FAMILY
-from mappers.f16.maps import MAPS, ROLES
+from mappers.f16.maps import MAPS
 from mappers.lens import code_of, look, number_text
 from mappers.links import Resource, Row, local
 from mappers.medicine import drug_code
@@ -175,7 +176,7 @@ def _diagnoses(case: Case) -> Iterator[ClaimRow]:
     for rank, condition in enumerate(case.of("Condition", _of_encounter)):
         row = {
             "DIAG": undotted(condition.get("code")),
-            "DXTYPE": _role(condition) or ("1" if rank == 0 else "4"),
+            "DXTYPE": role(condition) or ("1" if rank == 0 else "4"),
             "DRDX": case.licence(condition.get("recorder")),
         }
         if case.inpatient:
@@ -193,10 +194,6 @@ def _of_encounter(condition: Resource) -> bool:
         if (code := entry.get("code"))
     ]
     return "problem-list-item" not in categories
-
-
-def _role(condition: Resource) -> str:
-    return next((role for each in condition.get("category", ()) if (role := code_of(each, system(ROLES)))), "")
 
 
 def _procedures(case: Case) -> Iterator[ClaimRow]:

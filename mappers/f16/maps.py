@@ -12,6 +12,7 @@ from typing import Any
 from fhir_profiles.canonical import CANONICAL
 from mappers.codes import TERMINOLOGY, coding, concept, displays, hl7, system
 from mappers.coverage import contracted
+from mappers.diagnoses import ROLES
 from mappers.diseases import disease, procedure
 from mappers.f16.links import FAMILY, encounter, facility, file_map, licensed, patient
 from mappers.laboratory import laboratory_code, result
@@ -252,7 +253,6 @@ def _condition(row: Row) -> Resource:
     }
 
 
-ROLES = "cs-43plus-encounter-diagnosis-role"
 _DIAGNOSED = {"DATEDX": date("recordedDate"), "DRDX": licensed("recorder")}
 
 

@@ -89,7 +89,7 @@ _KEPT = {
         "valueCodeableConcept",
         "effectiveDateTime",
     ),
-    "Appointment": ("status", "appointmentType", "reasonCode", "start", "end", "requestedPeriod", "description"),
+    "Appointment": ("status", "serviceType", "reasonCode", "start", "end", "requestedPeriod", "description"),
     "Immunization": ("status", "occurrenceDateTime", "primarySource", "lotNumber", "site", "route", "doseQuantity"),
     "DiagnosticReport": ("status", "code", "effectiveDateTime", "issued", "conclusion"),
     "Claim": ("status", "type", "created", "total"),

@@ -249,7 +249,7 @@ def _appointment(plan: AppointmentPlan, subject: str, scene: Scene) -> Resource:
     return {
         "resourceType": "Appointment",
         "status": "booked",
-        "appointmentType": {"coding": [{"system": THCC + "appoint-service-type", "code": plan.kind}]},
+        "serviceType": [{"coding": [{"system": THCC + "appoint-service-type", "code": plan.kind}]}],
         "reasonCode": [disease_concept(plan.diagnosis)],
         "start": f"{plan.day.isoformat()}T08:30:00+07:00",
         "end": f"{plan.day.isoformat()}T09:00:00+07:00",

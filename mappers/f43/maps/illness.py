@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mappers.codes import TERMINOLOGY, concept
+from mappers.diagnoses import ROLES
 from mappers.diseases import diagnosis, disease, procedure
 from mappers.f43.links import file_map, patient, stay, visit
 from mappers.f43.maps.shapes import answers, component, dates, form, texts
@@ -14,8 +15,6 @@ from mappers.links import Resource, Row
 from mappers.part import FIRST, Part
 
 Encounter = Callable[[Row], dict[str, Any] | None]
-
-_ROLE_LIST = "cs-43plus-encounter-diagnosis-role"
 
 
 def _condition(encounter: Encounter) -> Callable[[Row], Resource]:
@@ -34,7 +33,7 @@ def _condition(encounter: Encounter) -> Callable[[Row], Resource]:
     return base
 
 
-_ROLE = coded("category.1", _ROLE_LIST).also(translated("category.1", "diagnosis-role"))
+_ROLE = coded("category.1", ROLES).also(translated("category.1", "diagnosis-role"))
 _RECORDER = reference("recorder", "Practitioner", "Provider")
 
 

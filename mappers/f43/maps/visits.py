@@ -261,7 +261,7 @@ MAPS = (
                     "APDIAG": diagnosis("reasonCode.0"),
                     "PROVIDER": Lens(_attend, _attending),
                 },
-                {"APTYPE": coded("appointmentType", "cs-thcc-appoint-service-type").put},
+                {"APTYPE": coded("serviceType.0", "cs-thcc-appoint-service-type").put},
             ),
         ),
     ),

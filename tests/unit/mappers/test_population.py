@@ -11,8 +11,12 @@ import orjson
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
+from fhir_profiles.definitions import Definitions
+from fhir_profiles.json_reading import read_json
+from fhir_profiles.validation import Validator
 from mappers.citizen_id import check_digit
 from mappers.population import bundles, people, resources
+from terminology.service import TerminologyService
 
 
 def references(value: Any) -> Iterator[str]:
@@ -29,6 +33,12 @@ def references(value: Any) -> Iterator[str]:
 def test_every_resource_loads_in_an_independent_model_of_r4b() -> None:
     for resource in resources(25, seed=3):
         get_fhir_model_class(resource["resourceType"]).model_validate_json(orjson.dumps(resource))
+
+
+def test_every_resource_is_valid_by_our_own_validator() -> None:
+    validator = Validator(Definitions(), TerminologyService())
+    for resource in resources(12, seed=3):
+        assert validator.validate(read_json(orjson.dumps(resource))) == []
 
 
 def test_the_independent_model_refuses_a_wrong_resource() -> None:
