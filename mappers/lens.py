@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from jiter import LosslessFloat
 
 from mappers.codes import UCUM, concept, displays, hl7, hl7_coding, is_code, system
-from mappers.links import HCODE, Resource, Row, local, logical
+from mappers.links import HCODE, Resource, Row, identifier, local, logical
 
 Path = tuple[str | int, ...]
 Put = Callable[[Resource, str, Row], None]
@@ -410,6 +410,24 @@ def listed(where: str, resource_type: str, what: str, actor: str = "") -> Lens:
         return ""
 
     return Lens(put, get)
+
+
+def digits(count: int) -> Callable[[str], bool]:
+    """Whether a text is that many digits."""
+    return lambda value: len(value) == count and value.isascii() and value.isdigit()
+
+
+def identified(url: str, kind: str, fits: Callable[[str], bool]) -> Lens:
+    """An identifier of the resource; what does not fit the system is no identifier of it."""
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        if fits(value):
+            resource.setdefault("identifier", []).append(identifier(url, value, kind))
+
+    def get(resource: Resource) -> str:
+        return next((str(e["value"]) for e in resource.get("identifier", ()) if e.get("system") == url), "")
+
+    return Lens(put, get, lambda value: value if fits(value) else "")
 
 
 def organization(where: str) -> Lens:

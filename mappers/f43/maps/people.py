@@ -6,6 +6,7 @@ all facilities share is computed from the registrations (`mappers/identity.py`),
 
 from __future__ import annotations
 
+from mappers.citizen_id import is_valid
 from mappers.codes import TERMINOLOGY, coding, concept, displays, hl7, system
 from mappers.coverage import contracted, coverage_type, fund
 from mappers.diseases import diagnosis, disease
@@ -19,6 +20,7 @@ from mappers.lens import (
     date,
     ending,
     extended,
+    identified,
     organization,
     reference,
     stamp,
@@ -48,13 +50,7 @@ def _relation(name: str) -> Part:
             "relationship": [concept(TERMINOLOGY + "v3-RoleCode", code, display)],
         }
 
-    def put(resource: Resource, value: str, row: Row) -> None:
-        resource["identifier"].append(identifier(CID, value, "cid"))
-
-    def get(resource: Resource) -> str:
-        return next((entry["value"] for entry in resource["identifier"] if entry.get("system") == CID), "")
-
-    return Part(name, base, {column: Lens(put, get)})
+    return Part(name, base, {column: identified(CID, "cid", is_valid)})
 
 
 _REGISTRATION = record("PERSON", "person")

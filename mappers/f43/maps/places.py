@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from mappers.address import address
+from mappers.citizen_id import is_valid
 from mappers.codes import TERMINOLOGY, concept
 from mappers.f43.links import facility, file_map
 from mappers.f43.maps.shapes import record
-from mappers.lens import Lens, choice, coded, coded_extension, date, ending, extended, numeric, place, text, whole
+from mappers.lens import (
+    Lens,
+    choice,
+    coded,
+    coded_extension,
+    date,
+    digits,
+    ending,
+    extended,
+    identified,
+    numeric,
+    place,
+    text,
+    whole,
+)
 from mappers.links import CID, HOUSE, VILLAGE, Resource, Row, identifier, local, logical
 from mappers.part import FIRST, Part
 
@@ -25,8 +40,6 @@ LICENCES = {
 def _practitioner(row: Row) -> Resource:
     hcode = row["HOSPCODE"]
     identifiers = [identifier(local(hcode, "Provider"), row["PROVIDER"], "localProv")]
-    if "CID" in row:
-        identifiers.append(identifier(CID, row["CID"], "cid"))
     if "REGISTERNO" in row and row.get("COUNCIL") in LICENCES:
         name, kind = LICENCES[row["COUNCIL"]]
         identifiers.append(identifier(f"https://terms.sil-th.org/id/{name}", row["REGISTERNO"], kind))
@@ -42,15 +55,6 @@ def _role(row: Row) -> Resource:
     }
 
 
-def identified(system: str) -> Lens:
-    """A column that is an identifier which the base of the resource writes already."""
-
-    def get(resource: Resource) -> str:
-        return next((e["value"] for e in resource.get("identifier", ()) if e.get("system") == system), "")
-
-    return Lens(lambda resource, value, row: None, get)
-
-
 _PROVIDER = file_map(
     "PROVIDER",
     (
@@ -58,7 +62,7 @@ _PROVIDER = file_map(
             FIRST,
             _practitioner,
             {
-                "CID": identified(CID),
+                "CID": identified(CID, "cid", is_valid),
                 "PRENAME": text("name.0.prefix.0"),
                 "NAME": text("name.0.given.0"),
                 "LNAME": text("name.0.family"),
@@ -82,7 +86,7 @@ _PROVIDER = file_map(
 def _village(row: Row) -> Resource:
     return {
         "resourceType": "Location",
-        "identifier": [identifier(VILLAGE, row["VID"], "villageNo")],
+        "identifier": [identifier(VILLAGE, row["VID"], "villageNo")] if digits(8)(row["VID"]) else [],
         "status": "inactive" if "OUTDATE" in row else "active",
         "name": f"หมู่บ้าน {row['VID']}",
         "mode": "instance",
@@ -93,8 +97,6 @@ def _village(row: Row) -> Resource:
 
 def _home(row: Row) -> Resource:
     identifiers = [identifier(local(row["HOSPCODE"], "HouseId"), row["HID"], "localHouse")]
-    if "HOUSE_ID" in row:
-        identifiers.append(identifier(HOUSE, row["HOUSE_ID"], "houseNo"))
     area = "".join(row.get(column, "") for column in ("CHANGWAT", "AMPUR", "TAMBON", "VILLAGE"))
     return {
         "resourceType": "Location",
@@ -104,7 +106,7 @@ def _home(row: Row) -> Resource:
         "physicalType": concept(TERMINOLOGY + "location-physical-type", "ho", "House"),
         "address": address(row, "HOUSE"),
         "managingOrganization": facility(row),
-        "partOf": logical("Location", VILLAGE, area) if len(area) == 8 else None,
+        "partOf": logical("Location", VILLAGE, area) if digits(8)(area) else None,
     }
 
 
@@ -148,7 +150,7 @@ MAPS = (
                 _home,
                 {
                     **_POSITION,
-                    "HOUSE_ID": identified(HOUSE),
+                    "HOUSE_ID": identified(HOUSE, "houseNo", digits(11)),
                     "TELEPHONE": text("telecom.0.value"),
                     "HOUSETYPE": coded_extension("", "ex-address-house-type", "cs-thcc-house-type"),
                     "LOCATYPE": coded_extension("", "ex-location-in-municipality", "cs-thcc-in-municipality"),
