@@ -168,7 +168,16 @@ class Reindexing:
             if owner == self._name.encode():
                 mine = replace(state, owner=self._name)
                 await self._save(mine)
-                self._spawn(self._index(mine))
+                self._spawn(self._index_or_record(mine))
+
+    async def _index_or_record(self, state: Progress) -> None:
+        """Another worker takes over when this one has stopped reporting."""
+        try:
+            await self._index(state)
+        except StoreError as error:
+            failures.record(error)
+        except KeyError:
+            return  # the parameter was removed or replaced meanwhile
 
     async def _index(self, state: Progress) -> None:
         await asyncio.sleep(SETTLE_SECONDS)

@@ -6,13 +6,15 @@ matches meanwhile, and the interaction starts over.   https://hl7.org/fhir/R4/ht
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from server.context import Context
 from server.errors import BadRequest, PreconditionFailed
-from server.search.query import Query
+from server.search.query import Match, Query, TokenOperand
+from server.search.values import Index, Token
 from server.store.contract import CommitRefused, ConditionFailed, Matches, Version
 from server.wire import target
 
@@ -30,10 +32,14 @@ class Found:
     versions: tuple[Version, ...]
     more: bool
     """There are further matches than those."""
+    shared: Matches | None = None
+    """The condition of all that were found by one search together."""
 
     @property
     def condition(self) -> Matches:
         """Holds while the matches are exactly these."""
+        if self.shared is not None:
+            return self.shared
         query = replace(self.query, limit=len(self.versions) + 1)
         return Matches(query, frozenset((each.type, each.id) for each in self.versions))
 
@@ -50,11 +56,93 @@ async def find(
     ctx: Context, resource_type: str, criteria: Sequence[tuple[str, str]], base: str, limit: int = 2
 ) -> Found:
     """Resources of a type that match, up to `limit`. Raises: BadRequest (no criteria, or none that filter)."""
+    return await found_by(ctx, compiled(ctx, resource_type, criteria, base), limit)
+
+
+def compiled(ctx: Context, resource_type: str, criteria: Sequence[tuple[str, str]], base: str) -> Query:
+    """Raises: BadRequest (no criteria, or none that filter)."""
     if not criteria:
         raise BadRequest("Conditional interactions need search parameters as criteria", code="required")
-    query = replace(ctx.search.criteria(resource_type, criteria, base), limit=limit)
+    return ctx.search.criteria(resource_type, criteria, base)
+
+
+async def found_by(ctx: Context, query: Query, limit: int = 2) -> Found:
+    query = replace(query, limit=limit)
     hits = await ctx.store.search(query)
     return Found(query, tuple(hit.version for hit in hits.hits), hits.more)
+
+
+# ---------------------------------------------------------------- many at a time
+
+TOGETHER = 100
+"""Identifiers asked for by one search."""
+
+
+async def found_by_each(ctx: Context, queries: Sequence[Query], limit: int = 2) -> list[Found]:
+    """What each query finds. Those that ask for one identifier each, as most conditional references of a transaction
+    do, are answered together: one search and one condition of the commit for a hundred of them."""
+    found: list[Found | None] = [None] * len(queries)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, query in enumerate(queries):
+        if identifiers_of(query):
+            groups.setdefault(query.types, []).append(number)
+    for numbers in groups.values():
+        for start in range(0, len(numbers), TOGETHER):
+            chunk = numbers[start : start + TOGETHER]
+            if len(chunk) > 1:
+                together = await _found_together(ctx, [queries[number] for number in chunk], limit)
+                for number, each in zip(chunk, together, strict=False):
+                    found[number] = each
+    alone = [number for number, each in enumerate(found) if each is None]
+    for number, each in zip(
+        alone, await asyncio.gather(*(found_by(ctx, queries[n], limit) for n in alone)), strict=True
+    ):
+        found[number] = each
+    return [each for each in found if each is not None]
+
+
+def identifiers_of(query: Query) -> frozenset[str]:
+    """Values that a query for identifiers alone asks for, in lower case; empty for other queries."""
+    if len(query.where) != 1:
+        return frozenset()
+    match = query.where[0]
+    if not isinstance(match, Match) or match.parameter.code != "identifier" or match.modifier:
+        return frozenset()
+    codes = [each.code for each in match.operands if isinstance(each, TokenOperand) and each.code is not None]
+    return frozenset(code.lower() for code in codes) if len(codes) == len(match.operands) else frozenset()
+
+
+def identifiers_in(index: Index) -> frozenset[str]:
+    """Identifier values of a resource, in lower case."""
+    return frozenset(each.code.lower() for each in index.get("identifier", ()) if isinstance(each, Token) and each.code)
+
+
+async def _found_together(ctx: Context, queries: Sequence[Query], limit: int) -> list[Found]:
+    """What queries for identifiers of the same type find; nothing if there are too many matches to tell."""
+    matches = [query.where[0] for query in queries]
+    operands = dict.fromkeys(operand for match in matches if isinstance(match, Match) for operand in match.operands)
+    assert isinstance(matches[0], Match)
+    union = Query(queries[0].types, (Match(matches[0].parameter, "", tuple(operands)),), limit=len(queries) * limit)
+    hits = await ctx.store.search(union)
+    if hits.more:
+        return []
+    by_value: dict[str, list[tuple[Version, Index]]] = {}
+    for hit in hits.hits:
+        index = ctx.search.extract(hit.version.type, hit.version.body or b"{}")
+        for value in identifiers_in(index):
+            by_value.setdefault(value, []).append((hit.version, index))
+    ids = frozenset((hit.version.type, hit.version.id) for hit in hits.hits)
+    shared = Matches(replace(union, limit=len(ids) + 1), ids)
+    found = []
+    for query, match in zip(queries, matches, strict=True):
+        candidates = {
+            version.id: (version, index)
+            for value in identifiers_of(query)
+            for version, index in by_value.get(value, ())
+        }
+        versions = [version for version, index in candidates.values() if ctx.search.holds(match, version.type, index)]
+        found.append(Found(replace(query, limit=limit), tuple(versions[:limit]), len(versions) > limit, shared))
+    return found
 
 
 def header_criteria(ctx: Context, text: str, resource_type: str) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ reads and searches are answered from what is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ from server.messages import FhirRequest, FhirResponse
 from server.outcome import response_of
 from server.prefer import prefer
 from server.search.query import Query
+from server.search.values import Index
 from server.store.contract import (
     Change,
     Condition,
@@ -112,7 +114,8 @@ async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fhi
     conditions = await _rewrite(ctx, request, writes)
     conditions += await _make_changes(ctx, request.base, writes)
     await _check_reads(ctx, steps, writes)
-    await _commit(ctx, writes, conditions)
+    once = {id(each): each for each in conditions}  # what was found together shares one
+    await _commit(ctx, writes, list(once.values()))
     answers = [_written(request, step) if step.interaction in WRITES else await _read(ctx, step) for step in steps]
     return FhirResponse(200, body=response_bundle(ctx, "transaction-response", answers))
 
@@ -156,8 +159,7 @@ def _name(step: Step) -> None:
 async def _identify(ctx: Context, writes: Sequence[Step]) -> None:
     """Settle which resource each entry is about, by few calls of the store."""
     _pair_twins(ctx, writes)
-    asking = [(step, criteria) for step in writes if (criteria := _criteria(ctx, step)) is not None]
-    await asyncio.gather(*(_match(ctx, step, criteria) for step, criteria in asking))
+    await _match(ctx, writes)
     for step in writes:
         if not step.id and step.interaction in ("create", "update") and step.twin is None:
             with _locating(step):
@@ -173,18 +175,13 @@ async def _identify(ctx: Context, writes: Sequence[Step]) -> None:
         step.current = version
 
 
-class _locating:
+@contextmanager
+def _locating(step: Step) -> Iterator[None]:
     """Errors raised within point to the entry of the step."""
-
-    def __init__(self, step: Step) -> None:
-        self._number = step.number
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FhirError):
-            raise located(error, self._number) from None
+    try:
+        yield
+    except FhirError as error:
+        raise located(error, step.number) from None
 
 
 def _criteria(ctx: Context, step: Step) -> list[tuple[str, str]] | None:
@@ -197,20 +194,29 @@ def _criteria(ctx: Context, step: Step) -> list[tuple[str, str]] | None:
     return None if step.id else conditional.url_criteria(step.request.query)
 
 
-async def _match(ctx: Context, step: Step, criteria: list[tuple[str, str]]) -> None:
-    with _locating(step):
-        many = step.interaction == "delete" and ctx.settings.conditional_delete_multiple
-        found = await conditional.find(ctx, step.type, criteria, step.request.base, MOST if many else 2)
-        step.found = found
-        if many:
-            if found.more:
-                raise PreconditionFailed(f"More than {MOST} resources match", code="too-costly")
-            return
-        step.current = found.one_or_none()
-        if step.interaction == "patch" and step.current is None:
-            raise NotFound(f"No {step.type} matches the criteria")
-        if step.current is not None:
-            step.id = step.current.id
+async def _match(ctx: Context, writes: Sequence[Step]) -> None:
+    """Search the criteria of all conditional interactions. Raises: FhirError, located."""
+    asking: list[Step] = []
+    queries: list[Query] = []
+    for step in writes:
+        with _locating(step):
+            criteria = _criteria(ctx, step)
+            if criteria is not None:
+                asking.append(step)
+                queries.append(conditional.compiled(ctx, step.type, criteria, step.request.base))
+    for step, found in zip(asking, await conditional.found_by_each(ctx, queries), strict=True):
+        with _locating(step):
+            if step.interaction == "delete" and ctx.settings.conditional_delete_multiple:
+                step.found = await conditional.found_by(ctx, found.query, MOST)
+                if step.found.more:
+                    raise PreconditionFailed(f"More than {MOST} resources match", code="too-costly")
+                continue
+            step.found = found
+            step.current = found.one_or_none()
+            if step.interaction == "patch" and step.current is None:
+                raise NotFound(f"No {step.type} matches the criteria")
+            if step.current is not None:
+                step.id = step.current.id
 
 
 def _pair_twins(ctx: Context, writes: Sequence[Step]) -> None:
@@ -285,57 +291,97 @@ async def _resolve_searches(
 ) -> list[Condition]:
     """Replace conditional references by the one resource that matches, as things will be after the writes."""
     texts = list(links.searches)
-    results = await asyncio.gather(*(_search_of(ctx, request, text) for text in texts))
-    for text, (query, found) in zip(texts, results, strict=True):
-        matches = _after_writes(ctx, query, found, writes)
-        if len(matches) != 1:
-            number = _holder(links.searches[text][0], writes)
-            many = "more than one resource matches" if matches else "no resource matches"
-            error = PreconditionFailed(
-                f"Conditional reference to {query.types[0]}: {many}",
-                code="multiple-matches" if matches else "not-found",
-            )
-            raise located(error, number)
+    queries = []
+    for text in texts:
+        with _locating_reference(links.searches[text][0], writes):
+            queries.append(_search_of(ctx, request, text))
+    after = AfterWrites(ctx, writes)
+    results = await conditional.found_by_each(ctx, queries, 3)
+    for text, found in zip(texts, results, strict=True):
+        with _locating_reference(links.searches[text][0], writes):
+            matches = after.matches(found)
+            if len(matches) != 1:
+                many = "more than one resource matches" if matches else "no resource matches"
+                raise PreconditionFailed(
+                    f"Conditional reference to {found.query.types[0]}: {many}",
+                    code="multiple-matches" if matches else "not-found",
+                )
         for element in links.searches[text]:
             element["reference"] = matches[0]
-    return [found.condition for _, found in results]
+    return [found.condition for found in results]
 
 
-async def _search_of(ctx: Context, request: FhirRequest, text: str) -> tuple[Query, Found]:
+def _search_of(ctx: Context, request: FhirRequest, text: str) -> Query:
+    """Query of a conditional reference. Raises: BadRequest."""
     resource_type, _, query = text.partition("?")
     if resource_type not in ctx.definitions.resource_types:
         raise BadRequest(f"Conditional reference: {resource_type[:40]!r} is not a resource type of FHIR R4")
     criteria = target.parameters(query, ctx.settings.max_parameters)
-    found = await conditional.find(ctx, resource_type, criteria, request.base, 3)
-    return found.query, found
+    return conditional.compiled(ctx, resource_type, criteria, request.base)
 
 
-def _after_writes(ctx: Context, query: Query, found: Found, writes: Sequence[Step]) -> list[str]:
-    """Type/id of what matches once the writes are done: the stored ones that stay as they are, and the new ones."""
-    changed: set[str] = set()
-    matches: list[str] = []
-    for step in writes:
-        if step.interaction == "delete":
-            changed.update(f"{kind}/{name}" for kind, name in _identities(step))
-        elif step.type in query.types and not step.matched:
-            where = f"{step.type}/{step.id}"
-            changed.add(where)
-            if ctx.search.matches(query, step.id, step.resource):
-                matches.append(where)
-    matches += [f"{each.type}/{each.id}" for each in found.versions if f"{each.type}/{each.id}" not in changed]
-    return matches
+class AfterWrites:
+    """What conditional references match once the writes are done: stored resources that stay, and the new ones."""
+
+    def __init__(self, ctx: Context, writes: Sequence[Step]) -> None:
+        self._ctx = ctx
+        self._changed: set[tuple[str, str]] = set()
+        self._new: dict[str, list[Step]] = {}
+        self._indexes: dict[int, Index] = {}
+        self._by_identifier: dict[str, dict[str, list[Step]]] = {}
+        for step in writes:
+            if not step.matched:
+                self._changed.update(_identities(step))
+                if step.interaction != "delete":
+                    self._new.setdefault(step.type, []).append(step)
+
+    def matches(self, found: Found) -> list[str]:
+        """Type/id of each match."""
+        [kind] = found.query.types
+        fresh = [
+            f"{kind}/{step.id}"
+            for step in self._candidates(kind, found.query)
+            if self._ctx.search.matches(found.query, step.id, step.resource, self._index(step))
+        ]
+        kept = [f"{each.type}/{each.id}" for each in found.versions if (each.type, each.id) not in self._changed]
+        return fresh + kept
+
+    def _candidates(self, kind: str, query: Query) -> Sequence[Step]:
+        """New resources that may match: by their identifiers where the query asks for those alone."""
+        steps = self._new.get(kind, [])
+        wanted = conditional.identifiers_of(query)
+        if not steps or not wanted:
+            return steps
+        by_identifier = self._by_identifier.get(kind)
+        if by_identifier is None:
+            by_identifier = self._by_identifier[kind] = {}
+            for step in steps:
+                for value in conditional.identifiers_in(self._index(step)):
+                    by_identifier.setdefault(value, []).append(step)
+        chosen = {step.number: step for value in wanted for step in by_identifier.get(value, ())}
+        return list(chosen.values())
+
+    def _index(self, step: Step) -> Index:
+        if step.number not in self._indexes:
+            self._indexes[step.number] = self._ctx.search.extract(step.type, step.resource)
+        return self._indexes[step.number]
 
 
-def _holder(element: dict[str, Any], writes: Sequence[Step]) -> int:
-    """Number of the entry that holds an element."""
-    for step in writes:
-        waiting: list[Any] = [step.request.resource]
-        while waiting:
-            value = waiting.pop()
-            if value is element:
-                return step.number
-            waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
-    return 0
+@contextmanager
+def _locating_reference(element: dict[str, Any], writes: Sequence[Step]) -> Iterator[None]:
+    """Errors raised within point to the entry that holds the element."""
+    try:
+        yield
+    except FhirError as error:
+        holder = next(step for step in writes if step.request.resource and _holds(step.request.resource, element))
+        raise located(error, holder.number) from None
+
+
+def _holds(value: Any, element: dict[str, Any]) -> bool:
+    if value is element:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(each, element) for each in inner)
 
 
 # ---------------------------------------------------------------- changes

@@ -144,10 +144,12 @@ class Search:
             raise BadRequest("Conditional interactions need search parameters as criteria", code="required")
         return request.query
 
-    def matches(self, query: Query, id: str, resource: dict[str, Any]) -> bool:
+    def matches(self, query: Query, id: str, resource: dict[str, Any], index: Index | None = None) -> bool:
         """Whether a resource that is not stored (yet) fulfils the criteria that look at nothing but itself.
-        Raises: BadRequest for chains, `_has` and lists."""
-        return truth.matches_alone(query, id, resource, self.extract(resource["resourceType"], resource))
+        index: its index values, if they are known. Raises: BadRequest for chains, `_has` and lists."""
+        if index is None:
+            index = self.extract(resource["resourceType"], resource)
+        return truth.matches_alone(query, id, resource, index)
 
     def contained(self, request: SearchRequest, resource: dict[str, Any]) -> list[dict[str, Any]]:
         """Contained resources of a container that the query found, which match by themselves."""
