@@ -64,6 +64,20 @@ class Checker:
         return found
 
 
+class Seen:
+    """Tells a second row with the same key. Keeps every key: meant for files of persons, not of visits."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._rows: dict[tuple[str, ...], int] = {}
+
+    def again(self, number: int, row: Row) -> Problem | None:
+        """The problem of a row whose key was there before; None for a first one."""
+        key = tuple(row.get(column, "") for column in self._layout.key)
+        first = self._rows.setdefault(key, number)
+        return None if first == number else Problem(self._layout.name, number, "", "duplicate", f"row {first}")
+
+
 _DRUG_CODES = frozenset({"DIDSTD", "DRUGALLERGY", "DID"})
 
 
