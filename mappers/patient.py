@@ -12,7 +12,7 @@ from typing import Any
 from mappers.address import address
 from mappers.citizen_id import is_valid
 from mappers.codes import coding, concept, displays, hl7, hl7_coding, system
-from mappers.lens import EXTENSIONS, canonical_code, iso_date, iso_stamp
+from mappers.lens import EXTENSIONS, canonical_code, iso_date
 from mappers.links import CID, PASSPORT, Row, identifier, local
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -168,8 +168,3 @@ def _coded(list_id: str, code: str | None, map_id: str = "") -> dict[str, Any] |
     if map_id and (translated := hl7_coding(map_id, code)):
         codings.append(translated)
     return {"coding": codings}
-
-
-def updated(row: Row) -> str:
-    """D_UPDATE as a FHIR dateTime, "" where it is none."""
-    return iso_stamp(row.get("D_UPDATE", ""))

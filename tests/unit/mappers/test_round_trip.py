@@ -18,7 +18,7 @@ from mappers.codes import displays
 from mappers.f16.maps import MAPS as F16
 from mappers.f43.maps import MAPS as F43
 from mappers.layout import Field, Layout
-from mappers.links import Row
+from mappers.links import Row, organization
 from mappers.part import FIRST, Mapped, by_part, file_of
 from mappers.population.f43 import f43_rows
 from terminology.service import TerminologyService
@@ -102,3 +102,9 @@ def test_the_whole_synthetic_population_comes_back_equal() -> None:
             for resource in parts.values():
                 assert VALIDATOR.validate(resource) == []
     assert len(files) > 30
+
+
+def test_a_facility_of_which_only_the_code_is_known_is_an_organization() -> None:
+    resource = organization("AA0000015")
+    assert VALIDATOR.validate(resource) == []
+    assert resource["identifier"][0]["value"] == "AA0000015"
