@@ -8,80 +8,39 @@ reads and searches are answered from what is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
-from fhir_profiles.issue import Issue
-from fhir_profiles.json_reading import read_json, same_json
+from fhir_profiles.json_reading import read_json, same_json, write_json
 from server import boundary
 from server.access.decide import decide
 from server.context import Context
 from server.errors import BadRequest, FhirError, NotFound, PreconditionFailed
 from server.interactions import conditional, labels
-from server.interactions.conditional import Found
+from server.interactions.conditional_references import resolve
 from server.interactions.delete import MOST, deleted_answer, unreferenced
 from server.interactions.entry import entries_of, entry_request, located, response_bundle, response_entry
 from server.interactions.links import Links
 from server.interactions.patch import patched
 from server.interactions.preconditions import check_if_match, check_if_none_match
 from server.interactions.search import compiled
-from server.interactions.storing import Resource, commit, prepare
+from server.interactions.step import Step, locating
+from server.interactions.storing import commit, prepare
 from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
 from server.outcome import response_of
 from server.prefer import prefer
 from server.search.query import Query
-from server.search.values import Index
 from server.store.contract import (
-    Change,
     Condition,
     Delete,
     Exists,
     Put,
     Version,
     VersionConflict,
-    Written,
     instant,
 )
-from server.wire import target
-
-
-@dataclass(slots=True)
-class Step:
-    """What becomes of one entry."""
-
-    number: int
-    """Place in the Bundle."""
-    request: FhirRequest
-    interaction: str
-    full_url: str | None
-    type: str = ""
-    id: str = ""
-    found: Found | None = None
-    """Matches of its criteria, of conditional interactions."""
-    current: Version | None = None
-    """What is stored now under its identity."""
-    twin: Step | None = None
-    """An earlier conditional create that asks for the very same; this one is answered like a match of it."""
-    changes: list[Change] = field(default_factory=list)
-    written: list[Written] = field(default_factory=list)
-    warnings: list[Issue] = field(default_factory=list)
-    guarded: bool = False
-    """The client named the version that must be current."""
-
-    @property
-    def matched(self) -> bool:
-        """A conditional create that creates nothing."""
-        return self.interaction == "create" and (self.twin is not None or self.current is not None)
-
-    @property
-    def resource(self) -> Resource:
-        assert self.request.resource is not None
-        return self.request.resource
-
 
 WRITES = frozenset({"create", "update", "patch", "delete"})
 SEARCHES = frozenset({"search-type", "search-system"})
@@ -94,14 +53,12 @@ async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) 
 
     Raises: the error of the first entry that fails, its issues naming the entry; nothing is stored then.
     """
-    attempts = 0
+    # Resources are rewritten in place, so a repetition starts from the text.
+    text = request.body or write_json(body)
+    bodies = [body]
 
     async def attempt() -> FhirResponse:
-        nonlocal attempts
-        attempts += 1
-        # Resources are rewritten in place, so a repetition starts from the text.
-        again = read_json(request.body) if attempts > 1 else body
-        return await _once(ctx, request, again)
+        return await _once(ctx, request, bodies.pop() if bodies else read_json(text))
 
     return await conditional.patiently(attempt)
 
@@ -162,7 +119,7 @@ async def _identify(ctx: Context, writes: Sequence[Step]) -> None:
     await _match(ctx, writes)
     for step in writes:
         if not step.id and step.interaction in ("create", "update") and step.twin is None:
-            with _locating(step):
+            with locating(step):
                 step.id = (
                     ctx.ids() if step.interaction == "create" else await identity(ctx, step.resource, step.current)
                 )
@@ -173,15 +130,6 @@ async def _identify(ctx: Context, writes: Sequence[Step]) -> None:
     stored = await ctx.store.read_many([(step.type, step.id) for step in named])
     for step, version in zip(named, stored, strict=True):
         step.current = version
-
-
-@contextmanager
-def _locating(step: Step) -> Iterator[None]:
-    """Errors raised within point to the entry of the step."""
-    try:
-        yield
-    except FhirError as error:
-        raise located(error, step.number) from None
 
 
 def _criteria(ctx: Context, step: Step) -> list[tuple[str, str]] | None:
@@ -199,13 +147,13 @@ async def _match(ctx: Context, writes: Sequence[Step]) -> None:
     asking: list[Step] = []
     queries: list[Query] = []
     for step in writes:
-        with _locating(step):
+        with locating(step):
             criteria = _criteria(ctx, step)
             if criteria is not None:
                 asking.append(step)
                 queries.append(conditional.compiled(ctx, step.type, criteria, step.request.base))
     for step, found in zip(asking, await conditional.found_by_each(ctx, queries), strict=True):
-        with _locating(step):
+        with locating(step):
             if step.interaction == "delete" and ctx.settings.conditional_delete_multiple:
                 step.found = await conditional.found_by(ctx, found.query, MOST)
                 if step.found.more:
@@ -240,17 +188,11 @@ def _refuse_overlaps(writes: Sequence[Step]) -> None:
     for step in writes:
         if step.twin is not None:
             continue
-        for identified in _identities(step):
+        for identified in step.identities():
             if owner.setdefault(identified, step.number) != step.number:
                 kind, name = identified
                 text = f"{kind}/{name} is also the subject of Bundle.entry[{owner[identified]}]"
                 raise located(BadRequest(text, code="duplicate"), step.number)
-
-
-def _identities(step: Step) -> Iterable[tuple[str, str]]:
-    if step.interaction == "delete" and step.found is not None:
-        return [(each.type, each.id) for each in step.found.versions]
-    return [(step.type, step.id)]
 
 
 # ---------------------------------------------------------------- links
@@ -274,7 +216,7 @@ async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -
     for step in writes:
         if step.interaction == "delete" or step.matched:
             continue
-        with _locating(step):
+        with locating(step):
             if step.interaction == "patch":
                 assert step.current is not None or step.found is None
                 if step.current is None:
@@ -283,105 +225,7 @@ async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -
             elif step.interaction == "create":
                 step.resource["id"] = step.id
             links.rewrite(step.resource, step.full_url)
-    return await _resolve_searches(ctx, request, links, writes) if links.searches else []
-
-
-async def _resolve_searches(
-    ctx: Context, request: FhirRequest, links: Links, writes: Sequence[Step]
-) -> list[Condition]:
-    """Replace conditional references by the one resource that matches, as things will be after the writes."""
-    texts = list(links.searches)
-    queries = []
-    for text in texts:
-        with _locating_reference(links.searches[text][0], writes):
-            queries.append(_search_of(ctx, request, text))
-    after = AfterWrites(ctx, writes)
-    results = await conditional.found_by_each(ctx, queries, 3)
-    for text, found in zip(texts, results, strict=True):
-        with _locating_reference(links.searches[text][0], writes):
-            matches = after.matches(found)
-            if len(matches) != 1:
-                many = "more than one resource matches" if matches else "no resource matches"
-                raise PreconditionFailed(
-                    f"Conditional reference to {found.query.types[0]}: {many}",
-                    code="multiple-matches" if matches else "not-found",
-                )
-        for element in links.searches[text]:
-            element["reference"] = matches[0]
-    return [found.condition for found in results]
-
-
-def _search_of(ctx: Context, request: FhirRequest, text: str) -> Query:
-    """Query of a conditional reference. Raises: BadRequest."""
-    resource_type, _, query = text.partition("?")
-    if resource_type not in ctx.definitions.resource_types:
-        raise BadRequest(f"Conditional reference: {resource_type[:40]!r} is not a resource type of FHIR R4")
-    criteria = target.parameters(query, ctx.settings.max_parameters)
-    return conditional.compiled(ctx, resource_type, criteria, request.base)
-
-
-class AfterWrites:
-    """What conditional references match once the writes are done: stored resources that stay, and the new ones."""
-
-    def __init__(self, ctx: Context, writes: Sequence[Step]) -> None:
-        self._ctx = ctx
-        self._changed: set[tuple[str, str]] = set()
-        self._new: dict[str, list[Step]] = {}
-        self._indexes: dict[int, Index] = {}
-        self._by_identifier: dict[str, dict[str, list[Step]]] = {}
-        for step in writes:
-            if not step.matched:
-                self._changed.update(_identities(step))
-                if step.interaction != "delete":
-                    self._new.setdefault(step.type, []).append(step)
-
-    def matches(self, found: Found) -> list[str]:
-        """Type/id of each match."""
-        [kind] = found.query.types
-        fresh = [
-            f"{kind}/{step.id}"
-            for step in self._candidates(kind, found.query)
-            if self._ctx.search.matches(found.query, step.id, step.resource, self._index(step))
-        ]
-        kept = [f"{each.type}/{each.id}" for each in found.versions if (each.type, each.id) not in self._changed]
-        return fresh + kept
-
-    def _candidates(self, kind: str, query: Query) -> Sequence[Step]:
-        """New resources that may match: by their identifiers where the query asks for those alone."""
-        steps = self._new.get(kind, [])
-        wanted = conditional.identifiers_of(query)
-        if not steps or not wanted:
-            return steps
-        by_identifier = self._by_identifier.get(kind)
-        if by_identifier is None:
-            by_identifier = self._by_identifier[kind] = {}
-            for step in steps:
-                for value in conditional.identifiers_in(self._index(step)):
-                    by_identifier.setdefault(value, []).append(step)
-        chosen = {step.number: step for value in wanted for step in by_identifier.get(value, ())}
-        return list(chosen.values())
-
-    def _index(self, step: Step) -> Index:
-        if step.number not in self._indexes:
-            self._indexes[step.number] = self._ctx.search.extract(step.type, step.resource)
-        return self._indexes[step.number]
-
-
-@contextmanager
-def _locating_reference(element: dict[str, Any], writes: Sequence[Step]) -> Iterator[None]:
-    """Errors raised within point to the entry that holds the element."""
-    try:
-        yield
-    except FhirError as error:
-        holder = next(step for step in writes if step.request.resource and _holds(step.request.resource, element))
-        raise located(error, holder.number) from None
-
-
-def _holds(value: Any, element: dict[str, Any]) -> bool:
-    if value is element:
-        return True
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_holds(each, element) for each in inner)
+    return await resolve(ctx, request, links, writes) if links.searches else []
 
 
 # ---------------------------------------------------------------- changes
@@ -398,7 +242,7 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
             conditions.append(step.found.condition)
         if step.matched:
             continue
-        with _locating(step):
+        with locating(step):
             if step.interaction == "delete":
                 conditions += _deletes(ctx, step)
                 continue
@@ -481,7 +325,7 @@ async def _check_reads(ctx: Context, steps: Sequence[Step], writes: Sequence[Ste
             if not after[key]:
                 raise located(NotFound(f"{'/'.join(key)} is not there to be read"), step.number)
         elif step.interaction in SEARCHES:
-            with _locating(step):
+            with locating(step):
                 compiled(ctx, step.request)
 
 

@@ -256,6 +256,30 @@ async def test_a_match_that_the_transaction_deletes_is_none(fhir, given):
     assert answer.status == 412
 
 
+async def test_many_conditional_references_are_each_resolved_to_their_own(fhir):
+    people = [patient(f"p{number}", identifier=identifier(f"Hn{number}")) for number in range(130)]
+    await send(fhir, *(entry("PUT", f"Patient/{each['id']}", each) for each in people))
+    wordings = [f"Patient?identifier={HN}|Hn{{}}", "Patient?identifier=Hn{}", f"Patient?identifier={HN}|Hn{{}},x"]
+    references = [wordings[number % 3].format(number) for number in range(130)]
+    await send(
+        fhir,
+        *(
+            entry("PUT", f"Observation/o{n}", observation(f"o{n}", subject=reference(text)))
+            for n, text in enumerate(references)
+        ),
+    )
+    for number in (0, 1, 2, 50, 99, 100, 101, 129):
+        assert (await fhir.get(f"Observation/o{number}")).json["subject"] == reference(f"Patient/p{number}")
+
+
+async def test_of_many_conditional_references_the_one_that_is_ambiguous_is_named(fhir, given):
+    await given(*(patient(str(number), identifier=identifier(str(number // 2))) for number in range(4)))
+    await given(patient("single", identifier=identifier("9")))
+    subjects = [reference(f"Patient?identifier={HN}|{value}") for value in (9, 0, 8)]
+    answer = await send(fhir, *(entry("POST", "Observation", observation(subject=each)) for each in subjects))
+    assert (answer.status, answer.json["issue"][0]["expression"]) == (412, ["Bundle.entry[1]"])
+
+
 # ---------------------------------------------------------------- conditional entries
 
 
