@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from server.cli import refuse
+from server.cli import importing_f43, refuse
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import Source, SourceError, find_sources
@@ -29,10 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fhir.add_argument("--again", action="store_true", help="load files once more that are in whole / นำเข้าซ้ำ")
     fhir.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(fhir, SETTINGS)
+    importing_f43.add_arguments(formats.add_parser("f43", help="the 43 files: zips and folders / 43 แฟ้ม"))
 
 
 def run(args: argparse.Namespace) -> int:
     """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
+    if args.format == "f43":
+        return importing_f43.run(args)
     try:
         settings = settings_of(args)
         report = asyncio.run(_import(args, settings, find_sources(args.paths)))

@@ -1,0 +1,93 @@
+"""`onecard import f43 PATH...`: zips and folders of the 43 files into the store, beside normal service."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from server.cli import refuse
+from server.cli.settings import add_settings, settings_of
+from server.config import SettingRefused, Settings
+from server.intake.documents import SourceError
+from server.intake.f43.importing import Report, import_f43
+from server.intake.f43.sources import F43Source, open_source
+from server.store.contract import StoreError
+
+SETTINGS = ("store", "timezone", "data-folder", "base-url", "referential-integrity", "text-search")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="zip, folder or file / ไฟล์ zip หรือโฟลเดอร์")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="how many work at a time / จำนวนโปรเซส"
+    )
+    parser.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
+    add_settings(parser, SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
+    try:
+        settings = settings_of(args)
+        sources = [open_source(path) for path in args.paths]
+        reports = asyncio.run(_import(args, settings, sources))
+    except (SettingRefused, SourceError, StoreError) as error:
+        return refuse(error)
+    if args.json:
+        print(json.dumps({"imports": [report.as_json() for report in reports]}, ensure_ascii=False))
+    else:
+        print("\n".join(summary(report) for report in reports))
+    return 1 if any(report.refused for report in reports) else 0
+
+
+async def _import(args: argparse.Namespace, settings: Settings, sources: list[F43Source]) -> list[Report]:
+    from tqdm import tqdm
+
+    from server.app import build_context
+
+    ctx = await build_context(settings)
+    size = sum(member.size for source in sources for member in source.members)
+    bar = tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, desc="import", dynamic_ncols=True)
+    written = 0
+
+    def advance(resources: int, read: int) -> None:
+        nonlocal written
+        written += resources
+        bar.update(read)
+        elapsed = bar.format_dict["elapsed"] or 1e-9
+        bar.set_postfix_str(f"{written:,} resources, {written / elapsed:,.0f}/s", refresh=False)
+
+    try:
+        return [
+            await import_f43(settings, ctx, source, processes=max(1, args.processes), advance=advance)
+            for source in sources
+        ]
+    finally:
+        bar.close()
+        await ctx.store.close()
+
+
+def summary(report: Report) -> str:
+    """What a person reads at the end."""
+    lines = [
+        f"{report.source}: import {report.import_id}{' (taken up again)' if report.resumed else ''}, "
+        f"{report.resources:,} resources in {report.seconds:.1f} s / ทรัพยากร"
+    ]
+    for file, counts in report.files.items():
+        told = f"{counts.read:>9,} rows  {counts.mapped:>9,} in  {counts.unchanged:>9,} unchanged"
+        more = f"  {counts.older:,} older" if counts.older else ""
+        more += f"  {counts.refused:,} refused / ไม่รับ" if counts.refused else ""
+        lines.append(f"  {file:<20}{told}{more}")
+    lines += [f"  {error}" for error in report.errors]
+    if report.reviews:
+        lines.append(f"  {len(report.reviews):,} pairs with one citizen id were kept apart / ขัดแย้งกัน ไม่รวมเป็นคนเดียว")
+    if report.ignored:
+        lines.append(f"  not of the 43 files / ไม่ใช่แฟ้มใน 43 แฟ้ม: {', '.join(report.ignored[:10])}")
+    if report.quarantine:
+        lines.append(f"  what was refused is kept in / ข้อมูลที่ไม่รับเก็บไว้ที่ {report.quarantine}")
+    lines.append(f"  report / รายงานคุณภาพข้อมูล: {report.html}")
+    return "\n".join(lines)

@@ -1,0 +1,414 @@
+"""`onecard import f43`: a zip or folder of the 43 files into the store, by several processes, in bounded memory.
+
+Files are taken in the order of what refers to what; the rows of a person (registration, addresses, disabilities, death)
+come together. An interrupted import goes on when the same content is imported again: files that are done are passed
+over, and rows that are in already write nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import pickle
+import secrets
+import tempfile
+import time
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from mappers import identity
+from mappers.f43.files import read_rows
+from mappers.f43.layout import LAYOUTS
+from mappers.layout import V24
+from mappers.reading import ReadRow
+from server.context import Context
+from server.intake.documents import SourceError
+from server.intake.f43 import keys
+from server.intake.f43.jobs import (
+    PERSON_FILES,
+    Answer,
+    Counts,
+    Job,
+    Numbered,
+    PersonsJob,
+    Refusal,
+    Review,
+    RowsJob,
+)
+from server.intake.f43.sources import F43Source, Member, chunks, digest
+from server.intake.f43.writer import Writer
+from server.intake.quarantine import Quarantine
+from server.intake.team import spread, workers
+
+if TYPE_CHECKING:
+    from server.config import Settings
+
+GROUP = 100
+"""Rows of a commit group; persons are half as many, since each has several rows."""
+IN_FLIGHT = 4
+"""Groups that a worker has on its way at a time: while one is being committed, others are mapped."""
+PARTITIONS = 64
+"""Temporary files that bring the rows of a person together; each is read whole."""
+SPOOLED = 256 * 1024
+"""Bytes of a partition that stay in memory."""
+REPORTED = 1000
+"""Refused rows that the summary names; the quarantine and the report have all of them."""
+PATHS_KEPT = 10_000
+
+RECORD = "import/f43/"
+"""Settings of the store: one a finished or interrupted import, by its id."""
+BY_CONTENT = "import/f43-content/"
+"""Settings of the store: content of a source -> id of its last import."""
+
+
+@dataclass(slots=True)
+class Report:
+    """One import, for the summary and the data-quality report."""
+
+    import_id: str
+    source: str
+    files: dict[str, Counts] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    """The first `REPORTED`."""
+    rules: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    """(file, field, rule) -> how often, refusals and warnings."""
+    reviews: list[Review] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """Files that could not be read to their end."""
+    ignored: tuple[str, ...] = ()
+    resumed: bool = False
+    seconds: float = 0.0
+    quarantine: str | None = None
+    html: str | None = None
+    csv: str | None = None
+
+    @property
+    def refused(self) -> int:
+        return sum(counts.refused for counts in self.files.values()) + len(self.errors)
+
+    @property
+    def resources(self) -> int:
+        return sum(counts.resources for counts in self.files.values())
+
+    def of(self, file: str) -> Counts:
+        return self.files.setdefault(file, Counts())
+
+    def as_json(self) -> dict[str, Any]:
+        shown = ("file", "row", "field", "value", "rule", "english", "thai")
+        return {
+            "import": self.import_id,
+            "source": self.source,
+            "resumed": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "resources": self.resources,
+            "files": {file: counts.as_json() for file, counts in self.files.items()},
+            "refused": self.refused,
+            "rows": [{name: getattr(each, name) for name in shown} for each in self.refusals if each.grave],
+            "review": [each._asdict() for each in self.reviews],
+            "errors": self.errors,
+            "ignored": list(self.ignored),
+            "quarantine": self.quarantine,
+            "report": self.html,
+            "table": self.csv,
+        }
+
+
+Write = Callable[[Iterable[Job]], AsyncIterator[tuple[Job, Answer]]]
+"""Writes jobs and tells their answers as they come."""
+
+
+async def import_f43(
+    settings: Settings,
+    ctx: Context,
+    source: F43Source,
+    *,
+    processes: int,
+    advance: Callable[[int, int], None],
+) -> Report:
+    """Load one zip or folder. advance(resources, bytes) is called as rows are done.
+
+    processes: 0 writes in this very process and lets other tasks have their turn (the sample). Otherwise it blocks
+    the calling loop: it is for a command. Raises: SourceError, StoreError.
+    """
+    secret = await ctx.store.put_setting(keys.SECRET_KEY, secrets.token_bytes(32), only_if_absent=True)
+    run = await _Import.begun(settings, ctx, source, advance)
+    try:
+        if processes:
+            with workers(processes, _worker, (settings, secret, run.report.import_id)) as team:
+                await run.load(lambda jobs: _by_team(team, jobs), GROUP)
+        else:
+            writer = Writer(ctx, secret, run.report.import_id, identity.Rules())
+            await run.load(lambda jobs: _here(writer, jobs), GROUP // 4)
+    finally:
+        run.close()
+    await run.finish()
+    return run.report
+
+
+class _Import:
+    """One run."""
+
+    def __init__(
+        self, settings: Settings, ctx: Context, source: F43Source, import_id: str, advance: Callable[[int, int], None]
+    ) -> None:
+        self._ctx = ctx
+        self._source = source
+        self._advance = advance
+        self._began = time.monotonic()
+        self._folder = Path(settings.data_folder) / "quarantine"
+        self.report = Report(import_id, source.path.name, ignored=source.ignored)
+        self._quarantine = Quarantine(self._folder, import_id)
+        self._record: dict[str, Any] = {}
+        self._content = ""
+        self._problems: IO[bytes] = cast("IO[bytes]", tempfile.SpooledTemporaryFile(SPOOLED))
+
+    @classmethod
+    async def begun(
+        cls, settings: Settings, ctx: Context, source: F43Source, advance: Callable[[int, int], None]
+    ) -> _Import:
+        """A new import, or the one of the same content that was interrupted."""
+        content = digest(source)
+        known = await ctx.store.get_setting(BY_CONTENT + content)
+        record = json.loads(await ctx.store.get_setting(RECORD + known.decode()) or b"{}") if known else {}
+        if not record or record["complete"]:
+            import_id = f"f43-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+            record = {"source": source.path.name, "started": ctx.clock(), "done": [], "complete": False}
+            await ctx.store.put_setting(BY_CONTENT + content, import_id.encode())
+        else:
+            assert known is not None
+            import_id = known.decode()
+        run = cls(settings, ctx, source, import_id, advance)
+        run.report.resumed = bool(record["done"])
+        run._record, run._content = record, content
+        await run._note()
+        return run
+
+    async def _note(self) -> None:
+        await self._ctx.store.put_setting(RECORD + self.report.import_id, json.dumps(self._record).encode())
+
+    async def load(self, write: Write, group: int) -> None:
+        """Every file, persons together, the others in the order of the layouts."""
+        self._group = group
+        members: dict[str, list[Member]] = {}
+        for member in self._source.members:
+            members.setdefault(member.file, []).append(member)
+        for file in LAYOUTS:
+            if file == PERSON_FILES[0]:
+                people = [member for each in PERSON_FILES for member in members.get(each, ())]
+                await self._run("persons", write, people, self._persons(people))
+            elif file in members and file not in PERSON_FILES:
+                await self._run(file, write, members[file], self._rows(members[file]))
+
+    async def _run(self, name: str, write: Write, members: list[Member], jobs: Iterator[Job]) -> None:
+        if not members or name in self._record["done"]:
+            return
+        sizes = sum(member.size for member in members)
+        reported = 0
+        rows = 0
+        async for job, answer in write(jobs):
+            self._take(job, answer)
+            rows += sum(counts.read for counts in answer.counts.values())
+            share = min(sizes, self._read_bytes)
+            self._advance(sum(counts.resources for counts in answer.counts.values()), share - reported)
+            reported = share
+        self._advance(0, sizes - reported)
+        self._read_bytes = 0
+        self._record["done"].append(name)
+        await self._note()
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    _read_bytes = 0
+    _group = GROUP
+
+    def _read(self, member: Member) -> Iterator[Numbered]:
+        """Rows that may be written; what is wrong with the others is kept."""
+        counts = self.report.of(member.file)
+        header = b""
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal header
+            for piece in chunks(member):
+                header = header or piece[:4096]
+                self._read_bytes += len(piece)
+                yield piece
+
+        try:
+            for row in read_rows(member.file, pieces()):
+                if row.problems:
+                    self._problem(row, member, header)
+                if row.values or row.refused:
+                    counts.read += 1
+                if row.refused:
+                    counts.refused += 1
+                elif row.values:
+                    yield Numbered(member.file, row.number, row.values)
+        except SourceError as error:
+            self.report.errors.append(str(error))
+
+    def _rows(self, members: Iterable[Member]) -> Iterator[Job]:
+        for member in members:
+            batch: list[Numbered] = []
+            for row in self._read(member):
+                batch.append(row)
+                if len(batch) >= self._group:
+                    yield RowsJob(member.file, batch)
+                    batch = []
+            if batch:
+                yield RowsJob(member.file, batch)
+
+    def _persons(self, members: Iterable[Member]) -> Iterator[Job]:
+        """Rows of the person files, brought together by facility and PID in temporary files without names."""
+        partitions = [tempfile.SpooledTemporaryFile(SPOOLED) for _ in range(PARTITIONS)]
+        try:
+            for member in members:
+                for row in self._read(member):
+                    person = f"{row.row['HOSPCODE']}/{row.row.get('PID', '')}"
+                    pickle.dump(row, partitions[zlib.crc32(person.encode()) % PARTITIONS])
+            batch: list[list[Numbered]] = []
+            for partition in partitions:
+                people: dict[tuple[str, str], list[Numbered]] = {}
+                for row in _pickled(cast("IO[bytes]", partition)):
+                    people.setdefault((row.row["HOSPCODE"], row.row["PID"]), []).append(row)
+                for rows in people.values():
+                    batch.append(rows)
+                    if len(batch) >= max(1, self._group // 2):
+                        yield PersonsJob(batch)
+                        batch = []
+            if batch:
+                yield PersonsJob(batch)
+        finally:
+            for partition in partitions:
+                partition.close()
+
+    # --- counting -------------------------------------------------------------------------------------------------
+
+    def _problem(self, row: ReadRow, member: Member, header: bytes) -> None:
+        refusals = [Refusal.of(problem) for problem in row.problems]
+        self._keep(refusals)
+        if row.refused:
+            self._set_aside(member.file, row.number, refusals, row.raw, _header(member.file, header))
+
+    def _keep(self, refusals: Iterable[Refusal]) -> None:
+        for each in refusals:
+            place = (each.file, each.field, each.rule)
+            self.report.rules[place] = self.report.rules.get(place, 0) + 1
+            if len(self.report.refusals) < REPORTED and each.grave:
+                self.report.refusals.append(each)
+            pickle.dump(each, self._problems)
+
+    def _set_aside(self, file: str, number: int, refusals: list[Refusal], line: str, header: str) -> None:
+        issues = [
+            {
+                "severity": "error" if each.grave else "warning",
+                "code": "invalid",
+                "diagnostics": each.english,
+                "expression": [f"{file}.{each.field}" if each.field else file],
+                "details": {"text": each.thai},
+            }
+            for each in refusals
+        ]
+        data = (f"{header}\n{line}" if header else line).encode()
+        self._quarantine.add(source=file, document=number, status=422, issues=issues, data=data)
+
+    def _take(self, job: Job, answer: Answer) -> None:
+        for file, counts in answer.counts.items():
+            self.report.of(file).add(counts)
+        self.report.reviews += answer.reviews
+        self._keep(answer.refusals)
+        refused: dict[tuple[str, int], list[Refusal]] = {}
+        for each in answer.refusals:
+            refused.setdefault((each.file, each.row), []).append(each)
+        if not refused:
+            return
+        rows = job.rows if isinstance(job, RowsJob) else [row for rows in job.persons for row in rows]
+        for row in rows:
+            if found := refused.get((row.file, row.number)):
+                columns = LAYOUTS[row.file].columns(V24)
+                line = "|".join(row.row.get(column, "") for column in columns)
+                self._set_aside(row.file, row.number, found, line, "|".join(columns))
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        self._quarantine.close()
+        path = self._quarantine.path
+        self.report.quarantine = str(path) if path.exists() else None
+        self.report.seconds = time.monotonic() - self._began
+
+    async def finish(self) -> None:
+        """Note that all is in, and write the data-quality report."""
+        from server.intake.f43.quality import write_report
+
+        self._problems.seek(0)
+        write_report(self._folder, self.report, _pickled(self._problems))
+        self._problems.close()
+        self._record["complete"] = not self.report.errors
+        self._record["resources"] = self.report.resources
+        await self._note()
+
+
+def _header(file: str, beginning: bytes) -> str:
+    """The header row of a file, "" where it has none."""
+    text = beginning.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").split(b"\n")[0].decode("ascii", "replace")
+    first = next(each.name for each in LAYOUTS[file].fields if not each.virtual)
+    return text if text.split("|")[0].strip().upper() == first else ""
+
+
+def _pickled(file: IO[bytes]) -> Iterator[Any]:
+    file.seek(0)
+    with contextlib.suppress(EOFError):
+        while True:
+            yield pickle.load(file)  # noqa: S301  our own file without a name
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+async def _by_team(team: list[Connection], jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
+    for job, answer in spread(team, jobs, ahead=IN_FLIGHT):
+        yield job, answer
+
+
+async def _here(writer: Writer, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
+    for job in jobs:
+        yield job, await writer.write(job)
+        await asyncio.sleep(0)
+
+
+def _worker(settings: Settings, secret: bytes, import_id: str, work: Connection) -> None:
+    with contextlib.suppress(KeyboardInterrupt, EOFError):
+        asyncio.run(_serve(settings, secret, import_id, work))
+
+
+async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connection) -> None:
+    """Answers jobs in the order they come; while one waits for its commit the next is worked on."""
+    from server.app import build_context
+
+    os.nice(5)  # an import beside normal service gives way to it
+    ctx = await build_context(settings)
+    writer = Writer(ctx, secret, import_id, identity.Rules())
+    loop = asyncio.get_running_loop()
+    answers: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue(IN_FLIGHT)
+
+    async def send() -> None:
+        while (task := await answers.get()) is not None:
+            work.send(await task)
+
+    sending = asyncio.create_task(send())
+    try:
+        while True:
+            job = await loop.run_in_executor(None, work.recv)
+            await answers.put(asyncio.create_task(writer.write(job)))
+    except EOFError:
+        await answers.put(None)
+        await sending
+    finally:
+        sending.cancel()
+        await ctx.store.close()

@@ -1,0 +1,119 @@
+"""Ids of what rows become, and what logical references of mapped resources mean as Type/id.
+
+The id of a row's resource is an HMAC of its file and key (which begins with the facility) with a secret of the store:
+found again without a search, and nobody outside can tell the key from it. No citizen id is in any key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from mappers.f43.layout import LAYOUTS
+from mappers.f43.links import FAMILY
+from mappers.f43.maps import MAPS
+from mappers.links import HCODE, VILLAGE, Resource, Row
+from mappers.part import row_system, row_value
+
+SECRET_KEY = "import/f43-ids-key"
+"""Setting of the store."""
+
+FILE_OF_SYSTEM = {row_system(FAMILY, file): file for file in LAYOUTS}
+_LOCAL = re.compile(r"https://terms\.sil-th\.org/hcode/[59]/([^/]+)/(\w+)\Z")
+_HOMES: dict[str, tuple[str, str]] = {
+    "VN": ("SERVICE", "SEQ"),
+    "AN": ("ADMISSION", "AN"),
+    "Provider": ("PROVIDER", "PROVIDER"),
+    "Refer": ("REFER_HISTORY", "REFERID"),
+}
+"""Kind of a facility's own number -> file whose first resource it names, and its key column there."""
+
+
+class PersonKey(NamedTuple):
+    hcode: str
+    pid: str
+
+
+class Home(NamedTuple):
+    """A resource made of a row."""
+
+    type: str
+    id: str
+
+
+class Facility(NamedTuple):
+    hcode: str
+
+
+Meant = PersonKey | Home | Facility
+
+
+class Ids:
+    """Ids of row resources under one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def of(self, file: str, value: str) -> str:
+        """Id of the resource with a row identifier value (`99999/0001/S1#pulse`): a UUID of version 8."""
+        found = hmac.digest(self._secret, f"f43/{file}/{value}".encode(), hashlib.sha256)[:16].hex()
+        return f"{found[:8]}-{found[8:12]}-8{found[13:16]}-a{found[17:20]}-{found[20:]}"
+
+    def person(self, key: PersonKey) -> str:
+        """Id of the registration (Basic) of a person at a facility."""
+        return self.of("PERSON", row_value(LAYOUTS["PERSON"], {"HOSPCODE": key.hcode, "PID": key.pid}))
+
+    def meant(self, reference: dict[str, Any], row: Row) -> Meant | None:
+        """What a reference by identifier in a row's resource means; None for what no row of the 43 files makes."""
+        system, value = reference["identifier"].get("system", ""), reference["identifier"]["value"]
+        if system == HCODE:
+            return Facility(value)
+        if local := _LOCAL.match(system):
+            hcode, what = local.groups()
+            if what == "PID":
+                return PersonKey(hcode, value)
+            if what not in _HOMES:
+                return None
+            file, column = _HOMES[what]
+            return Home(
+                reference["type"],
+                self.of(file, row_value(LAYOUTS[file], {**row, "HOSPCODE": hcode, column: value})),
+            )
+        if system == VILLAGE:
+            key = {"HOSPCODE": row.get("HOSPCODE", ""), "VID": value}
+            return Home(reference["type"], self.of("VILLAGE", row_value(LAYOUTS["VILLAGE"], key)))
+        if system in FILE_OF_SYSTEM:
+            return Home(reference["type"], self.of(FILE_OF_SYSTEM[system], value))
+        return None
+
+
+def logical_references(resource: Resource) -> Iterator[dict[str, Any]]:
+    """Every Reference by identifier, wherever it is."""
+    waiting: list[Any] = list(resource.values())
+    while waiting:
+        node = waiting.pop()
+        if node.__class__ is dict:
+            if "type" in node and node.get("identifier").__class__ is dict and "reference" not in node:
+                yield node
+            else:
+                waiting.extend(node.values())
+        elif node.__class__ is list:
+            waiting.extend(node)
+
+
+class _Anything(dict[str, str]):
+    """A row that has a text for whatever column is asked for."""
+
+    def __missing__(self, column: str) -> str:
+        return "1"
+
+
+@cache
+def part_types(file: str) -> dict[str, str]:
+    """Resource type of every part that a row of the file can make, by part name."""
+    row = _Anything({"HOSPCODE": "00000"})
+    return {part.name: part.base(row)["resourceType"] for part in MAPS[file].parts}
