@@ -122,7 +122,7 @@ class ArchiveWriter:
     def close(self) -> None:
         """Raises: OSError of the file."""
         self._zstd.write(b"e\t%d\t%s\n" % (self._versions, self._sum.hexdigest().encode()))
-        self._zstd.close()
+        self._zstd.close()  # type: ignore[no-untyped-call]  # a gap in the package's types
         if self._thread is not None and self._pipe is not None:
             self._pipe.close()
             self._thread.join()
