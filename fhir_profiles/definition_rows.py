@@ -37,6 +37,8 @@ class Constraint(NamedTuple):
     human: str
     expression: str | None
     best_practice: bool = False
+    human_th: str | None = None
+    """`human` in Thai, from its translation extension."""
 
 
 class Slicing(NamedTuple):
@@ -208,7 +210,17 @@ def _binding(row: Mapping[str, Any]) -> Binding:
 
 def _constraint(row: Mapping[str, Any]) -> Constraint:
     best = bool(row.get("bestPractice") or _extension_value(row, CORE + "elementdefinition-bestpractice"))
-    return Constraint(row["key"], row["severity"], row.get("human", ""), row.get("expression"), best)
+    thai = _translated(row["_human"]) if "_human" in row else None
+    return Constraint(row["key"], row["severity"], row.get("human", ""), row.get("expression"), best, thai)
+
+
+def _translated(sibling: Mapping[str, Any]) -> str | None:
+    """The Thai text in the `_name` object of a text.   https://hl7.org/fhir/R4/extension-translation.html"""
+    for extension in sibling.get("extension", ()):
+        parts = {each.get("url"): _starting(each, "value") for each in extension.get("extension", ())}
+        if extension.get("url") == CORE + "translation" and parts.get("lang") == "th":
+            return parts.get("content")
+    return None
 
 
 def _slicing(row: Mapping[str, Any]) -> Slicing:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -61,6 +61,17 @@ class _IndexRow(NamedTuple):
     derivation: str
 
 
+class DefinitionSource(Protocol):
+    """Where StructureDefinitions come from that are made when they are first asked for."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Canonical url to the type that is defined or constrained; asked for a url that R4 does not have."""
+
+    def read(self, url: str, definitions: Definitions) -> Mapping[str, Any]:
+        """The StructureDefinition, with its snapshot."""
+
+
 class Definitions:
     """The R4 definitions, and those added to them. Lookups are cached; not for writing from several threads."""
 
@@ -69,7 +80,10 @@ class Definitions:
         self._index = {name: _IndexRow(*row) for name, row in self._read("index.json").items()}
         self._members = set(self._archive.namelist())
         self._added: dict[str, Mapping[str, Any]] = {}
+        self._sources: list[DefinitionSource] = []
         self._added_parameters: list[SearchParameter] = []
+        self.generation = 0
+        """Grows with every definition that is added, replaced or taken away."""
         self._structures: dict[str, Structure] = {}
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._children: dict[str, Mapping[str, Element]] = {}
@@ -122,7 +136,28 @@ class Definitions:
 
     def is_known_extension(self, url: str) -> bool:
         """Whether an extension's definition is here; without reading it."""
-        return url in self._extension_urls or url in self._added
+        return url in self._extension_urls or url in self._added or url in self._sourced
+
+    def add_source(self, source: DefinitionSource) -> None:
+        """Make the definitions of a source known, without reading any."""
+        self.generation += 1
+        self._sources.append(source)
+        self.__dict__.pop("_sourced", None)
+
+    @cached_property
+    def _sourced(self) -> Mapping[str, tuple[str, DefinitionSource]]:
+        """Canonical url to (type, source)."""
+        return {url: (kind, source) for source in self._sources for url, kind in source.types.items()}
+
+    def profiles_of(self, resource_type: str) -> tuple[str, ...]:
+        """Canonical urls of the profiles of a resource type that are known besides those of R4 itself."""
+        found = {url for url, (kind, _) in self._sourced.items() if kind == resource_type}
+        found.update(
+            url
+            for url, resource in self._added.items()
+            if resource["type"] == resource_type and resource.get("derivation") == "constraint"
+        )
+        return tuple(sorted(found))
 
     def structure(self, name_or_url: str) -> Structure:
         """Type or profile by its name (`Patient`, `vitalsigns`) or canonical url (`|version` is ignored); the same
@@ -136,7 +171,9 @@ class Definitions:
     def has_structure(self, name_or_url: str) -> bool:
         """Whether `structure` would find it; without reading it."""
         url = name_or_url.partition("|")[0]
-        return url in self._added or url.removeprefix(CORE) in self._index or url in self._extension_urls
+        if url in self._added or url.removeprefix(CORE) in self._index or url in self._extension_urls:
+            return True
+        return url in self._sourced
 
     def type_of(self, name_or_url: str) -> str | None:
         """The type that a type or profile defines or constrains; None if it is not known. Without reading it."""
@@ -147,7 +184,9 @@ class Definitions:
         row = self._index.get(url.removeprefix(CORE))
         if row is not None:
             return row.type
-        return "Extension" if url in self._extension_urls else None
+        if url in self._extension_urls:
+            return "Extension"
+        return self._sourced[url][0] if url in self._sourced else None
 
     def structure_resource(self, name_or_url: str) -> Mapping[str, Any]:
         """The StructureDefinition itself, without prose; not for changing. Raises: KeyError."""
@@ -158,11 +197,20 @@ class Definitions:
         if name in self._index:
             resource: Mapping[str, Any] = self._read(f"StructureDefinition/{name}.json")
             return resource
-        return self._extensions[url]
+        if url in self._extension_urls:
+            return self._extensions[url]
+        return self._sourced[url][1].read(url, self)
+
+    def remove(self, url: str) -> None:
+        """Forget an added StructureDefinition; one that R4 or a source has under the url counts again."""
+        if self._added.pop(url, None) is not None:
+            self.generation += 1
+            self._structures.pop(url.removeprefix(CORE), None)
 
     def add(self, resource: Mapping[str, Any]) -> None:
         """Make a StructureDefinition (with a snapshot) or a SearchParameter known; an equal url is replaced.
         Raises: ValueError for anything else, and for another definition of a type of R4."""
+        self.generation += 1
         if resource["resourceType"] == "StructureDefinition":
             key = resource["url"].removeprefix(CORE)
             if key in self.type_kinds:

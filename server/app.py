@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fhir_profiles.definitions import Definitions
+from fhir_profiles.thai import add_to
 from fhir_profiles.validation import Validator
 from server.access import session
 from server.access.session import Sessions
@@ -56,7 +57,7 @@ async def build_context(
 
     Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
-    definitions = Definitions()
+    definitions = add_to(Definitions())
     terminology = TerminologyService(_code_systems(settings))
     search = Search(
         definitions,

@@ -99,6 +99,8 @@ class ConformanceResources:
         gone = self._taken.pop(key, None)
         if gone is not None and version.type in TERMINOLOGY:
             self._terminology.remove(version.type, *gone)
+        elif gone is not None:
+            self._definitions.remove(gone[0])
         if version.body is None:
             return
         resource = read_json(version.body)

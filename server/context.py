@@ -67,5 +67,5 @@ class Context:
     """Stored code systems, value sets, concept maps and profiles put to work."""
     clock: Callable[[], int] = field(default=now_ms)
     ids: Callable[[], str] = field(default=new_id)
-    statements: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
+    statements: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
     """CapabilityStatements made so far, by base, mode and generation of the search parameters."""

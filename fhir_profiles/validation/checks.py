@@ -23,6 +23,8 @@ class Invariant(NamedTuple):
     guard: frozenset[str] | None
     """Without any of these members the object cannot break the rule; None: always look."""
     holds: Callable[[Any, Environment], bool]
+    places: Callable[[Any], Sequence[tuple[str | int, ...]]] | None = None
+    """Where below the value a rule that is decided in Python is broken; it is asked instead of `holds`."""
 
 
 class Invariants(Protocol):

@@ -208,9 +208,17 @@ class Walk:
             if invariant is None:
                 text = f"the rule {constraint.key} cannot be evaluated here"
                 self._add(item.location, Problem("warning", "not-supported", text))
-            elif item.value is not None and not invariant.holds(item.value, self._environment):
-                text = f"{constraint.human} ({constraint.key})"
-                self._report(item.location, "invariant", text, severity=constraint.severity)
+            elif item.value is None:
+                continue
+            elif invariant.places is not None:
+                for below in invariant.places(item.value):
+                    self._broken(constraint, (*item.location, *below))
+            elif not invariant.holds(item.value, self._environment):
+                self._broken(constraint, item.location)
+
+    def _broken(self, constraint: Constraint, location: Location) -> None:
+        text = f"{constraint.human} ({constraint.key})"
+        self._add(location, Problem(constraint.severity, "invariant", text, (), None, constraint.human_th))
 
     # --- what is below ------------------------------------------------------------------------------------------------
 

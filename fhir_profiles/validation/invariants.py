@@ -7,11 +7,12 @@ different precision, several values where one was meant) is no violation.   http
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fhir_profiles.definitions import Constraint, Definitions
 from fhir_profiles.fhirpath import Environment, FhirPathError, compile_expression
+from fhir_profiles.thai.rules import Native, native
 from fhir_profiles.validation.checks import Invariant
 
 Holds = Callable[[Any, Environment], bool]
@@ -61,6 +62,8 @@ class FhirPathInvariants:
 
     def compile(self, constraint: Constraint, start_type: str) -> Invariant:
         """One rule for values of the type. Raises: FhirPathError for an expression that is none."""
+        if check := native(constraint.key, constraint.expression):
+            return _decided_in_python(constraint, check, self._definitions)
         holds = predicate(constraint, self._definitions, start_type)
         guard = self._guard(constraint, start_type, holds)
         return Invariant(constraint.key, constraint.severity, constraint.human, guard, holds)
@@ -80,6 +83,18 @@ class FhirPathInvariants:
             return None
         named = [each.name for each in self._definitions.properties(node).values() if each.element.name in words]
         return frozenset(named) | {"_" + each for each in named}
+
+
+def _decided_in_python(constraint: Constraint, check: Native, definitions: Definitions) -> Invariant:
+    """One of the Thai rules (`thai/rules.py`)."""
+
+    def places(value: Any) -> Sequence[tuple[str | int, ...]]:
+        return check(value, definitions)
+
+    def holds(value: Any, environment: Environment) -> bool:
+        return not places(value)
+
+    return Invariant(constraint.key, constraint.severity, constraint.human, None, holds, places)
 
 
 def predicate(constraint: Constraint, definitions: Definitions, start_type: str) -> Holds:

@@ -124,7 +124,7 @@ class Explainer:
         text = problem.diagnostics
         if problem.found is not None and not place.private:
             text = f"{text}; found {quoted(problem.found)}"
-        return Issue(problem.severity, problem.code, text, place.expression)
+        return Issue(problem.severity, problem.code, text, place.expression, problem.details_th)
 
     def _text(self, detail: ErrorDetails, place: Place) -> tuple[str, str]:
         """(IssueType, diagnostics)"""

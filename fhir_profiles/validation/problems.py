@@ -35,6 +35,8 @@ class Problem(NamedTuple):
     """Location below the object that was checked: ("status",)."""
     found: Any = None
     """The value to quote where that is allowed; None for nothing."""
+    details_th: str | None = None
+    """The same in Thai, of rules that have it."""
 
 
 EMPTY = Problem("error", "structure", "an empty object was found, expected at least one member besides id (ele-1)")

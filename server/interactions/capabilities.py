@@ -60,8 +60,8 @@ async def capabilities(ctx: Context, request: FhirRequest) -> FhirResponse:
     mode = next((value for name, value in request.query if name == "mode"), "full")
     if mode not in MODES:
         raise BadRequest(f"mode must be one of {', '.join(MODES)}", code="value", expression="mode")
-    # Made once for each address of the server and each set of search parameters: some hundred kilobytes.
-    key = (request.base, mode, ctx.search.parameters.generation)
+    # Made once for each address of the server and each set of search parameters and profiles: some hundred kilobytes.
+    key = (request.base, mode, ctx.search.parameters.generation, ctx.definitions.generation)
     body = ctx.statements.get(key)
     if body is None:
         made = _terminology(ctx, request.base) if mode == "terminology" else _statement(ctx, request.base, mode)
@@ -144,6 +144,7 @@ def _resource(ctx: Context, name: str, rows: Iterable[Route], sources: Iterable[
     found: dict[str, Any] = {
         "type": name,
         "profile": CORE + name,
+        "supportedProfile": list(ctx.definitions.profiles_of(name)),
         "interaction": [{"code": code} for code in _TYPE_LEVEL if _has(rows, code)],
         "versioning": "versioned-update",
         "readHistory": True,
