@@ -107,6 +107,14 @@ async def test_one_match_that_others_refer_to_keeps_all_matches(start):
     assert (await fhir.get("Organization?name=Ban")).json["total"] == 2
 
 
+async def test_more_matches_than_one_delete_may_take_are_403_with_advice(fhir, given, monkeypatch):
+    monkeypatch.setattr("server.interactions.delete.MOST", 1)
+    await given(patient("1", identifier=identifier("1")), patient("2", identifier=identifier("1")))
+    answer = await fhir.delete(f"Patient?identifier={HN}|1")
+    assert (answer.status, answer.json["issue"][0]["code"]) == (403, "too-costly")
+    assert (await fhir.get("Patient?identifier=1")).json["total"] == 2
+
+
 @pytest.mark.parametrize("url", ["Patient", "Patient?nonsense=1", "Patient?_count=5"])
 async def test_a_conditional_delete_without_criteria_is_400(fhir, given, url):
     await given(patient("1"))

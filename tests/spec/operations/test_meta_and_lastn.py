@@ -139,6 +139,14 @@ async def test_observations_of_the_same_time_are_given_together(fhir, given):
     assert sorted(ids_of((await fhir.get("Observation/$lastn?patient=a")).json)) == ["1", "2"]
 
 
+async def test_more_observations_than_lastn_looks_through_are_403_with_advice(fhir, given, monkeypatch):
+    monkeypatch.setattr("server.operations.lastn.MOST", 2)
+    monkeypatch.setattr("server.operations.lastn._CHUNK", 2)
+    await given(patient("a"), *(measured(str(number), "1-1", "2024-01-01") for number in range(3)))
+    answer = await fhir.get("Observation/$lastn?patient=a")
+    assert (answer.status, answer.json["issue"][0]["code"]) == (403, "too-costly")
+
+
 @pytest.mark.parametrize("query", ["", "code=1", "patient=a&max=0", "patient=a&max=x", "patient=a&nonsense=1"])
 async def test_lastn_needs_a_patient_and_a_sensible_max(fhir, query):
     assert (await fhir.get(f"Observation/$lastn?{query}")).status == 400

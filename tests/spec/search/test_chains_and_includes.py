@@ -157,6 +157,24 @@ async def test_a_versioned_reference_includes_that_version(start):
     assert (who["gender"], who["meta"]["versionId"]) == ("female", "1")
 
 
+async def test_includes_beyond_the_limit_are_cut_and_an_outcome_entry_says_so(fhir, clinic, monkeypatch):
+    monkeypatch.setattr("server.interactions.includes.MOST", 1)
+    found = (await fhir.get("Observation?_id=o1&_include=*")).json
+    assert len(ids_of(found, "include")) == 1
+    [outcome] = [each["resource"] for each in found["entry"] if each["search"]["mode"] == "outcome"]
+    assert (outcome["issue"][0]["severity"], outcome["issue"][0]["code"]) == ("warning", "incomplete")
+
+
+async def test_a_circle_of_references_ends(fhir):
+    for name in ("x", "y", "z"):
+        await fhir.put(f"Patient/{name}", patient(name))
+    for name, other in (("x", "y"), ("y", "z"), ("z", "x")):
+        link = [{"other": reference(f"Patient/{other}"), "type": "seealso"}]
+        await fhir.put(f"Patient/{name}", patient(name, link=link))
+    found = (await fhir.get("Patient?_id=x&_include=Patient:link&_include:iterate=Patient:link")).json
+    assert sorted(ids_of(found, "include")) == ["y", "z"]
+
+
 # ---------------------------------------------------------------- compartments
 
 
