@@ -82,7 +82,7 @@ class Bench:
     # ------------------------------------------------------------ the workloads
 
     def load(self, people: int, limit: int | None = None) -> Result:
-        """The population in transactions of 100, in order: the first bundles are what the later refer to."""
+        """The population in transactions of 100, one after the other: the earlier ones are what the later refer to."""
         bundles: Iterable[bytes] = transactions(people, self.pools)
         if limit is not None:
             bundles = itertools.islice(bundles, limit)
@@ -92,7 +92,7 @@ class Bench:
             body = next(ready, None)
             return None if body is None else self.target.request("POST", "", body)
 
-        return self.measure("load, transactions of 100", next_request, units=100, connections=4, seconds=1e9)
+        return self.measure("load, transactions of 100", next_request, units=100, connections=1, seconds=1e9)
 
     def read(self) -> Result:
         pick = random.Random(3).choice
