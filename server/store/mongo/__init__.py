@@ -1,0 +1,54 @@
+"""The MongoDB engine: `open_mongo` gives a Store on a replica set or a sharded cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from server.context import now_ms
+from server.store.contract import SearchRules
+from server.store.embedded.bodies import SHIPPED, shipped_dictionary
+from server.store.mongo.driver import connect, failures
+from server.store.mongo.hashing import Hash, keyed
+from server.store.mongo.schema import Collections, check_server, prepare
+from server.store.mongo.store import MongoStore
+
+__all__ = ["MongoStore", "open_mongo"]
+
+
+async def open_mongo(
+    url: str,
+    rules: SearchRules,
+    *,
+    zone: str = "Asia/Bangkok",
+    clock: Callable[[], int] = now_ms,
+    search_seconds: float = 20.0,
+    rezone: bool = False,
+    hash: Callable[[bytes], Hash] = keyed,
+) -> MongoStore:
+    """Opens the store in the database that `url` names ("onecard" if none), making it if absent.
+
+    zone: IANA name of the zone of dates without one; must be the store's own. clock: milliseconds UTC.
+    search_seconds: after which a search or count ends as QueryTooCostly. rezone: take another zone than the store's;
+    `MongoStore.rezone` must follow. hash: makes the hash of the store's keys from its secret.
+    Raises: StoreRefused, StoreUnavailable.
+    """
+    client, name = connect(url)
+    try:
+        await check_server(client)
+        database = client[name]
+        state = await prepare(database, zone, (SHIPPED, shipped_dictionary()), rezone=rezone)
+        with failures():
+            stored = {doc["_id"]: bytes(doc["data"]) async for doc in Collections(database).dictionary.find({})}
+    except BaseException:
+        await client.close()
+        raise
+    return MongoStore(
+        client,
+        database,
+        state,
+        rules,
+        dictionaries=stored,
+        hash=hash(state.secret),
+        clock=clock,
+        search_seconds=search_seconds,
+    )

@@ -1,0 +1,306 @@
+"""Index values -> the keys of a document.
+
+    k  exact symbols (type, shape, codes, uris) and hashed keys (identifiers, references): pages in creation order
+    c  symbols of the type's principal code, and patients alone and with each code: pages in order of the clinical date
+    r  intervals {p: symbol of parameter and unit, l, u}; quantities also {w, z} as written where that differs
+    s  `Type.code|folded text` of strings          g  three-letter pieces of strings and of texts
+    d, a  highest and lowest clinical date         p  half a key of the patient (or of itself): the shard key
+    t  type
+
+A field without values is absent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from server.search.fold import fold
+from server.search.query import Parameter
+from server.search.values import (
+    Composite,
+    Date,
+    Index,
+    Number,
+    OfType,
+    Position,
+    Quantity,
+    Reference,
+    String,
+    Token,
+    Uri,
+    Value,
+)
+from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
+from server.store.mongo.driver import Document
+from server.store.mongo.hashing import Hash, gram_keys, half, pair
+from server.store.mongo.symbols import REFERENCES, TYPES, Name, Symbols
+
+DAY = 86_400_000_000
+DURATIONS = (DAY, 32 * DAY, 367 * DAY, 1 << 63)
+"""Longest duration of each class of dates: a search for what overlaps looks back by no more than that."""
+
+LAST = "\U0010ffff"
+CONTENT = "\0content"
+"""Space of the pieces of `_text` and `_content`."""
+
+
+def space(type: str, code: str) -> str:
+    return f"{type}.{code}"
+
+
+def shape_space(type: str) -> str:
+    return f"{type}#shape"
+
+
+def text_space(type: str, code: str) -> str:
+    return f"{type}.{code}:text"
+
+
+def unit_space(type: str, code: str) -> str:
+    return f"{type}.{code}:unit"
+
+
+def type_name(type: str) -> Name:
+    return Name(TYPES, "", type)
+
+
+def date_name(type: str, code: str, duration: int) -> Name:
+    return Name(space(type, code), "date", str(duration))
+
+
+def number_name(type: str, code: str, kind: str) -> Name:
+    return Name(space(type, code), "number", kind)
+
+
+def near_name(type: str, code: str) -> Name:
+    return Name(space(type, code), "position", "")
+
+
+def duration_class(width: int) -> int:
+    return next(number for number, longest in enumerate(DURATIONS) if width <= longest)
+
+
+def is_point(number: Number) -> bool:
+    return number.lower == number.value == math.nextafter(number.upper, -math.inf)
+
+
+def unit_text(kind: str, same: bool, value: Quantity) -> str:
+    """Code of a unit's symbol: kind of interval ("p" point, "s" span), whether the canonical form is as written."""
+    return "\0".join(
+        (kind, "=" if same else "", value.code or "", value.unit or "", value.canonical_code or "")
+    )
+
+
+class Hashes:
+    """Hashed keys by what they stand for."""
+
+    def __init__(self, hash: Hash) -> None:
+        self._hash = hash
+
+    def of(self, *parts: str) -> int:
+        return self._hash("\0".join(parts).encode("utf-8", "surrogatepass"))
+
+    def identifier(self, type: str, code: str, value: str) -> int:
+        return self.of("i", space(type, code), value)
+
+    def of_type(self, type: str, code: str, value: str) -> int:
+        return self.of("o", space(type, code), value)
+
+    def by_identifier(self, type: str, code: str, value: str) -> int:
+        return self.of("b", space(type, code), value)
+
+    def reference(self, type: str, code: str, target: str) -> int:
+        """target: Type/id, or a url."""
+        return self.of("r", space(type, code), target)
+
+    def patient(self, type: str, id: str) -> int:
+        """Of the resources of a type."""
+        return pair(self.of("p", id), self.of("t", type))
+
+    def patient_code(self, id: str, symbol: int) -> int:
+        return pair(self.of("p", id), symbol)
+
+    def shard(self, owner: str) -> int:
+        return half(self.of("p", owner))
+
+
+@dataclass(slots=True)
+class _Gathered:
+    k: set[int] = field(default_factory=set)
+    codes: set[int] = field(default_factory=set)
+    patients: set[str] = field(default_factory=set)
+    r: list[Document] = field(default_factory=list)
+    s: set[str] = field(default_factory=set)
+    g: set[int] = field(default_factory=set)
+
+
+class Builder:
+    """Makes the key fields of resources. Symbols that the process does not know gather in `missing`, texts in `links`:
+    make them, then build again."""
+
+    def __init__(self, symbols: Symbols, hashes: Hashes, parameter: Callable[[str, str], Parameter | None]) -> None:
+        self._symbols = symbols
+        self._hashes = hashes
+        self._parameter = parameter
+        self.missing: set[Name] = set()
+        self.links: set[tuple[Name, Name]] = set()
+
+    async def fields(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
+        found = self.build(type, id, index, text)
+        while self.missing:
+            await self.settle()
+            found = self.build(type, id, index, text)
+        if self.links:
+            await self.settle()
+        return found
+
+    async def settle(self) -> None:
+        """Makes what was missing, so that building once more finds it."""
+        await self._symbols.make(self.missing)
+        self.missing.clear()
+        if all(self._symbols.key(name) is not None for link in self.links for name in link):
+            await self._symbols.link(self.links)
+        self.links.clear()
+
+    def _symbol(self, name: Name) -> int:
+        key = self._symbols.key(name)
+        if key is None:
+            self.missing.add(name)
+            return 0
+        return key
+
+    def build(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
+        gathered = _Gathered()
+        present = []
+        for code, values in index.items():
+            if not values:
+                continue
+            present.append(code)
+            repeated = REPEATS.get((type, code))
+            if repeated:
+                others = {value for part in repeated for value in index.get(part, ())}
+                values = [value for value in values if value not in others]
+            self._add(gathered, type, code, values)
+        shape = self._symbol(Name(shape_space(type), "", "\n".join(sorted(present))))
+        gathered.k.update((self._symbol(type_name(type)), shape))
+        if text is not None:
+            gathered.g |= gram_keys(type + CONTENT, text[1]) | gram_keys(type + CONTENT, text[0])
+        return self._document(gathered, type, id, index)
+
+    def _document(self, gathered: _Gathered, type: str, id: str, index: Index) -> Document:
+        c = set(gathered.codes)
+        for patient in gathered.patients:
+            c.add(self._hashes.patient(type, patient))
+            c.update(self._hashes.patient_code(patient, code) for code in gathered.codes)
+        owner = min(gathered.patients, default=id)
+        made: Document = {"t": type, "p": self._hashes.shard(owner), "k": sorted(gathered.k)}
+        if c:
+            made["c"] = sorted(c)
+        if gathered.r:
+            made["r"] = gathered.r
+        if gathered.s:
+            made["s"] = sorted(gathered.s)
+        if gathered.g:
+            made["g"] = sorted(gathered.g)
+        principal = PRINCIPAL.get(type)
+        dates = [value.lower for value in index.get(principal.date, ()) if isinstance(value, Date)] if principal else []
+        if dates:
+            made["d"], made["a"] = max(dates), min(dates)
+        return made
+
+    def _add(self, gathered: _Gathered, type: str, code: str, values: Iterable[Value]) -> None:
+        tokens = []
+        for value in values:
+            match value:
+                case Token():
+                    tokens.append(value)
+                case Date():
+                    name = date_name(type, code, duration_class(value.upper - value.lower))
+                    gathered.r.append({"p": self._symbol(name), "l": value.lower, "u": value.upper})
+                case Reference():
+                    self._reference(gathered, type, code, value)
+                case String():
+                    gathered.s.add(f"{space(type, code)}|{value.folded}")
+                    gathered.g |= gram_keys(type, value.folded)
+                case Uri():
+                    gathered.k.add(self._symbol(Name(space(type, code), "", value.value)))
+                case Quantity():
+                    gathered.r.append(self._quantity(type, code, value))
+                case Number():
+                    name = number_name(type, code, "p" if is_point(value) else "s")
+                    gathered.r.append({"p": self._symbol(name), "l": value.lower, "u": value.upper})
+                case OfType():
+                    gathered.k.add(self._hashes.of_type(type, code, value.value))
+                case Position():
+                    name = near_name(type, code)
+                    gathered.r.append({"p": self._symbol(name), "l": value.latitude, "u": value.longitude})
+                case Composite():
+                    pass  # found by its components
+        if tokens:
+            self._tokens(gathered, type, code, tokens)
+
+    # -------------------------------------------------------------------------------- tokens
+
+    def _identifying(self, type: str, code: str) -> bool:
+        if code.startswith("#"):
+            type, _, code = code[1:].partition(".")
+        parameter = self._parameter(type, code)
+        return parameter is not None and parameter.identifying
+
+    def _tokens(self, gathered: _Gathered, type: str, code: str, tokens: list[Token]) -> None:
+        if self._identifying(type, code):
+            for token in tokens:
+                if token.code:
+                    gathered.k.add(self._hashes.identifier(type, code, token.code))
+                if token.text:
+                    gathered.k.add(self._symbol(Name(text_space(type, code), "", fold(token.text))))
+            return
+        principal = PRINCIPAL.get(type)
+        coded = [token for token in tokens if token.system or token.code]
+        names = [Name(space(type, code), token.system or "", token.code or "") for token in coded]
+        keys = [self._symbol(name) for name in names]
+        gathered.k.update(keys)
+        if principal is not None and principal.code == code:
+            gathered.codes.update(keys)
+        for token, name in zip(coded, names, strict=True):
+            if token.text:
+                self._text(Name(text_space(type, code), "", fold(token.text)), name)
+        for token in tokens:
+            if token.text and not (token.system or token.code):
+                text = Name(text_space(type, code), "", fold(token.text))
+                if names:
+                    self._text(text, names[0])
+                else:
+                    gathered.k.add(self._symbol(text))
+
+    def _text(self, text: Name, code: Name) -> None:
+        """The text belongs to a code, which costs no key: whoever finds the code compares."""
+        if not self._symbols.linked(text, code):
+            self._symbol(text)
+            self.links.add((text, code))
+
+    # -------------------------------------------------------------------------------- the rest
+
+    def _reference(self, gathered: _Gathered, type: str, code: str, value: Reference) -> None:
+        if value.identifier is not None and value.identifier.code:
+            gathered.k.add(self._hashes.by_identifier(type, code, value.identifier.code))
+        if value.type is not None and value.id is not None:
+            if value.type == "Patient" and code in PATIENT_PARAMETERS:
+                gathered.patients.add(value.id)
+            else:
+                self._symbol(Name(REFERENCES, type, code))
+                gathered.k.add(self._hashes.reference(type, code, f"{value.type}/{value.id}"))
+        elif value.url is not None:
+            gathered.k.add(self._hashes.reference(type, code, value.url))
+
+    def _quantity(self, type: str, code: str, value: Quantity) -> Document:
+        canonical, written = value.canonical, value.number
+        kind = "p" if is_point(canonical) and is_point(written) else "s"
+        same = canonical == written
+        name = Name(unit_space(type, code), value.system or "", unit_text(kind, same, value))
+        made: Document = {"p": self._symbol(name), "l": canonical.lower, "u": canonical.upper}
+        if not same:
+            made["w"], made["z"] = written.lower, written.upper
+        return made

@@ -1,0 +1,233 @@
+"""The MongoDB driver as the store needs it: the only file that imports pymongo.
+
+PyMongo's own AsyncMongoClient, not Motor: Motor was deprecated in May 2025 and reached its end of life in May 2026
+(https://www.mongodb.com/docs/drivers/motor/). docs/decisions/mongodb-driver.md says more.
+
+Gives `connect`, one attempt of a transaction, and the translation of the cluster's failures into those of the store
+contract. A failure whose outcome is unknown is StoreUnavailable and is never repeated here under another id.
+https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from bson import Binary, Timestamp
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+
+__all__ = [
+    "Again",
+    "Binary",
+    "Client",
+    "Collection",
+    "Cursor",
+    "Database",
+    "Document",
+    "InsertOne",
+    "ReplaceOne",
+    "Session",
+    "Timestamp",
+    "UpdateOne",
+    "connect",
+    "failures",
+    "insert_if_absent",
+    "snapshot",
+    "transact",
+]
+
+Document = dict[str, Any]
+Client = AsyncMongoClient[Document]
+Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
+Session = AsyncClientSession
+Cursor = AsyncCursor[Document]
+
+T = TypeVar("T")
+
+POOL = 16
+"""Connections of one process. Never more operations in flight than that: waiters of PyMongo's pool are served
+unfairly (p99 of 700 ms measured), so the store has queues of its own."""
+_DEFAULTS: Mapping[str, Any] = {
+    "maxPoolSize": POOL,
+    "maxConnecting": 4,
+    "serverSelectionTimeoutMS": 5000,
+    "connectTimeoutMS": 5000,
+    "socketTimeoutMS": 60_000,
+    "retryReads": True,
+    "retryWrites": True,
+    "appname": "onecard",
+    "compressors": [],
+}
+_COMMIT_SECONDS = 10.0
+"""How long an unknown outcome of a commit is asked for again before it is told as unknown."""
+
+_DUPLICATE = 11000
+_TIME_LIMIT = frozenset({50, 262})
+_DISK = frozenset({14031})
+_RIGHTS = frozenset({13, 18, 8000})
+_TRANSIENT = "TransientTransactionError"
+_UNKNOWN = "UnknownTransactionCommitResult"
+_PASSING = frozenset({6, 7, 64, 89, 91, 112, 133, 134, 189, 239, 246, 251, 9001, 10107, 11600, 11602, 13435, 13436})
+"""Codes of elections, shutdowns, networks and snapshots that are gone: another try may succeed.
+https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml"""
+
+
+class Again(StoreError):
+    """Nothing was stored, and the same transaction may succeed when it is begun anew: a write conflict, an election."""
+
+
+def connect(url: str) -> tuple[Client, str]:
+    """A client and the name of the database in the URL ("onecard" if it names none). Connects when first used.
+
+    Raises: StoreRefused (a URL that cannot be read).
+    """
+    given = {part.partition("=")[0].lower() for part in urlsplit(url).query.split("&")}
+    options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
+    try:
+        client: Client = AsyncMongoClient(
+            url,
+            **options,
+            w="majority",
+            readConcernLevel="majority",
+            tz_aware=False,
+        )
+        name = client.get_default_database("onecard").name
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+    return client, name
+
+
+def plain(collection: Collection) -> Collection:
+    """The same collection answering from the newest state of the primary, acknowledged by it alone."""
+    return collection.with_options(
+        codec_options=CodecOptions(document_class=dict),
+        write_concern=WriteConcern(w=1),
+        read_concern=ReadConcern("local"),
+    )
+
+
+# ---------------------------------------------------------------- failures
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """What the driver raises inside becomes what the store contract names.
+
+    Raises: Again, StoreUnavailable, StoreFull, StoreRefused, QueryTooCostly; bugs stay what they are.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        translated = _translated(error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _translated(error: PyMongoError) -> StoreError | None:
+    code = _code(error)
+    if error.has_error_label(_UNKNOWN):
+        return StoreUnavailable("the cluster did not say whether the commit took place")
+    if error.has_error_label(_TRANSIENT) or code == _DUPLICATE:
+        return Again("the transaction met another one or an election")
+    if code in _DISK:
+        return StoreFull("the disk of the cluster is full")
+    if code in _TIME_LIMIT:
+        return QueryTooCostly(
+            "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
+        )
+    if code in _RIGHTS:
+        return StoreRefused(
+            "the cluster refuses this user: it needs the role readWrite and dbAdmin on the database, "
+            'as in db.createUser({user, pwd, roles: [{role: "readWrite", db: "onecard"}, {role: "dbAdmin", '
+            'db: "onecard"}]})'
+        )
+    if isinstance(error, ConnectionFailure) or code in _PASSING or error.timeout:
+        return StoreUnavailable("the cluster has no primary that answers")
+    if isinstance(error, OperationFailure) and (error.details or {}).get("writeConcernError"):
+        return StoreUnavailable("the cluster did not confirm the write in time")
+    return None
+
+
+def _code(error: PyMongoError) -> int | None:
+    if isinstance(error, BulkWriteError):
+        errors = error.details.get("writeErrors") or error.details.get("writeConcernErrors") or ({},)
+        return errors[0].get("code")
+    if isinstance(error, OperationFailure):
+        return error.code
+    return None
+
+
+# ---------------------------------------------------------------- transactions
+
+
+async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
+    """One attempt of a transaction on a snapshot of the majority, durable on the majority when this returns.
+
+    Raises: Again (nothing stored), StoreUnavailable (outcome unknown), and what `work` raises (nothing stored).
+    """
+    with failures():
+        async with client.start_session(causal_consistency=False) as session:
+            await session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+            try:
+                result = await work(session)
+            except BaseException:
+                with suppress(PyMongoError):
+                    await session.abort_transaction()
+                raise
+            await _commit(session)
+            return result
+
+
+async def _commit(session: Session) -> None:
+    """A commit may be repeated: the server answers what became of it. Only the commit, never the work."""
+    deadline = time.monotonic() + _COMMIT_SECONDS
+    while True:
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if not error.has_error_label(_UNKNOWN) or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def snapshot(client: Client) -> AsyncIterator[Session]:
+    """All reads with this session see one moment of the majority."""
+    async with client.start_session(snapshot=True) as session:
+        yield session
+
+
+async def insert_if_absent(collection: Collection, documents: list[Document]) -> None:
+    """Inserts those whose _id is not taken; durable on the majority."""
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        if any(each.get("code") != _DUPLICATE for each in error.details.get("writeErrors", ())):
+            raise
+    except DuplicateKeyError:
+        pass

