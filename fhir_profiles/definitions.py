@@ -134,7 +134,7 @@ class Definitions:
     def _extension_urls(self) -> frozenset[str]:
         return frozenset(self._read("extension-urls.json"))
 
-    def is_known_extension(self, url: str) -> bool:
+    def is_known_extension(self, url: str | None) -> bool:
         """Whether an extension's definition is here; without reading it."""
         return url in self._extension_urls or url in self._added or url in self._sourced
 

@@ -43,15 +43,27 @@ class Profiles:
         self.items = Items(definitions)
         self._invariants = invariants
         self._trees: dict[str, ProfileTree] = {}
+        self._found: dict[str, ProfileTree | None] = {}
+        self._generation = -1
         self._compiled: dict[tuple[Constraint, str], Invariant | None] = {}
 
     def tree(self, url: str) -> ProfileTree | None:
         """Tree of a profile, None for one that is not known and for the types themselves, which ask nothing more."""
+        if self._generation != self.definitions.generation:
+            # What nodes keep may speak of definitions that are others now.
+            self._generation = self.definitions.generation
+            self._found.clear()
+            self._trees.clear()
+        if url not in self._found:
+            self._found[url] = self._made(url)
+        return self._found[url]
+
+    def _made(self, url: str) -> ProfileTree | None:
         if url.removeprefix(CORE) in self.definitions.type_kinds or not self.definitions.has_structure(url):
             return None
         structure = self.definitions.structure(url)
         found = self._trees.get(structure.url)
-        if found is None or found.structure is not structure:
+        if found is None:
             found = self._trees[structure.url] = profile_tree(structure, self.definitions)
         return found
 
@@ -111,11 +123,15 @@ class Walk:
     def _value(self, node: ProfileNode, item: Item) -> None:
         if node.asks_of_value:
             if item.value is not None:
-                self._fixed(node, item)
-                self._range(node, item)
-                self._binding(node, item)
-            self._type(node, item)
-            self._constraints(node, item)
+                if node.asks_content:
+                    self._fixed(node, item)
+                    self._range(node, item)
+                if node.bound:
+                    self._binding(node, item)
+            if node.narrows:
+                self._type(node, item)
+            if node.constraints:
+                self._constraints(node, item)
         if node.children or node.element.content_reference is not None:
             self._children(node, item)
 
@@ -146,24 +162,26 @@ class Walk:
 
     def _binding(self, node: ProfileNode, item: Item) -> None:
         binding = node.element.binding
-        if binding is None or not node.binds() or (binding.strength != "required" and not self._advice):
+        if binding is None or (binding.strength != "required" and not self._advice):
             return
-        for make in (binding_check, maximum_check):
-            check = make(self._profiles.terminology, binding, item.type)
-            if check is not None:
-                self._add(item.location, check(item.value))
+        checks = node.kept.get(("binding", item.type))
+        if checks is None:
+            made = (make(self._profiles.terminology, binding, item.type) for make in (binding_check, maximum_check))
+            checks = node.kept["binding", item.type] = [check for check in made if check is not None]
+        for check in checks:
+            self._add(item.location, check(item.value))
 
     def _type(self, node: ProfileNode, item: Item) -> None:
         rows = node.element.types
-        if not rows or (node.base is not None and rows == node.base.types):
-            return
         own = [row for row in rows if self._is_type(item.type, row.code)]
         if not own:
             expected = ", ".join(sorted({row.code for row in rows}))
             self._report(item.location, "structure", f"{item.type} was found, expected {expected}")
             return
         if item.type == "Reference" and item.value is not None:
-            self._targets(own, item)
+            self._targets(node, own, item)
+        if item.type == "Extension" and self._nested == 0:
+            return  # every extension whose definition is here is held to it anyway (extensions.py)
         profiles = [profile for row in own for profile in row.profiles if self._profiles.tree(profile) is not None]
         if profiles and all(row.profiles for row in own):
             self._any_profile(profiles, item)
@@ -173,14 +191,19 @@ class Walk:
             return True
         return "." not in actual and declared == "DomainResource"
 
-    def _targets(self, rows: Sequence[ElementType], item: Item) -> None:
+    def _targets(self, node: ProfileNode, rows: Sequence[ElementType], item: Item) -> None:
         targets = tuple(target for row in rows for target in row.targets)
         definitions = self._profiles.definitions
-        types = target_types(targets, definitions.type_of)
-        if types:
-            self._add(item.location, reference_check(types, definitions.resource_types)(item.value, self._environment))
-        found = self._items.resolved(item, self._environment)
+        check = node.kept.get(("targets", item.type))
+        if check is None:
+            types = target_types(targets, definitions.type_of)
+            check = reference_check(types, definitions.resource_types) if types else _anything
+            node.kept["targets", item.type] = check
+        self._add(item.location, check(item.value, self._environment))
         known = [target for target in targets if self._profiles.tree(target) is not None]
+        if not known:
+            return
+        found = self._items.resolved(item, self._environment)
         if found is not None and found.value is not None and known and len(known) == len(targets):
             inner = [target for target in known if definitions.type_of(target) == found.type]
             if inner and not any(self._conforms(target, found) for target in inner):
@@ -199,12 +222,16 @@ class Walk:
         self.findings += walk.findings
 
     def _constraints(self, node: ProfileNode, item: Item) -> None:
-        for constraint in node.constraints:
-            if not constraint.expression or constraint.key in CHECKED_ELSEWHERE:
-                continue
+        rules = node.kept.get(("rules", item.type))
+        if rules is None:
+            rules = node.kept["rules", item.type] = [
+                (each, self._profiles.invariant(each, item.type))
+                for each in node.constraints
+                if each.expression and each.key not in CHECKED_ELSEWHERE
+            ]
+        for constraint, invariant in rules:
             if constraint.severity != "error" and not self._advice:
                 continue
-            invariant = self._profiles.invariant(constraint, item.type)
             if invariant is None:
                 text = f"the rule {constraint.key} cannot be evaluated here"
                 self._add(item.location, Problem("warning", "not-supported", text))
@@ -223,12 +250,24 @@ class Walk:
     # --- what is below ------------------------------------------------------------------------------------------------
 
     def _children(self, node: ProfileNode, item: Item) -> None:
-        assert self._tree is not None
-        for name, child in self._tree.below(node).items():
-            found = self._items.below(item, name)
+        plan = node.kept.get(("children", item.type))
+        if plan is None:
+            assert self._tree is not None
+            plan = node.kept["children", item.type] = [
+                (name, child, self._items.members(item.type, name)) for name, child in self._tree.below(node).items()
+            ]
+        holder = item.value if item.value.__class__ is dict else item.sibling or {}
+        for name, child, members in plan:
+            if not child.needed and len(members) == 1:
+                # Most elements that a profile speaks of are not there: a look at the names is all they cost.
+                only = members[0]
+                if only.name not in holder and only.sibling not in holder:
+                    continue
+            found = self._items.under(item, members)
             self._count(child, found, item.location, name)
-            for each in found:
-                self._value(child, each)
+            if child.asks_of_value or child.children or child.element.content_reference is not None:
+                for each in found:
+                    self._value(child, each)
             if child.slices:
                 self._slices(child, found, item.location, name)
 
@@ -276,6 +315,10 @@ class Walk:
             ):
                 return index
         return None
+
+
+def _anything(value: Any, environment: Environment) -> None:
+    """A Reference that may be to any type."""
 
 
 def _named_by_type(node: ProfileNode, item: Item) -> bool:

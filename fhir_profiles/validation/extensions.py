@@ -5,8 +5,7 @@ https://hl7.org/fhir/R4/defining-extensions.html#context
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from fhir_profiles.definitions import Definitions, Property, Structure
@@ -34,39 +33,51 @@ class Holder(NamedTuple):
 
 
 def holders(item: Item, definitions: Definitions) -> Iterable[Holder]:
-    """Every object of the resource and of the resources in it, outer ones first."""
-    waiting = deque([Holder(item.value, item.type, None, item.type, item.location, item.value)])
-    while waiting:
-        holder = waiting.popleft()
-        yield holder
-        waiting.extend(_below(holder, definitions))
+    """Every object with an extension whose definition is here, outer ones first."""
+    found = list(_places(item.value, item.location, definitions.is_known_extension))
+    found.sort(key=len)
+    for location in found:
+        yield _holder(item, location[len(item.location) :], definitions)
 
 
-def _below(holder: Holder, definitions: Definitions) -> Iterable[Holder]:
-    primitive = definitions.is_primitive(holder.node)
-    known = definitions.properties("Element" if primitive else holder.node)
-    for name, member in holder.value.items():
-        is_list = member.__class__ is list
-        if not is_list and member.__class__ is not dict:
-            continue
-        property_ = known[name.removeprefix("_")]
-        for index, value in enumerate(member if is_list else (member,)):
-            if value.__class__ is dict:
-                yield _holder(holder, property_, value, (name, index) if is_list else (name,))
+def _places(value: Any, place: Location, is_known: Callable[[Any], bool]) -> Iterator[Location]:
+    """Where such objects are; looks at names alone, because hardly any member is one."""
+    for name, member in value.items():
+        kind = member.__class__
+        if kind is list:
+            is_extension = name == "extension" or name == "modifierExtension"
+            if is_extension and any(each.__class__ is dict and is_known(each.get("url")) for each in member):
+                yield place
+            for index, each in enumerate(member):
+                if each.__class__ is dict:
+                    yield from _places(each, (*place, name, index), is_known)
+        elif kind is dict:
+            yield from _places(member, (*place, name), is_known)
 
 
-def _holder(outer: Holder, property_: Property, value: dict[str, Any], steps: Location) -> Holder:
-    place = outer.location + steps
-    if property_.type == "Resource":
-        name = value["resourceType"]
-        return Holder(value, name, None, name, place, value)
-    path = f"{outer.path}.{property_.element.name}"
-    return Holder(value, property_.type, property_, path, place, outer.root)
+def _holder(item: Item, steps: Location, definitions: Definitions) -> Holder:
+    holder = Holder(item.value, item.type, None, item.type, item.location, item.value)
+    taken = 0
+    while taken < len(steps):
+        name = str(steps[taken])
+        index = steps[taken + 1] if taken + 1 < len(steps) else None
+        taken += 2 if isinstance(index, int) else 1
+        member = holder.value[name]
+        value = member[index] if isinstance(index, int) else member
+        place = item.location + steps[:taken]
+        node = "Element" if definitions.is_primitive(holder.node) else holder.node
+        property_ = definitions.properties(node)[name.removeprefix("_")]
+        if property_.type == "Resource":
+            kind = value["resourceType"]
+            holder = Holder(value, kind, None, kind, place, value)
+        else:
+            path = f"{holder.path}.{property_.element.name}"
+            holder = Holder(value, property_.type, property_, path, place, holder.root)
+    return holder
 
 
-def check_extensions(walk: Walk, item: Item, definitions: Definitions, count: int) -> list[Finding]:
-    """`count`: how many known extensions are to be found.
-    What is wrong with where extensions stand; their content goes to the walk's own findings."""
+def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[Finding]:
+    """What is wrong with where extensions stand; their content goes to the walk's own findings."""
     findings: list[Finding] = []
     for holder in holders(item, definitions):
         for name in ("extension", "modifierExtension"):
@@ -74,14 +85,11 @@ def check_extensions(walk: Walk, item: Item, definitions: Definitions, count: in
                 url = extension.get("url")
                 if not definitions.is_known_extension(url):
                     continue
-                count -= 1
                 location = (*holder.location, name, index)
                 walk.check(url, Item(extension, "Extension", location))
                 fault = _misplaced(definitions.structure(url), holder, name, definitions)
                 if fault is not None:
                     findings.append((location, Problem("error", "structure", fault)))
-        if count <= 0:
-            break
     return findings
 
 

@@ -36,7 +36,8 @@ class Items:
         self._definitions = definitions
         self._named: dict[tuple[str, str], tuple[_Member, ...]] = {}
 
-    def _members(self, node: str, name: str) -> tuple[_Member, ...]:
+    def members(self, node: str, name: str) -> tuple[_Member, ...]:
+        """What a type may have in JSON under an element name (`value`) or a JSON name (`valueQuantity`)."""
         found = self._named.get((node, name))
         if found is None:
             holder = "Element" if self._definitions.is_primitive(node) else node
@@ -49,13 +50,17 @@ class Items:
 
     def below(self, item: Item, name: str) -> list[Item]:
         """Items under an element name (`value`) or a JSON name (`valueQuantity`)."""
+        return self.under(item, self.members(item.type, name))
+
+    def under(self, item: Item, members: tuple[_Member, ...]) -> list[Item]:
+        """Items under members of the item's type."""
         holder = item.value
         if holder.__class__ is not dict:
             holder = item.sibling
             if holder.__class__ is not dict:
                 return []
         found: list[Item] = []
-        for member in self._members(item.type, name):
+        for member in members:
             value, sibling = holder.get(member.name), holder.get(member.sibling)
             if value is None and sibling is None:
                 continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fhir_profiles.definitions import Constraint, Definitions, Element, Slicing, Structure
 
@@ -26,6 +27,16 @@ class ProfileNode:
     """Those that the base does not have."""
     asks_of_value: bool = True
     """Whether something is to be asked of each value itself, and not only of their number and of what is below."""
+    asks_content: bool = True
+    """Whether fixed values, patterns or limits are among that."""
+    narrows: bool = True
+    """Whether the types are others than the base has."""
+    bound: bool = True
+    """`binds()`, asked once."""
+    needed: bool = False
+    """Whether something is wrong where there is no such element at all."""
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """What walks work out of the node once and use again: (what it is, type of the item) to that."""
 
     @property
     def slicing(self) -> Slicing | None:
@@ -45,13 +56,30 @@ class ProfileNode:
         own = self.element.binding
         return own is not None and (self.base is None or own != self.base.binding)
 
+    def limits(self) -> bool:
+        """What `asks_content` is to be."""
+        element = self.element
+        limits = (element.fixed, element.pattern, element.max_length, element.minimum, element.maximum)
+        return any(each is not None for each in limits)
+
     def asks(self) -> bool:
         """What `asks_of_value` is to be."""
-        element, base = self.element, self.base
-        limits = (element.fixed, element.pattern, element.max_length, element.minimum, element.maximum)
-        if self.constraints or self.binds() or any(each is not None for each in limits):
-            return True
-        return bool(element.types) and (base is None or element.types != base.types)
+        return bool(self.constraints) or self.binds() or self.limits() or self.other_types()
+
+    def other_types(self) -> bool:
+        """What `narrows` is to be."""
+        types = self.element.types
+        return bool(types) and (self.base is None or types != self.base.types)
+
+    def settle(self) -> None:
+        """Answer once what every walk asks; children and slices are in place."""
+        self.slices.reverse()
+        self.children = dict(reversed(self.children.items()))
+        self.asks_content = self.limits()
+        self.narrows = self.other_types()
+        self.bound = self.binds()
+        self.asks_of_value = bool(self.constraints) or self.bound or self.asks_content or self.narrows
+        self.needed = self.element.min > 0 or any(each.element.min > 0 for each in self.slices)
 
     def adds(self) -> bool:
         """Whether the element itself, or something below, asks more than the base."""
@@ -100,9 +128,7 @@ def profile_tree(structure: Structure, definitions: Definitions) -> ProfileTree:
     for identity, node in reversed(others):
         _attach(identity, node, nodes)
     for node in nodes.values():
-        node.asks_of_value = node.asks()
-        node.slices.reverse()
-        node.children = dict(reversed(node.children.items()))
+        node.settle()
     return ProfileTree(structure, root[1], by_path)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from fhir_profiles.definitions import Element, ElementType
 from fhir_profiles.fhirpath.environment import Environment
@@ -19,6 +20,7 @@ _STEP = re.compile(r"\$this|(resolve)\(\)|ofType\(([A-Za-z]+)\)|extension\('([^'
 Trees = Callable[[str], "ProfileTree | None"]
 """Tree of a profile by its canonical url; None if it is not known."""
 TypeOf = Callable[[str], "str | None"]
+Quick = Callable[[Any], bool]
 Conforms = Callable[[str, Item], bool]
 
 
@@ -60,13 +62,36 @@ class Discriminators:
 
     def matches(self, node: ProfileNode, item: Item, discriminators: Sequence[tuple[str, str]]) -> bool:
         """Whether the item is in the slice `node`."""
+        tests = node.kept.get(("tests", ""))
+        if tests is None:
+            tests = node.kept["tests", ""] = [(*each, self._quick(*each, node)) for each in discriminators]
         decided = False
-        for kind, path in discriminators:
-            answer = self._answer(kind, path, node, item)
+        for kind, path, quick in tests:
+            answer = quick(item.value) if quick is not None else self._answer(kind, path, node, item)
             if answer is False:
                 return False
             decided = decided or answer is True
         return decided
+
+    def _quick(self, kind: str, path: str, node: ProfileNode) -> Quick | None:
+        """The same as `_answer` for the usual slices, which are told apart by one plain value or pattern; None for the
+        others."""
+        steps = steps_of(path)
+        if kind not in ("value", "pattern"):
+            return None
+        asked = [each for each in self._nodes([node], steps) if self.is_specific(each)]
+        if len(asked) != 1 or asked[0].bound or any(self.is_specific(each) for each in asked[0].children.values()):
+            return None
+        element = asked[0].element
+        if element.fixed is not None and not isinstance(element.fixed, str):
+            return None
+        test = partial(_equals, element.fixed) if element.fixed is not None else partial(_fits, element.pattern)
+        kinds = [step for step, _ in steps]
+        if kinds == ["extension", "name"] and element.is_choice:
+            return partial(_in_extension, steps[0][1], test)
+        if not kinds:
+            return test
+        return partial(_in_member, steps[0][1], test) if kinds == ["name"] and not element.is_choice else None
 
     def _answer(self, kind: str, path: str, node: ProfileNode, item: Item) -> bool | None:
         """None: the slice says nothing about what is at the path."""
@@ -187,6 +212,28 @@ class Discriminators:
         if not profiles:
             return None
         return any(self._conforms(profile, each) for profile in profiles for each in found if each.value is not None)
+
+
+def _equals(fixed: str, value: Any) -> bool:
+    return bool(value == fixed)
+
+
+def _fits(pattern: Any, value: Any) -> bool:
+    return fits_pattern(value, pattern)
+
+
+def _in_member(name: str, test: Quick, value: Any) -> bool:
+    found = value.get(name) if value.__class__ is dict else None
+    if found.__class__ is list:
+        return any(map(test, found))
+    return found is not None and test(found)
+
+
+def _in_extension(url: str, test: Quick, value: Any) -> bool:
+    for extension in value.get("extension", ()) if value.__class__ is dict else ():
+        if extension.get("url") == url:
+            return any(name.startswith("value") and test(each) for name, each in extension.items())
+    return False
 
 
 def _exists(nodes: Sequence[ProfileNode], present: bool) -> bool | None:
