@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from fhir_profiles.definitions import Definitions
@@ -67,5 +69,7 @@ class Context:
     """Stored code systems, value sets, concept maps and profiles put to work."""
     clock: Callable[[], int] = field(default=now_ms)
     ids: Callable[[], str] = field(default=new_id)
+    turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Locks of interactions that start over because others were faster: they take turns (interactions/conditional)."""
     statements: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
     """CapabilityStatements made so far, by base, mode and generation of the search parameters."""

@@ -160,11 +160,22 @@ class Overtaken(CommitRefused):
     """Another request changed a resource between reading and storing it, and the client set no condition."""
 
 
-async def patiently(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Try again, a bounded number of times, while the commit is refused only because another request was faster."""
-    for _ in range(PATIENCE - 1):
-        try:
-            return await attempt()
-        except (Overtaken, ConditionFailed):
-            continue
-    return await attempt()
+async def patiently(ctx: Context, key: str, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Try again, a bounded number of times, while the commit is refused only because another request was faster.
+
+    key: what is contended for. After a first defeat the requests of this process for it take turns, so that a hundred
+    patches of one resource are a hundred commits and not a hundred rounds of one winner.
+    """
+    try:
+        return await attempt()
+    except (Overtaken, ConditionFailed):
+        turn = ctx.turns.get(key)
+        if turn is None:
+            turn = ctx.turns[key] = asyncio.Lock()
+    async with turn:
+        for _ in range(PATIENCE):
+            try:
+                return await attempt()
+            except (Overtaken, ConditionFailed):
+                continue
+        return await attempt()

@@ -17,7 +17,8 @@ async def create(ctx: Context, request: FhirRequest) -> FhirResponse:
     resource = read_resource(ctx, request, request.path[0])
     condition = request.headers.get("if-none-exist")
     if condition is not None:
-        return await conditional.patiently(lambda: _conditional_create(ctx, request, resource, condition))
+        key = f"{request.path[0]}?{condition}"
+        return await conditional.patiently(ctx, key, lambda: _conditional_create(ctx, request, resource, condition))
     prepared = prepare(ctx, request.base, resource, ctx.ids(), "POST")
     [written] = await commit(ctx, [prepared.put], prepared.conditions)
     return written_answer(request, written.version, created=True, warnings=prepared.warnings)

@@ -56,7 +56,7 @@ async def conditional_delete(ctx: Context, request: FhirRequest) -> FhirResponse
         written = await commit(ctx, changes, [found.condition, *unreferenced(ctx, changes)])
         return deleted_answer(request, written)
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, f"{resource_type}?{parameters}", attempt)
 
 
 def unreferenced(ctx: Context, changes: Sequence[Delete]) -> list[Condition]:

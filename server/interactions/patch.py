@@ -37,7 +37,7 @@ async def patch(ctx: Context, request: FhirRequest) -> FhirResponse:
             raise NotFound(f"{resource_type}/{resource_id} is not known")
         return await _apply(ctx, request, current)
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, f"{resource_type}/{resource_id}", attempt)
 
 
 async def conditional_patch(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -52,7 +52,7 @@ async def conditional_patch(ctx: Context, request: FhirRequest) -> FhirResponse:
             raise NotFound(f"No {resource_type} matches the criteria")
         return await _apply(ctx, request, current, [found.condition])
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, f"{resource_type}?{parameters}", attempt)
 
 
 async def _apply(

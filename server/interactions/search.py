@@ -6,6 +6,7 @@ link but `self` names a value, and each page stands by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -22,6 +23,12 @@ from server.prefer import prefer
 from server.search.query import Position
 from server.search.request import SearchRequest
 from server.store.contract import Hits, Version
+
+
+_SAFE = ":/,|$-"
+"""Characters that values keep in a link, for people to read."""
+_PLAIN = re.compile(r"[\w.~:/,|$-]*", re.ASCII)
+"""Text of which nothing needs to be encoded."""
 
 
 async def search(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -136,7 +143,9 @@ def self_url(request: FhirRequest, plan: SearchRequest) -> str:
     url = "/".join((request.base, *_address(request)))
     if request.method == "POST" or not plan.used:
         return url
-    return f"{url}?{urlencode(plan.used, safe=':/,|$-')}"
+    if _PLAIN.fullmatch("".join([name + value for name, value in plan.used])):
+        return f"{url}?{'&'.join([f'{name}={value}' for name, value in plan.used])}"
+    return f"{url}?{urlencode(plan.used, safe=_SAFE)}"
 
 
 def _links(ctx: Context, request: FhirRequest, plan: SearchRequest, hits: Hits, first: bool) -> list[Link]:

@@ -60,7 +60,7 @@ async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) 
     async def attempt() -> FhirResponse:
         return await _once(ctx, request, bodies.pop() if bodies else read_json(text))
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, "transaction", attempt)
 
 
 async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:

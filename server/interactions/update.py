@@ -28,7 +28,7 @@ async def update(ctx: Context, request: FhirRequest) -> FhirResponse:
         current = await ctx.store.read(resource_type, resource_id)
         return await replace(ctx, request, resource, resource_id, current)
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, f"{resource_type}/{resource_id}", attempt)
 
 
 async def conditional_update(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -47,7 +47,7 @@ async def conditional_update(ctx: Context, request: FhirRequest) -> FhirResponse
         resource_id = await identity(ctx, resource, current)
         return await replace(ctx, request, resource, resource_id, current, [found.condition])
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, f"{resource_type}?{parameters}", attempt)
 
 
 async def identity(ctx: Context, resource: Resource, matched: Version | None) -> str:

@@ -74,7 +74,7 @@ async def _change(
         answer.headers.update(version_headers(written.version))
         return answer
 
-    return await conditional.patiently(attempt)
+    return await conditional.patiently(ctx, "/".join(where), attempt)
 
 
 async def _one(ctx: Context, where: tuple[str, ...]) -> Version:

@@ -143,6 +143,13 @@ async def test_concurrent_patches_of_different_elements_all_take_effect(fhir, gi
     assert stored["meta"]["versionId"] == "5"
 
 
+async def test_fifty_concurrent_patches_give_fifty_versions(fhir, given):
+    await given(patient("1"))
+    answers = await asyncio.gather(*(fhir.patch("Patient/1", SET_ACTIVE, headers=JSON_PATCH) for _ in range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert (await fhir.get("Patient/1")).json["meta"]["versionId"] == "51"
+
+
 async def test_prefer_return_minimal_gives_no_body(fhir, given):
     await given(patient("1"))
     answer = await fhir.patch("Patient/1", SET_ACTIVE, headers={**JSON_PATCH, "Prefer": "return=minimal"})

@@ -130,8 +130,9 @@ async def test_profiles_are_those_of_the_update(fhir, given):
 
 async def test_concurrent_updates_of_a_tagged_resource_are_all_stored(fhir, given):
     await given(patient("1", meta={"tag": [TAG]}))
-    answers = await asyncio.gather(*(fhir.put("Patient/1", patient("1")) for _ in range(5)))
+    answers = await asyncio.gather(*(fhir.put("Patient/1", patient("1")) for _ in range(50)))
     assert {answer.status for answer in answers} == {200}
+    assert (await fhir.get("Patient/1")).json["meta"]["versionId"] == "51"
     assert (await fhir.get("Patient/1")).json["meta"]["tag"] == [TAG]
 
 
