@@ -39,7 +39,11 @@ def test_gzip_files_strung_together_are_one_up_to_a_number() -> None:
         inflate(part * (MAX_MEMBERS + 1), GZIP, 100)
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", gzip.compress(b"abc")[:-4], gzip.compress(b"abc") + b"junk"])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{}", gzip.compress(b"abc")[:-4], gzip.compress(b"abc") + b"junk"],
+    ids=["empty", "plain", "cut", "followed"],
+)
 def test_what_is_no_gzip_is_400(raw: bytes) -> None:
     with pytest.raises(BadRequest):
         inflate(raw, GZIP, 100)
