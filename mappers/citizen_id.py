@@ -1,21 +1,5 @@
-"""The 13 digits of a Thai citizen: their check digit, and which numbers are no citizen's.
+"""The 13 digits of a Thai citizen and their check digit, as the Thai profiles judge them too."""
 
-Check digit: (11 - sum of digit x weight 13..2 over the first twelve, modulo 11) modulo 10.
-"""
+from fhir_profiles.thai.citizen_id import check_digit, is_valid
 
-from __future__ import annotations
-
-from operator import mul
-
-_WEIGHTS = range(13, 1, -1)
-
-
-def check_digit(body: str) -> str:
-    """The 13th digit for the first twelve."""
-    total = sum(map(mul, map(int, body), _WEIGHTS))
-    return str((11 - total % 11) % 10)
-
-
-def is_valid(cid: str) -> bool:
-    """Thirteen ASCII digits, the last of which fits."""
-    return len(cid) == 13 and cid.isascii() and cid.isdigit() and check_digit(cid[:12]) == cid[12]
+__all__ = ["check_digit", "is_valid"]

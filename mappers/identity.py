@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from fhir_profiles.thai.choice import claim
 from mappers import patient
 from mappers.citizen_id import check_digit, is_valid
 from mappers.f43.links import facility
@@ -205,7 +206,9 @@ def shared_patient(registrations: Sequence[Registration], now: datetime, rules: 
         "photo": _photo(believed),
         "managingOrganization": facility(_caring(persons)),
     }
-    return {"resourceType": "Patient", **{name: value for name, value in elements.items() if value}}
+    found: dict[str, Any] = {"resourceType": "Patient", **{name: value for name, value in elements.items() if value}}
+    claim(found)
+    return found
 
 
 def _first(rows: Iterable[Row], element: Callable[[Row], Any]) -> Any:

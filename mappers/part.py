@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from fhir_profiles.canonical import CANONICAL
+from fhir_profiles.thai.choice import claim
 from mappers.layout import Layout
 from mappers.lens import Lens, Put
 from mappers.links import Resource, Row, identifier, without_none
@@ -106,6 +107,8 @@ class FileMap:
                     rest[column] = row[column]
             made.append(Mapped(resource, self.system, values[part.name]))
         made[0].resource.setdefault("extension", []).append(_remainder(self.family, self.file, rest))
+        for each in made:
+            claim(each.resource)
         return made
 
     @cached_property
