@@ -24,7 +24,6 @@ from server.search.query import Position
 from server.search.request import SearchRequest
 from server.store.contract import Hits, Version
 
-
 _SAFE = ":/,|$-"
 """Characters that values keep in a link, for people to read."""
 _PLAIN = re.compile(r"[\w.~:/,|$-]*", re.ASCII)

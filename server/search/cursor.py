@@ -1,7 +1,7 @@
 """Cursors: what a next or previous page needs, sealed so that only its maker can use it and nobody can read it.
 
-A cursor is JSON, compressed, under AES-256-GCM with a key of the store; the name of the principal and the store's
-epoch are authenticated with it. Keys rotate: the first seals, all open.
+A cursor is JSON, compressed if it is long, under AES-256-GCM with a key of the store; the name of the principal and the
+store's epoch are authenticated with it. Keys rotate: the first seals, all open.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import os
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -46,14 +48,11 @@ class Cursors:
         self._newest = _name(keys[0])
         self._epoch = epoch
 
-    def _bound_to(self, principal: str) -> bytes:
-        return json.dumps([self._epoch, principal]).encode()
-
     def seal(self, payload: Any, principal: str) -> str:
         """JSON value -> text for a URL."""
-        plain = _packed(json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode())
+        plain = _packed(_json(payload))
         nonce = self._randomness(_NONCE_BYTES)
-        sealed = self._ciphers[self._newest].encrypt(nonce, plain, self._bound_to(principal))
+        sealed = self._ciphers[self._newest].encrypt(nonce, plain, _bound_to(self._epoch, principal))
         return urlsafe_b64encode(self._newest + nonce + sealed).rstrip(b"=").decode()
 
     def open(self, text: str, principal: str) -> Any:
@@ -70,10 +69,22 @@ class Cursors:
         if cipher is None or len(rest) <= _NONCE_BYTES:
             raise refusal
         try:
-            plain = cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], self._bound_to(principal))
+            plain = cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _bound_to(self._epoch, principal))
         except InvalidTag:
             raise refusal from None
         return json.loads(_unpacked(plain))
+
+
+def _json(payload: Any) -> bytes:
+    try:
+        return orjson.dumps(payload)
+    except TypeError:  # integers beyond 64 bits
+        return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@lru_cache(256)
+def _bound_to(epoch: str, principal: str) -> bytes:
+    return json.dumps([epoch, principal]).encode()
 
 
 def _packed(plain: bytes) -> bytes:
