@@ -175,11 +175,8 @@ class Criteria:
 
     def _last_updated(self, criterion: LastUpdated) -> Term:
         bind = self.place.bind
-        options = [
-            ranges.instants(bounds, "lu", bind)
-            for operand in criterion.operands
-            for bounds in ranges.alternatives(operand)
-        ]
+        every = [bounds for operand in criterion.operands for bounds in ranges.alternatives(operand)]
+        options = [ranges.instants(bounds, "lu", bind) for bounds in every]
         where = " OR ".join(f"({option})" for option in options)
         t = bind(self.t)
         union = " UNION ALL ".join(f"SELECT rid FROM res WHERE t = {t} AND m < 3 AND {option}" for option in options)
@@ -189,6 +186,7 @@ class Criteria:
             source=union,
             estimate=self.place.count(None, union, **bind.values),
             probe_cost=0.8,
+            zone=(-self.t, ranges.zone(every, bind)),
         )
 
     def _missing(self, criterion: Missing) -> Term:

@@ -381,7 +381,7 @@ class Parameters:
         if principal is not None and principal.date == match.parameter.code:
             term.lead = tuple(operands)
             every = [bounds for operand in operands for bounds in ranges.alternatives(operand)]
-            term.zone = "(" + " OR ".join(f"({ranges.zone(bounds, self._bind)})" for bounds in every) + ")"
+            term.zone = (self._t, ranges.zone(every, self._bind))
             predicate = self._bind(self._place.checks.predicate(among))
             options = [f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})" for bounds in every]
             where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({predicate}, keys)"

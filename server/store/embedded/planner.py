@@ -111,18 +111,17 @@ class Plan:
         if wanted is not None and driver.branches and len(driver.branches) <= _MANY_BRANCHES:
             blocks = self._blocks(others)
             share = self._share([term for term in others if not term.zone], total)
-            for term in others:
-                if term.zone:  # what lies in the blocks that are not skipped
-                    share *= min(1.0, _likely(term, total) / max(1.0, blocks * total))
+            for term in [term for term in others if term.zone]:  # they lie in the blocks that are not skipped
+                share *= min(1.0, _likely(term, total) / max(1.0, blocks * total))
             rows = min(int(rows * blocks), int(wanted / max(share, 1e-6)))
         return rows * each + (driver.scan() if driver.scan else 0)
 
     def _blocks(self, terms: Sequence[Term]) -> float:
         """Part of the blocks of rids that can hold the dates asked for."""
-        conditions = " AND ".join(term.zone for term in terms if term.zone)
-        if not conditions:
+        zone = _zone(terms)
+        if zone is None:
             return 1.0
-        sql = f"SELECT sum({conditions}) * 1.0 / count(*) FROM zone z WHERE z.t = {self._bind(self._t)}"
+        sql = f"SELECT sum({zone[1]}) * 1.0 / count(*) FROM zone z WHERE z.t = {self._bind(zone[0])}"
         return float(self._place.connection.execute(sql, self.bound).get or 0.0)
 
     @staticmethod
@@ -250,18 +249,17 @@ class Plan:
         direction = "DESC" if page.backward else "ASC"
         position = page.after or page.before
         tail, order = self.conditions(driver, others), f"ORDER BY x.rid {direction}"
-        zones = [term.zone for term in others if term.zone]
-        skipping = bool(zones) and driver.patient is None and not driver.few
-        if skipping:
+        zone = _zone(others) if driver.patient is None and not driver.few else None
+        if zone is not None:
             tail += f" AND x.rid >= z.block << {BLOCK} AND x.rid < (z.block + 1) << {BLOCK} AND "
-            tail += " AND ".join([f"z.t = {self._bind(self._t)}", *zones])
+            tail += f"z.t = {self._bind(zone[0])} AND {zone[1]}"
             order = f"ORDER BY z.block {direction}, x.rid {direction}"
         if position:
             sign, edge = (">" if page.after else "<"), self._bind(position[-1])
             tail += f" AND x.rid {sign} {edge}"
-            tail += f" AND z.block {sign}= {edge} >> {BLOCK}" if skipping else ""
+            tail += f" AND z.block {sign}= {edge} >> {BLOCK}" if zone is not None else ""
         limit = self._bind(page.limit)
-        blocks = "zone z CROSS JOIN " if skipping else ""
+        blocks = "zone z CROSS JOIN " if zone is not None else ""
         parts = [f"SELECT x.rid FROM {blocks}{table}{tail} {order} LIMIT {limit}" for table in _tables(driver)]
         inside = parts[0]
         if len(parts) > 1:
@@ -361,6 +359,10 @@ def _tables(driver: Term) -> Sequence[str]:
         return driver.branches
     found = driver.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in driver.branches)
     return [f"(SELECT DISTINCT rid FROM ({found})) x WHERE TRUE"]
+
+
+def _zone(terms: Sequence[Term]) -> tuple[int, str] | None:
+    return next((term.zone for term in terms if term.zone is not None), None)
 
 
 def _flat(where: Sequence[Criterion]) -> list[Criterion]:

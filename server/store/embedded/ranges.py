@@ -60,13 +60,17 @@ def dates(bounds: list[Bound], lower: str, width: str, longest: int | None, bind
     return " AND ".join(parts)
 
 
-def zone(bounds: list[Bound], bind: Bind) -> str:
-    """Condition that a block z, whose dates lie within [lo, up), may hold an interval within the bounds."""
-    # Something must begin late enough or end late enough; or begin early enough or end early enough.
-    return " AND ".join(
-        f"z.up > {bind(int(value))}" if sign in (">=", ">") else f"z.lo < {bind(int(value))}"
-        for _, sign, value in bounds
-    )
+def zone(every: list[list[Bound]], bind: Bind) -> str:
+    """Condition that a block z, whose dates lie within [lo, up), may hold what one of the alternatives asks for."""
+
+    def possible(bounds: list[Bound]) -> str:
+        # Something must begin late enough or end late enough; or begin early enough or end early enough.
+        return " AND ".join(
+            f"z.up > {bind(int(value))}" if sign in (">=", ">") else f"z.lo < {bind(int(value))}"
+            for _, sign, value in bounds
+        )
+
+    return "(" + " OR ".join(f"({possible(bounds)})" for bounds in every) + ")"
 
 
 _POINT = {"l>=": ">=", "l<": "<", "u<=": "<", "u>": ">="}

@@ -20,7 +20,7 @@ NO_DATE = (1 << 63) - 1
 IRREGULAR = -1
 """Width that says: several dates, look at the keys."""
 MANY_CODES = -1
-BLOCK = 12
+BLOCK = 10
 """Bits of a rid within one block of `zone`."""
 
 _COLUMNS = {
@@ -65,20 +65,21 @@ def lead_date(rows: Rows, k: int | None) -> tuple[int | None, int | None]:
     return (dates[0][1], dates[0][2]) if len(dates) == 1 else (None, IRREGULAR)
 
 
-def zones(resources: Iterable[tuple[int, int, Rows, int | None]]) -> list[TableRow]:
-    """(t, block, earliest, latest) of the principal dates of resources (t, rid, rows, k of the date).
+def zones(resources: Iterable[tuple[int, int, int, Rows, int | None]]) -> list[TableRow]:
+    """(t, block, earliest, latest) of the principal dates of resources (t, rid, lastUpdated, rows, k of the date), and
+    under -t of their lastUpdated; both in microseconds.
 
     Resources come roughly in the order of their dates. Which stretches of rids can hold a date is known by this table,
     so a search in creation order skips the years that were not asked for. It only ever widens.
     """
     found: dict[tuple[int, int], tuple[int, int]] = {}
-    for t, rid, rows, date in resources:
-        for k, lower, width, _ in rows.dat:
-            if k // CLASSES == date:
-                place = (t, rid >> BLOCK)
-                lo, up = found.get(place, (lower, lower))
-                found[place] = (min(lo, lower), max(up, lower + width))
-    return [(*place, *ends) for place, ends in found.items()]
+    for t, rid, lu, rows, date in resources:
+        block = rid >> BLOCK
+        ends = [(lower, lower + width) for k, lower, width, _ in rows.dat if k // CLASSES == date]
+        for key, lower, upper in [(-t, lu * 1000, lu * 1000 + 1000), *((t, *end) for end in ends)]:
+            lo, up = found.get((key, block), (lower, upper))
+            found[key, block] = (min(lo, lower), max(up, upper))
+    return [(*place, *end) for place, end in found.items()]
 
 
 def widen(connection: Connection, rows: list[TableRow]) -> None:

@@ -32,8 +32,8 @@ class Term:
     """Of a token that is the type's principal code."""
     lead: tuple[RangeOperand, ...] = ()
     """Of a range on the type's principal date."""
-    zone: str | None = None
-    """Condition on the blocks z of rids that can hold such a date."""
+    zone: tuple[int, str] | None = None
+    """Key in the table of zones, and the condition on the blocks z of rids that can hold such a date."""
     patient: int | None = None
     """Of the only patient asked for: its branch is in the compartment index."""
     few: bool = False

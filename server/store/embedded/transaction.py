@@ -313,11 +313,11 @@ class Transaction:
             delete(self.connection, name, rows)
         for name, rows in fresh.items():
             insert(self.connection, name, rows)
-        dated = [
-            (k.t, k.rid, k.rows, self._date(k)) for k in pending.dirty.values() if k.rows is not None and k.rows.dat
+        live = [
+            (k.t, k.rid, k.lu, k.rows, self._date(k)) for k in pending.dirty.values() if k.live and k.rows is not None
         ]
-        if dated:
-            widen(self.connection, zones(dated))
+        if live:
+            widen(self.connection, zones(live))
         self._write_texts(list(pending.dirty.values()))
         if pending.hist:
             self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
