@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from server.cli import importing_f43, refuse
+from server.cli import importing_f43, refuse, undoing
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import Source, SourceError, find_sources
@@ -17,6 +17,8 @@ from server.intake.importing import ImportReport, import_fhir
 from server.store.contract import StoreError
 
 SETTINGS = ("store", "timezone", "data-folder", "base-url", "max-body-bytes", "referential-integrity", "text-search")
+
+_OTHERS = {"f43": importing_f43.run, "undo": undoing.run}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fhir.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(fhir, SETTINGS)
     importing_f43.add_arguments(formats.add_parser("f43", help="the 43 files: zips and folders / 43 แฟ้ม"))
+    undoing.add_arguments(formats.add_parser("undo", help="take an import of hospital data back / ยกเลิกการนำเข้า"))
 
 
 def run(args: argparse.Namespace) -> int:
     """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
-    if args.format == "f43":
-        return importing_f43.run(args)
+    if args.format in _OTHERS:
+        return _OTHERS[args.format](args)
     try:
         settings = settings_of(args)
         report = asyncio.run(_import(args, settings, find_sources(args.paths)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import pickle
@@ -59,7 +60,6 @@ SPOOLED = 256 * 1024
 """Bytes of a partition that stay in memory."""
 REPORTED = 1000
 """Refused rows that the summary names; the quarantine and the report have all of them."""
-PATHS_KEPT = 10_000
 
 RECORD = "import/f43/"
 """Settings of the store: one a finished or interrupted import, by its id."""
@@ -136,7 +136,7 @@ async def import_f43(
     processes: 0 writes in this very process and lets other tasks have their turn (the sample). Otherwise it blocks
     the calling loop: it is for a command. Raises: SourceError, StoreError.
     """
-    secret = await ctx.store.put_setting(keys.SECRET_KEY, secrets.token_bytes(32), only_if_absent=True)
+    secret = await ctx.store.put_setting(keys.IDS_KEY, secrets.token_bytes(32), only_if_absent=True)
     run = await _Import.begun(settings, ctx, source, advance)
     try:
         if processes:
@@ -166,7 +166,7 @@ class _Import:
         self._quarantine = Quarantine(self._folder, import_id)
         self._record: dict[str, Any] = {}
         self._content = ""
-        self._problems: IO[bytes] = cast("IO[bytes]", tempfile.SpooledTemporaryFile(SPOOLED))
+        self._problems: IO[bytes] = _temporary()
 
     @classmethod
     async def begun(
@@ -265,7 +265,7 @@ class _Import:
 
     def _persons(self, members: Iterable[Member]) -> Iterator[Job]:
         """Rows of the person files, brought together by facility and PID in temporary files without names."""
-        partitions = [tempfile.SpooledTemporaryFile(SPOOLED) for _ in range(PARTITIONS)]
+        partitions = [_temporary() for _ in range(PARTITIONS)]
         try:
             for member in members:
                 for row in self._read(member):
@@ -274,7 +274,7 @@ class _Import:
             batch: list[list[Numbered]] = []
             for partition in partitions:
                 people: dict[tuple[str, str], list[Numbered]] = {}
-                for row in _pickled(cast("IO[bytes]", partition)):
+                for row in _pickled(partition):
                     people.setdefault((row.row["HOSPCODE"], row.row["PID"]), []).append(row)
                 for rows in people.values():
                     batch.append(rows)
@@ -361,6 +361,11 @@ def _header(file: str, beginning: bytes) -> str:
     return text if text.split("|")[0].strip().upper() == first else ""
 
 
+def _temporary() -> IO[bytes]:
+    """A file without a name, in memory while it is small; whoever asks closes it."""
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(SPOOLED))
+
+
 def _pickled(file: IO[bytes]) -> Iterator[Any]:
     file.seek(0)
     with contextlib.suppress(EOFError):
@@ -368,7 +373,7 @@ def _pickled(file: IO[bytes]) -> Iterator[Any]:
             yield pickle.load(file)  # noqa: S301  our own file without a name
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- writing ----------------------------------------------------------------------------------------------------------
 
 
 async def _by_team(team: list[Connection], jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
@@ -393,6 +398,10 @@ async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connec
 
     os.nice(5)  # an import beside normal service gives way to it
     ctx = await build_context(settings)
+    # What is here now stays until the end, and a group makes no rings: collecting seldom saves a tenth.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     writer = Writer(ctx, secret, import_id, identity.Rules())
     loop = asyncio.get_running_loop()
     answers: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue(IN_FLIGHT)

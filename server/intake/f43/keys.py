@@ -19,8 +19,11 @@ from mappers.f43.maps import MAPS
 from mappers.links import HCODE, VILLAGE, Resource, Row
 from mappers.part import row_system, row_value
 
-SECRET_KEY = "import/f43-ids-key"
+IDS_KEY = "import/f43-ids-key"
 """Setting of the store."""
+
+REMEMBERED = 20_000
+"""Ids that are not computed again: rows that lie beside each other refer to the same things."""
 
 FILE_OF_SYSTEM = {row_system(FAMILY, file): file for file in LAYOUTS}
 _LOCAL = re.compile(r"https://terms\.sil-th\.org/hcode/[59]/([^/]+)/(\w+)\Z")
@@ -43,6 +46,11 @@ class Home(NamedTuple):
 
     type: str
     id: str
+    file: str
+
+    @property
+    def target(self) -> tuple[str, str]:
+        return self.type, self.id
 
 
 class Facility(NamedTuple):
@@ -57,11 +65,19 @@ class Ids:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._known: dict[tuple[str, str], str] = {}
 
     def of(self, file: str, value: str) -> str:
         """Id of the resource with a row identifier value (`99999/0001/S1#pulse`): a UUID of version 8."""
+        known = self._known.get((file, value))
+        if known is not None:
+            return known
         found = hmac.digest(self._secret, f"f43/{file}/{value}".encode(), hashlib.sha256)[:16].hex()
-        return f"{found[:8]}-{found[8:12]}-8{found[13:16]}-a{found[17:20]}-{found[20:]}"
+        number = f"{found[:8]}-{found[8:12]}-8{found[13:16]}-a{found[17:20]}-{found[20:]}"
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        self._known[file, value] = number
+        return number
 
     def person(self, key: PersonKey) -> str:
         """Id of the registration (Basic) of a person at a facility."""
@@ -82,12 +98,14 @@ class Ids:
             return Home(
                 reference["type"],
                 self.of(file, row_value(LAYOUTS[file], {**row, "HOSPCODE": hcode, column: value})),
+                file,
             )
         if system == VILLAGE:
             key = {"HOSPCODE": row.get("HOSPCODE", ""), "VID": value}
-            return Home(reference["type"], self.of("VILLAGE", row_value(LAYOUTS["VILLAGE"], key)))
+            return Home(reference["type"], self.of("VILLAGE", row_value(LAYOUTS["VILLAGE"], key)), "VILLAGE")
         if system in FILE_OF_SYSTEM:
-            return Home(reference["type"], self.of(FILE_OF_SYSTEM[system], value))
+            file = FILE_OF_SYSTEM[system]
+            return Home(reference["type"], self.of(file, value), file)
         return None
 
 

@@ -248,7 +248,6 @@ def _no_longer_meeting(writer: Writer, own: Sequence[_Person], registrations: li
     for one in registrations:
         if PersonKey(one.person["HOSPCODE"], one.person["PID"]) not in keys:
             continue
-        for other in registrations:
-            if other is not one and (meeting := identity.meet(one, other, writer.rules)).review:
-                found.append(Review(one.source, other.source, meeting.reasons))
+        meetings = [(other, identity.meet(one, other, writer.rules)) for other in registrations if other is not one]
+        found += [Review(one.source, other.source, meeting.reasons) for other, meeting in meetings if meeting.review]
     return found

@@ -249,7 +249,7 @@ class Writer:
         if current is not None and same_content(current, write_json(rest_of(resource))):
             return None
         expected = current.version if current is not None and live(current) else 0
-        resource["meta"] = {"source": source}
+        resource["meta"] = {**resource.get("meta", {}), "source": source}
         base = self.ctx.settings.fhir_base
         return storing.prepare(self.ctx, base, resource, number, "PUT", expected=expected)
 
@@ -265,7 +265,7 @@ class Writer:
                     if meant is not None:
                         found.append((plan, element, meant))
         await self._look_for_patients(group, {meant for _, _, meant in found if isinstance(meant, PersonKey)})
-        await self._look_for({m for plan, _, m in found if isinstance(m, Home) and not self._own(plan, m)})
+        await self._look_for({m.target for plan, _, m in found if isinstance(m, Home) and not self._own(plan, m)})
         for plan, element, meant in found:
             if isinstance(meant, Facility):
                 element["reference"] = f"Organization/{await self.facility(group, meant.hcode)}"
@@ -275,18 +275,19 @@ class Writer:
                     element["reference"] = f"Patient/{patient}"
                 else:
                     plan.resolved = False
-            elif meant in self._existing or self._own(plan, meant):
+            elif meant.target in self._existing or self._own(plan, meant):
                 element["reference"] = f"{meant.type}/{meant.id}"
             else:
                 plan.resolved = False
 
     def _own(self, plan: Plan, meant: Home) -> bool:
-        return any(
-            meant.type == mapped.resource["resourceType"] and meant.id == self.ids.of(plan.row.file, mapped.value)
+        """Whether it is a resource of this very row."""
+        return meant.file == plan.row.file and any(
+            meant.target == (mapped.resource["resourceType"], self.ids.of(meant.file, mapped.value))
             for mapped in plan.mapped
         )
 
-    async def _look_for(self, wanted: set[Home]) -> None:
+    async def _look_for(self, wanted: set[tuple[str, str]]) -> None:
         unknown = sorted(wanted - self._existing)
         for target, version in zip(unknown, await self.ctx.store.read_many(unknown) if unknown else (), strict=True):
             if live(version):
