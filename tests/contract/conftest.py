@@ -10,6 +10,8 @@ import pytest
 
 from server.store.contract import SearchRules, Store
 from server.store.embedded import open_embedded
+from server.store.mongo import open_mongo
+from tests import mongod
 from tests.contract.resources import Clock, HandRules
 
 OpenStore = Callable[..., Awaitable[Store]]
@@ -23,7 +25,17 @@ def embedded(folder: Path) -> OpenStore:
     return open
 
 
-ENGINES: dict[str, Callable[[Path], OpenStore]] = {"embedded": embedded}
+def mongo(folder: Path) -> OpenStore:
+    url = mongod.fresh_url(mongod.database_of(folder))
+
+    async def open(rules: SearchRules, *, clock: Callable[[], int], zone: str = "Asia/Bangkok") -> Store:
+        return await open_mongo(url, rules, zone=zone, clock=clock)
+
+    return open
+
+
+ENGINES: dict[str, Callable[[Path], OpenStore]] = {"embedded": embedded, "mongo": mongo}
+MARKS = {"mongo": pytest.mark.mongo}
 
 
 @pytest.fixture
@@ -48,7 +60,8 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name in ("open_store", "new_store"):
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, sorted(ENGINES), indirect=True)
+            engines = [pytest.param(engine, marks=MARKS.get(engine, ())) for engine in sorted(ENGINES)]
+            metafunc.parametrize(name, engines, indirect=True)
 
 
 @pytest.fixture

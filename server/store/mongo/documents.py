@@ -88,9 +88,7 @@ def is_point(number: Number) -> bool:
 
 def unit_text(kind: str, same: bool, value: Quantity) -> str:
     """Code of a unit's symbol: kind of interval ("p" point, "s" span), whether the canonical form is as written."""
-    return "\0".join(
-        (kind, "=" if same else "", value.code or "", value.unit or "", value.canonical_code or "")
-    )
+    return "\0".join((kind, "=" if same else "", value.code or "", value.unit or "", value.canonical_code or ""))
 
 
 class Hashes:
@@ -287,6 +285,7 @@ class Builder:
         if value.identifier is not None and value.identifier.code:
             gathered.k.add(self._hashes.by_identifier(type, code, value.identifier.code))
         if value.type is not None and value.id is not None:
+            self._symbol(type_name(value.type))
             if value.type == "Patient" and code in PATIENT_PARAMETERS:
                 gathered.patients.add(value.id)
             else:

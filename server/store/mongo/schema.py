@@ -81,7 +81,7 @@ async def check_server(client: Client) -> None:
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise StoreRefused(
             "this mongod stands alone, and only a replica set has transactions: start it with --replSet rs0 and run "
-            'rs.initiate() once (one member is enough), then use mongodb://HOST/DATABASE?replicaSet=rs0 (docs/mongodb.md)'
+            "rs.initiate() once (one member is enough), then use mongodb://HOST/DATABASE?replicaSet=rs0 (docs/mongodb.md)"
         )
     if tuple(version[:2]) < OLDEST:
         found = ".".join(map(str, version[:3]))

@@ -16,12 +16,10 @@ from server.store.contract import (
     History,
     Hits,
     Matches,
-
     Replayed,
     Scope,
     SearchRules,
     StoreInfo,
-
     Version,
     Written,
 )

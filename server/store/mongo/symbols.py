@@ -101,7 +101,8 @@ class Symbols:
             await self._collection.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": self._keys[text]}, {"$addToSet": {"of": {"$each": [self._keys[code] for code in codes]}}}
+                        {"_id": self._keys[text]},
+                        {"$addToSet": {"of": {"$each": [self._keys[code] for code in codes]}}},
                     )
                     for text, codes in fresh.items()
                 ],

@@ -1,0 +1,178 @@
+"""Documents that a filter finds, and whether they really fulfil the criteria: on the real values, never on hashes.
+
+Criteria are judged for a whole batch: what chains and `_has` ask of other resources is then two questions to the
+cluster for all of them, not two for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from server.search.instant import milliseconds
+from server.search.query import (
+    And,
+    Chain,
+    Criterion,
+    FullText,
+    Has,
+    Ids,
+    InCompartment,
+    IsType,
+    LastUpdated,
+    Match,
+    Missing,
+    Not,
+    Or,
+)
+from server.search.types.prefix import in_range
+from server.search.values import Index, Reference, Value
+from server.store.contract import SearchRules
+from server.store.mongo.driver import Document
+from server.store.mongo.frames import Frames, some_values, stored_texts
+
+Key = str
+"""Type/id"""
+
+
+class Candidate:
+    """One document, read as far as it is asked."""
+
+    __slots__ = ("_frames", "_stored", "document", "index", "key", "type")
+
+    def __init__(self, document: Document, frames: Frames) -> None:
+        self.document = document
+        self.key: Key = document["_id"]
+        self.type: str = document["t"]
+        self._frames = frames
+        self._stored: bytes | None = None
+        self.index: Index = {}
+
+    @property
+    def id(self) -> str:
+        return self.key.partition("/")[2]
+
+    def read(self, codes: Iterable[str]) -> None:
+        """Fills `index` with these parameters."""
+        self.index = some_values(self.stored, codes)
+
+    @property
+    def stored(self) -> bytes:
+        if self._stored is None:
+            self._stored = self._frames.unpack(self.document["b"])[1]
+        return self._stored
+
+
+def parameters_of(criteria: Iterable[Criterion]) -> set[str]:
+    """Codes whose values decide on the criteria, on the resource itself."""
+    codes: set[str] = set()
+    for criterion in criteria:
+        match criterion:
+            case Match() | Missing():
+                codes.add(criterion.parameter.code)
+            case Chain():
+                codes.add(criterion.parameter.code)
+            case InCompartment():
+                codes.update(parameter.code for _, parameters in criterion.parameters for parameter in parameters)
+            case Not():
+                codes |= parameters_of((criterion.criterion,))
+            case And() | Or():
+                codes |= parameters_of(criterion.criteria)
+            case _:
+                pass
+    return codes
+
+
+def keys_of(values: Iterable[Value]) -> set[Key]:
+    """Local resources that reference values name."""
+    return {
+        f"{value.type}/{value.id}"
+        for value in values
+        if isinstance(value, Reference) and value.type is not None and value.id is not None
+    }
+
+
+def links(criteria: Iterable[Criterion]) -> Iterable[Chain | Has]:
+    """Outermost criteria on other resources."""
+    for criterion in criteria:
+        if isinstance(criterion, Chain | Has):
+            yield criterion
+        elif isinstance(criterion, Not):
+            yield from links((criterion.criterion,))
+        elif isinstance(criterion, And | Or):
+            yield from links(criterion.criteria)
+
+
+Linked = Callable[[Chain | Has, Sequence[Candidate]], Awaitable[set[Key]]]
+"""Of a Chain: targets of the candidates that fulfil its criterion. Of a Has: candidates that are referred to."""
+
+
+class Judge:
+    """The truth of criteria on candidates."""
+
+    def __init__(self, rules: SearchRules, linked: Linked) -> None:
+        self._rules = rules
+        self._linked = linked
+
+    async def fulfilled(self, candidates: Sequence[Candidate], criteria: Sequence[Criterion]) -> list[Candidate]:
+        """Those that fulfil all, in their order; their indexes hold the values that were asked for."""
+        codes = parameters_of(criteria)
+        for candidate in candidates:
+            candidate.read(codes)
+        reached: dict[int, set[Key]] = {}
+        for criterion in links(criteria):
+            if id(criterion) not in reached:
+                reached[id(criterion)] = await self._linked(criterion, candidates)
+        truth = _Truth(self._rules, reached)
+        return [one for one in candidates if all(truth.of(one, criterion) for criterion in criteria)]
+
+
+class _Truth:
+    def __init__(self, rules: SearchRules, reached: dict[int, set[Key]]) -> None:
+        self._rules = rules
+        self._reached = reached
+
+    def of(self, one: Candidate, criterion: Criterion) -> bool:
+        match criterion:
+            case Match() | Missing():
+                return self._rules.holds(criterion, one.type, one.index)
+            case Not(inner):
+                return not self.of(one, inner)
+            case And(criteria):
+                return all(self.of(one, each) for each in criteria)
+            case Or(criteria):
+                return any(self.of(one, each) for each in criteria)
+            case IsType(types):
+                return one.type in types
+            case Ids(ids):
+                return any(type in (None, one.type) and id == one.id for type, id in ids)
+            case LastUpdated(operands):
+                updated = milliseconds(one.document["l"])
+                return any(in_range(*updated, operand) for operand in operands)
+            case FullText():
+                return _says(one, criterion)
+            case Chain():
+                values: Any = one.index.get(criterion.parameter.code, ())
+                prefix = f"{criterion.target}/"
+                reached = self._reached[id(criterion)]
+                return any(key in reached for key in keys_of(values) if key.startswith(prefix))
+            case Has():
+                return one.key in self._reached[id(criterion)]
+            case InCompartment():
+                return _in_compartment(one, criterion)
+
+
+def _says(one: Candidate, criterion: FullText) -> bool:
+    texts = stored_texts(one.stored)
+    if texts is None:
+        return False
+    text = texts[0 if criterion.field == "_text" else 1]
+    return any(all(phrase in text for phrase in phrases) for phrases in criterion.alternatives)
+
+
+def _in_compartment(one: Candidate, criterion: InCompartment) -> bool:
+    owner = f"{criterion.type}/{criterion.id}"
+    if criterion.itself and one.key == owner:
+        return True
+    parameters = dict(criterion.parameters).get(one.type, ())
+    return any(owner in keys_of(one.index.get(parameter.code, ())) for parameter in parameters)

@@ -1,0 +1,328 @@
+"""Criteria -> filters of MongoDB on the resources of one type.
+
+A filter finds at least all that fulfil its criterion. It is `exact` if it finds nothing else: then it may be counted
+and negated by the server. What rests on hashes, pieces of text or single components is not, and every document found
+is judged by its values (candidates.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from server.search.query import (
+    And,
+    Chain,
+    Criterion,
+    FullText,
+    Has,
+    Ids,
+    InCompartment,
+    IsType,
+    LastUpdated,
+    Match,
+    Missing,
+    Not,
+    Or,
+    RangeOperand,
+    ReferenceOperand,
+)
+from server.store.embedded.principal import PATIENT_PARAMETERS
+from server.store.embedded.ranges import alternatives
+from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
+from server.store.mongo.driver import Document
+from server.store.mongo.hashing import gram_keys
+from server.store.mongo.schema import DELETED
+from server.store.mongo.symbols import TYPES, Symbols
+
+LIVE: Document = {"m": {"$lt": DELETED}}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    where: Document
+    name: str
+    exact: bool = True
+    finds: bool = True
+    """An index leads to what it finds, without reading all resources of the type."""
+    codes: tuple[int, ...] = ()
+    """Symbols of the type's principal code, if that is all it asks."""
+    patients: tuple[str, ...] = ()
+    """The patients referred to, if that is all it asks."""
+
+
+NOTHING = Filter({"_id": {"$in": []}}, "nothing")
+EVERYTHING = Filter({}, "everything", finds=False)
+UNKNOWN = Filter({}, "judged by values", exact=False, finds=False)
+
+Staged = Callable[[Chain | Has, str], Awaitable[set[str] | None]]
+"""Type/id of the targets (Chain) or of those referred to (Has) where these are few; None if they are many."""
+
+
+def both(filters: Sequence[Filter], name: str = "") -> Filter:
+    """All of them."""
+    if any(one is NOTHING for one in filters):
+        return NOTHING
+    told = [one for one in filters if one.where]
+    exact = all(one.exact for one in filters)
+    if not told:
+        return EVERYTHING if exact else UNKNOWN
+    if len(told) == 1 and exact == told[0].exact:
+        return told[0]
+    wheres = [one.where for one in told]
+    name = name or " and ".join(one.name for one in told)
+    where = wheres[0] if len(wheres) == 1 else {"$and": wheres}
+    return Filter(where, name, exact, any(one.finds for one in told))
+
+
+def either(filters: Sequence[Filter]) -> Filter:
+    """At least one of them."""
+    told = [one for one in filters if one is not NOTHING]
+    if len(told) < 2:
+        return told[0] if told else NOTHING
+    if any(not one.where for one in told):
+        return EVERYTHING if any(one is EVERYTHING for one in told) else UNKNOWN
+    exact, finds = all(one.exact for one in told), all(one.finds for one in told)
+    name = " or ".join(dict.fromkeys(one.name for one in told))
+    keys = [key for one in told for key in _plain_keys(one.where)]
+    if all(_plain_keys(one.where) for one in told):
+        return Filter({"k": {"$in": sorted(set(keys))}}, name, exact, finds)
+    return Filter({"$or": [one.where for one in told]}, name, exact, finds)
+
+
+def _plain_keys(where: Document) -> list[int]:
+    """Keys of a filter that asks for one of them and nothing else."""
+    if where.keys() != {"k"}:
+        return []
+    asked = where["k"]
+    return asked["$in"] if isinstance(asked, dict) else [asked]
+
+
+def neither(one: Filter) -> Filter:
+    if not one.exact:
+        return UNKNOWN
+    if one is NOTHING:
+        return EVERYTHING
+    return NOTHING if one is EVERYTHING else Filter({"$nor": [one.where]}, f"not {one.name}", True, finds=False)
+
+
+def with_keys(name: str, keys: Sequence[int], *, exact: bool, codes: bool = False) -> Filter:
+    """Documents that have one of the keys."""
+    found = sorted(set(keys))
+    if not found:
+        return NOTHING
+    where = {"k": found[0] if len(found) == 1 else {"$in": found}}
+    return Filter(where, name, exact, codes=tuple(found) if codes else ())
+
+
+class Filters:
+    """Filters for the resources of one type."""
+
+    def __init__(self, type: str, symbols: Symbols, hashes: Hashes, staged: Staged) -> None:
+        # Imported here: the two files are one subject, and each names the other.
+        from server.store.mongo.parameters import Parameters
+
+        self.type = type
+        self.symbols = symbols
+        self.hashes = hashes
+        self._staged = staged
+        self._parameters = Parameters(self)
+
+    async def listing(self) -> Filter:
+        """All live resources of the type."""
+        name = type_name(self.type)
+        await self.symbols.load([name])
+        key = self.symbols.key(name)
+        return NOTHING if key is None else Filter({"k": key}, "type", finds=False)
+
+    async def all(self, criteria: Sequence[Criterion], *, by_date: bool = False) -> Filter:
+        """by_date: pages come in the order of the clinical date."""
+        filters = []
+        for criterion in _flat(criteria):
+            one = await self.of(criterion)
+            if one is NOTHING:
+                return NOTHING
+            filters.append(one)
+        return both(self._compound(filters, by_date))
+
+    def _compound(self, filters: list[Filter], by_date: bool) -> list[Filter]:
+        """Patient and code have keys together; a code also has its place in the order of dates."""
+        codes = next((one for one in filters if one.codes and len(one.codes) <= 16), None)
+        patients = next((one for one in filters if len(one.patients) == 1), None)
+        if codes is not None and patients is not None:
+            keys = sorted(self.hashes.patient_code(patients.patients[0], code) for code in codes.codes)
+            where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": keys}}
+            return [
+                Filter(where, "patient and code", exact=False),
+                *(f for f in filters if f is not codes and f is not patients),
+            ]
+        if codes is not None and by_date:
+            found = list(codes.codes)
+            where = {"c": found[0] if len(found) == 1 else {"$in": found}}
+            return [Filter(where, f"{codes.name} by date"), *(f for f in filters if f is not codes)]
+        return filters
+
+    async def of(self, criterion: Criterion) -> Filter:
+        match criterion:
+            case Match():
+                return await self._parameters.match(criterion)
+            case And(criteria):
+                return both([await self.of(one) for one in criteria])
+            case Or(criteria):
+                return either([await self.of(one) for one in criteria])
+            case Not(inner):
+                return neither(await self.of(inner))
+            case Ids():
+                return self._ids(criterion)
+            case IsType(types):
+                return EVERYTHING if self.type in types else NOTHING
+            case LastUpdated():
+                return self._last_updated(criterion)
+            case Missing():
+                return await self.missing(criterion.parameter.code, criterion.missing)
+            case Chain():
+                return await self._chain(criterion)
+            case Has():
+                found = await self._staged(criterion, self.type)
+                return UNKNOWN if found is None else self.with_ids(found, exact=False)
+            case InCompartment():
+                return await self._compartment(criterion)
+            case FullText():
+                return self._full_text(criterion)
+
+    # -------------------------------------------------------------------------------- the resource itself
+
+    def with_ids(self, keys: set[str], *, exact: bool) -> Filter:
+        return Filter({"_id": {"$in": sorted(keys)}, **LIVE}, "id", exact) if keys else NOTHING
+
+    def _ids(self, criterion: Ids) -> Filter:
+        asked = {f"{self.type}/{id}" for type, id in criterion.ids if type in (None, self.type)}
+        return self.with_ids(asked, exact=True)
+
+    def _last_updated(self, criterion: LastUpdated) -> Filter:
+        """Milliseconds m stand for the microseconds [1000 m, 1000 m + 1000)."""
+        options = []
+        for operand in criterion.operands:
+            for bounds in alternatives(operand):
+                where: Document = {}
+                for end, sign, value in bounds:
+                    edge = -(-int(value) // 1000) if end == "l" else (int(value) - 1000) // 1000
+                    tighten(where, _OPERATORS[sign], edge)
+                options.append(Filter({"t": self.type, "l": where, **LIVE}, "lastUpdated"))
+        return either(options)
+
+    async def missing(self, code: str, missing: bool) -> Filter:
+        """By the shape of a resource: the set of parameters that have a value."""
+        shapes = await self.symbols.find([shape_space(self.type)], {})
+        wanted = [shape["_id"] for shape in shapes if (code not in shape["v"].split("\n")) == missing]
+        return with_keys("shape", wanted, exact=True)
+
+    async def present(self, code: str) -> Filter:
+        """Resources with any value, of which their values decide."""
+        found = await self.missing(code, missing=False)
+        return found if found is NOTHING else Filter(found.where, f"{code}, judged by values", exact=False, finds=False)
+
+    async def types(self) -> list[str]:
+        return [each["v"] for each in await self.symbols.find([TYPES], {})]
+
+    # -------------------------------------------------------------------------------- other resources
+
+    async def _chain(self, criterion: Chain) -> Filter:
+        found = await self._staged(criterion, self.type)
+        if found is None:
+            return await self.present(criterion.parameter.code)
+        return self.referring(criterion.parameter.code, found, "chain")
+
+    def referring(self, code: str, targets: set[str], name: str) -> Filter:
+        """Resources that refer by the parameter to one of the targets (Type/id)."""
+        owners = [key.partition("/")[2] for key in targets if key.startswith("Patient/")]
+        patients = owners if code in PATIENT_PARAMETERS else []
+        others = [key for key in targets if not (patients and key.startswith("Patient/"))]
+        options = []
+        if patients:
+            keys = sorted({self.hashes.patient(self.type, id) for id in patients})
+            where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": keys}}
+            options.append(Filter(where, "patient", exact=False, patients=tuple(patients) if not others else ()))
+        if others:
+            hashed = [self.hashes.reference(self.type, code, key) for key in others]
+            options.append(with_keys(name, hashed, exact=False))
+        return either(options)
+
+    async def _compartment(self, criterion: InCompartment) -> Filter:
+        found = []
+        for type, parameters in criterion.parameters:
+            if type == self.type:
+                operand = (ReferenceOperand(criterion.type, criterion.id, None, None),)
+                found = [await self.of(Match(parameter, "", operand)) for parameter in parameters]
+        if criterion.itself and criterion.type == self.type:
+            found.append(self._ids(Ids(((criterion.type, criterion.id),))))
+        return either(found)
+
+    def _full_text(self, criterion: FullText) -> Filter:
+        """Pieces of the texts narrow down, the texts decide. Phrases of one or two letters have no pieces."""
+        options = []
+        for phrases in criterion.alternatives:
+            grams: set[int] = set()
+            for phrase in phrases:
+                grams |= gram_keys(self.type + CONTENT, phrase)
+            options.append(with_grams(grams))
+        return either(options)
+
+
+_OPERATORS = {">=": "$gte", "<": "$lt", "<=": "$lte", ">": "$gt"}
+
+
+def tighten(where: Document, operator: str, value: Any) -> None:
+    """Adds a bound; of two in the same direction the narrower stays."""
+    known = where.get(operator)
+    if known is not None:
+        value = max(known, value) if operator in ("$gte", "$gt") else min(known, value)
+    where[operator] = value
+
+
+def with_grams(grams: set[int]) -> Filter:
+    if not grams:
+        return UNKNOWN
+    return Filter({"g": {"$all": sorted(grams)}}, "pieces of text", exact=False)
+
+
+def _flat(where: Sequence[Criterion]) -> list[Criterion]:
+    return [
+        one for criterion in where for one in (_flat(criterion.criteria) if isinstance(criterion, And) else [criterion])
+    ]
+
+
+def date_bounds(operand: RangeOperand, longest: int | None) -> list[Document]:
+    """Conditions on {l, u} of exact intervals; `longest` width of those asked gives the index a lower end."""
+    found = []
+    for bounds in alternatives(operand):
+        lower: Document = {}
+        upper: Document = {}
+        for end, sign, value in bounds:
+            edge = int(value)
+            tighten(lower if end == "l" else upper, _OPERATORS[sign], edge)
+            if end == "u" and sign == "<=":
+                tighten(lower, "$lt", edge)
+            elif end == "u" and longest is not None:
+                tighten(lower, "$gt", edge - longest)
+        found.append({name: part for name, part in (("l", lower), ("u", upper)) if part})
+    return found
+
+
+_POINTS = {"l>=": "$gte", "l<": "$lt", "u<=": "$lt", "u>": "$gte"}
+
+
+def number_bounds(operand: RangeOperand, *, points: bool, written: bool) -> list[Document]:
+    """Conditions on intervals of doubles; points stand for the one double they are: [x, next double)."""
+    low, up = ("w", "z") if written else ("l", "u")
+    found = []
+    for bounds in alternatives(operand):
+        where: Document = {}
+        for end, sign, value in bounds:
+            if points:
+                tighten(where.setdefault(low, {}), _POINTS[end + sign], float(value))
+            else:
+                tighten(where.setdefault(low if end == "l" else up, {}), _OPERATORS[sign], float(value))
+        found.append(where)
+    return found
