@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 
 from mappers import reading, writing
 from mappers.checks import Checker
 from mappers.f43.layout import LAYOUTS
-from mappers.layout import V24
+from mappers.layout import V24, Layout
 from mappers.links import Row
 from mappers.reading import ReadRow
 
@@ -24,14 +25,18 @@ def file_of_name(path: str) -> str | None:
 
 
 @cache
-def checker(file: str) -> Checker:
-    """The checks of one file: `checker("SERVICE")(line, row)` gives its problems."""
-    return Checker(LAYOUTS[file])
+def checker(file: str, absent: frozenset[str] = frozenset()) -> Checker:
+    """The checks of one file: `checker("SERVICE")(line, row)` gives its problems.
+
+    absent: required columns that the source does not have."""
+    layout = LAYOUTS[file]
+    fields = tuple(replace(each, required=each.required and each.name not in absent) for each in layout.fields)
+    return Checker(Layout(layout.name, fields))
 
 
-def read_rows(file: str, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
+def read_rows(file: str, chunks: Iterable[bytes], *, absent: frozenset[str] = frozenset()) -> Iterator[ReadRow]:
     """Every line of a file with what is wrong with it. Raises: KeyError for a file that is none of `LAYOUTS`."""
-    return reading.read_rows(LAYOUTS[file], checker(file), chunks)
+    return reading.read_rows(LAYOUTS[file], checker(file, absent), chunks)
 
 
 def write_rows(

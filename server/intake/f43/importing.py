@@ -240,7 +240,7 @@ class _Import:
                 yield piece
 
         try:
-            for row in read_rows(member.file, pieces()):
+            for row in read_rows(member.file, pieces(), absent=member.absent):
                 if row.problems:
                     self._problem(row, member, header)
                 if row.values or row.refused:

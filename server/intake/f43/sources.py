@@ -35,6 +35,8 @@ class Member:
     """Which of the 43 files: `PERSON`."""
     size: int
     """Bytes, unpacked."""
+    absent: frozenset[str] = frozenset()
+    """Required columns that the source does not have: no row is refused for them."""
 
     @property
     def name(self) -> str:
