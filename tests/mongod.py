@@ -107,6 +107,8 @@ class ReplicaSet:
     folder: Path
     size: int = 1
     election_ms: int = 2000
+    durable: bool = True
+    """False: the majority acknowledges before it has written to disk. Tests that kill nobody need no more."""
     nodes: list[Node] = field(default_factory=list)
 
     def start(self) -> ReplicaSet:
@@ -116,7 +118,8 @@ class ReplicaSet:
             self.nodes.append(node)
         members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
         settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
-        config = {"_id": "rs0", "members": members, "settings": settings}
+        config: dict[str, Any] = {"_id": "rs0", "members": members, "settings": settings}
+        config["writeConcernMajorityJournalDefault"] = self.durable
         with MongoClient[dict[str, Any]](f"mongodb://{self.nodes[0].address}/?directConnection=true") as client:
             _until(lambda: client.admin.command("ping"))
             with contextlib.suppress(OperationFailure):
@@ -183,7 +186,7 @@ class Shared:
                     mongod = binary()
                     if mongod is None:
                         return None
-                    started = ReplicaSet(mongod, self._place / "data").start()
+                    started = ReplicaSet(mongod, self._place / "data", durable=False).start()
                     started.nodes[0].detach()
                     state |= {"pid": started.nodes[0].pid, "url": started.url()}
                 state["users"] += 1
@@ -220,8 +223,7 @@ def fresh_url(database: str) -> str:
 
 def database_of(folder: Path) -> str:
     """A name of its own for the test that owns this temporary folder; dropped when the session ends."""
-    name = f"t{os.getpid()}-{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
-    return name
+    return f"t{os.getpid()}-{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
 
 
 def drop(url: str) -> None:

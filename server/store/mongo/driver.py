@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from bson import Binary, Timestamp
 from bson.codec_options import CodecOptions
-from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateOne
+from pymongo import AsyncMongoClient, IndexModel, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -46,7 +46,7 @@ __all__ = [
     "Cursor",
     "Database",
     "Document",
-    "InsertOne",
+    "IndexModel",
     "ReplaceOne",
     "Session",
     "Timestamp",
@@ -54,6 +54,7 @@ __all__ = [
     "connect",
     "failures",
     "insert_if_absent",
+    "plain",
     "snapshot",
     "transact",
 ]
@@ -174,8 +175,9 @@ def _translated(error: PyMongoError) -> StoreError | None:
 
 def _code(error: PyMongoError) -> int | None:
     if isinstance(error, BulkWriteError):
-        errors = error.details.get("writeErrors") or error.details.get("writeConcernErrors") or ({},)
-        return errors[0].get("code")
+        errors: Any = error.details.get("writeErrors") or error.details.get("writeConcernErrors") or ({},)
+        code: int | None = errors[0].get("code")
+        return code
     if isinstance(error, OperationFailure):
         return error.code
     return None

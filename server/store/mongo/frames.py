@@ -76,7 +76,8 @@ _READERS[_NUMBER_OF[Composite]] = _composite
 
 
 def _value(flat: list[Any]) -> Value:
-    return _READERS[flat[0]](*flat[1:])
+    read: Callable[..., Value] = _READERS[flat[0]]
+    return read(*flat[1:])
 
 
 class Frames:

@@ -37,16 +37,12 @@ class Order:
     absent: bool = False
     """There may be resources without the field."""
 
-    @property
-    def listing(self) -> Document:
-        """What leads to the index in this order where no criterion leads elsewhere: see schema.INDEXES."""
-        return {"d": {"$gte": -(1 << 63)}} if self.field == "d" else {}
-
     def position(self, document: Document) -> Position:
         if self.field is None:
             return (document["n"],)
-        value = document.get(self.field)
-        return (value.partition("/")[2] if self.field == "_id" else value, document["n"])
+        if self.field == "_id":
+            return (document["_id"].partition("/")[2], document["n"])
+        return (document.get(self.field), document["n"])
 
 
 def server_order(types: Sequence[str], sort: Sequence[SortKey]) -> Order | None:

@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.store.contract import StoreRefused
-from server.store.mongo.driver import Binary, Client, Collection, Database, Document, failures, insert_if_absent
+from server.store.mongo.driver import (
+    Binary,
+    Client,
+    Collection,
+    Database,
+    Document,
+    IndexModel,
+    failures,
+    insert_if_absent,
+)
 
 SCHEMA = 1
 OLDEST = (6, 0)
@@ -46,6 +55,7 @@ INDEXES: dict[str, dict[str, tuple[Key, dict[str, Any]]]] = {
         "l": ([("t", 1), ("l", 1)], {}),
     },
     "symbol": {"k": ([("k", 1), ("v", 1)], {})},
+    "writer": {},
     "claim": {"at": ([("at", 1)], {"expireAfterSeconds": CLAIM_SECONDS})},
 }
 """Collection -> name -> (key, options)."""
@@ -80,8 +90,8 @@ async def check_server(client: Client) -> None:
         version = (await client.admin.command("buildInfo"))["versionArray"]
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise StoreRefused(
-            "this mongod stands alone, and only a replica set has transactions: start it with --replSet rs0 and run "
-            "rs.initiate() once (one member is enough), then use mongodb://HOST/DATABASE?replicaSet=rs0 (docs/mongodb.md)"
+            "this mongod stands alone, and only a replica set has transactions: start it with --replSet rs0, run "
+            "rs.initiate() once (one member is enough), then use mongodb://HOST/DATABASE?replicaSet=rs0"
         )
     if tuple(version[:2]) < OLDEST:
         found = ".".join(map(str, version[:3]))
@@ -135,16 +145,17 @@ async def _made(database: Database, collections: Collections, zone: str) -> Docu
 
 async def _indexes(database: Database) -> None:
     """Collections that a transaction writes to must exist before it."""
-    for name in ("writer", "setting"):
-        await database[name].update_one({"_id": "made"}, {"$set": {}}, upsert=True)
-        await database[name].delete_one({"_id": "made"})
+    there = set(await database.list_collection_names())
     for name, wanted in INDEXES.items():
-        found = await database[name].index_information() if name in await database.list_collection_names() else {}
-        for index, (key, options) in wanted.items():
-            if index not in found:
-                await database[name].create_index(key, name=index, **options)
-            elif [(field, int(way)) for field, way in found[index]["key"]] != key:
+        found = await database[name].index_information() if name in there else {}
+        for index, (key, _) in wanted.items():
+            if index in found and [(field, int(way)) for field, way in found[index]["key"]] != key:
                 raise StoreRefused(f"index {index} of collection {name} is another program's: drop it")
+        if name not in there and not wanted:
+            await database.create_collection(name)
+        missing = [IndexModel(key, name=index, **more) for index, (key, more) in wanted.items() if index not in found]
+        if missing:
+            await database[name].create_indexes(missing)
 
 
 async def set_zone(collections: Collections, zone: str) -> None:

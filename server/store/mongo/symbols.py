@@ -75,7 +75,7 @@ class Symbols:
                 fresh: dict[int, Document] = {}
                 for name, number in numbers.items():
                     there = found.get(number)
-                    if there is not None and (there["k"], there["s"], there["v"]) == name:
+                    if there is not None and Name(there["k"], there["s"], there["v"]) == name:
                         self._keys[name] = number
                         del waiting[name]
                     elif there is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from server.store.contract import (
     Commit,
@@ -28,7 +28,7 @@ from server.store.contract import (
     VersionConflict,
     Written,
 )
-from server.store.mongo.driver import Again, Binary, Document, InsertOne, ReplaceOne, Session, UpdateOne, failures
+from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
 from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
 from server.store.mongo.schema import DELETED, METHODS, Collections
@@ -179,7 +179,7 @@ class Transaction:
         self._relied.add((condition.type, condition.id))
 
     async def _claim(self, keys: Iterable[bytes]) -> None:
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         claims = [
             UpdateOne({"_id": Binary(key)}, {"$inc": {"n": 1}, "$set": {"at": now}}, upsert=True)
             for key in sorted(set(keys))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,16 +143,14 @@ class Writer:
                     if isinstance(waiting.work, Commit):
                         outcomes.append(await transaction.apply(waiting.work))
                     else:
-                        outcomes.append(await transaction.replay(waiting.work))
+                        await transaction.replay(waiting.work)
+                        outcomes.append(None)
                 except CommitRefused as refusal:
                     outcomes.append(refusal)
             await transaction.finish()
             return outcomes
 
         return await transact(self._client, work)
-
-
-Job = Callable[[Session], Awaitable[Any]]
 
 
 def _ids(works: Sequence[Commit | list[Replayed]]) -> list[tuple[str, str]]:
