@@ -1,20 +1,20 @@
-"""A small synthetic sample in an empty store, by the very write path that REST takes."""
+"""A sample village in an empty store: people who do not exist, imported through the path of the 43 files."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import tempfile
+from pathlib import Path
 
-from server import boundary
-from server.access.principal import Principal
 from server.context import Context
-from server.messages import FhirRequest
 
-PEOPLE = 20
+PEOPLE = 300
+YEARS = 1
+"""Of their care. Fewer rows a person, so that a few hundred people are in within a minute."""
 SEED = 2569
 SETTING = "sample"
 """In the store: the sample was loaded once, and is not loaded again after it was deleted."""
-
-LOADER = Principal("sample")
 
 
 class SampleRefused(Exception):
@@ -22,30 +22,23 @@ class SampleRefused(Exception):
 
 
 async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
-    """Number of Bundles that were stored; 0 if the store holds anything already."""
+    """Number of resources that were stored; 0 if the store holds anything already."""
     if await ctx.store.get_setting(SETTING) is not None or (await ctx.store.info()).counts:
         return 0
-    # Imported here: the generator and its tables are needed on the first start only.
-    from mappers.population import bundles
+    # Imported here: the generator, its tables and the mappers are needed on the first start only.
+    from server.cli.sample import write_f43
+    from server.intake.f43.importing import import_f43
+    from server.intake.f43.sources import open_source
 
-    count = 0
-    for bundle in bundles(people, SEED):
-        request = FhirRequest(
-            "POST",
-            (),
-            [],
-            {"prefer": "return=minimal"},
-            ctx.settings.fhir_base,
-            LOADER,
-            media_type="application/fhir+json",
-            resource=dict(bundle),
-            request_id=f"sample-{count}",
+    with tempfile.TemporaryDirectory(prefix="onecard-sample-") as folder:
+        path = Path(folder) / "sample.zip"
+        await asyncio.to_thread(write_f43, path, people, SEED, YEARS)
+        report = await import_f43(
+            ctx.settings, ctx, open_source(path), processes=0, advance=lambda resources, read: None
         )
-        response = await boundary.handle(ctx, request)
-        if response.status >= 300:
-            raise SampleRefused(f"bundle {count} of the sample was answered {response.status}")
-        count += 1
+    if report.refused:
+        raise SampleRefused(f"{report.refused} rows of the sample were refused: {report.quarantine}")
     await ctx.store.put_setting(SETTING, b"1")
-    sys.stdout.write(f"The sample is in: {count} bundles of people who do not exist / ข้อมูลตัวอย่างพร้อมแล้ว\n")
+    sys.stdout.write(f"The sample is in: {people} people who do not exist / ข้อมูลตัวอย่างพร้อมแล้ว\n")
     sys.stdout.flush()
-    return count
+    return report.resources

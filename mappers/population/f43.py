@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from mappers.f43.layout import LAYOUTS
+from mappers.part import row_value
 from mappers.population import f43_rare
 from mappers.population.f43_person import Row, home, person_rows, provider, village
 from mappers.population.f43_visit import visit_rows
@@ -42,9 +43,14 @@ def _everything(count: int, seed: int, hcode: str, years: int, until: date) -> I
             yield home(person.household, hcode)
         yield from person_rows(person, hcode)
         yield from f43_rare.of_person(person, hcode)
+        keys = set()
         for visit in visits:
-            yield from visit_rows(person, visit)
-            yield from f43_rare.of_visit(person, visit)
+            for name, row in (*visit_rows(person, visit), *f43_rare.of_visit(person, visit)):
+                # Files that are keyed by day have one row of two visits on the same day.
+                key = (name, row_value(LAYOUTS[name], row))
+                if key not in keys:
+                    keys.add(key)
+                    yield name, row
 
 
 def _filled(row: Row) -> Row:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Command] = {
     "import": Command("server.cli.importing", "load FHIR files or the 43 files, or undo that", "นำเข้าแฟ้มข้อมูล"),
     "export": Command("server.cli.exporting", "the 43 files or FHIR out of a store", "ส่งออกข้อมูล"),
     "quarantine": Command("server.cli.quarantine", "what imports refused", "ข้อมูลที่ไม่รับ"),
+    "identity": Command("server.cli.identity", "one person or two", "แยกหรือรวมทะเบียนบุคคล"),
     "validate": Command("server.cli.validate", "check FHIR files without storing them", "ตรวจไฟล์ FHIR"),
     "sample": Command("server.cli.sample", "files of people who do not exist", "สร้างข้อมูลสมมุติ"),
     "store": Command("server.cli.store", "copy a store, or tell what it holds", "คัดลอกหรือดูที่เก็บข้อมูล"),

@@ -1,0 +1,194 @@
+"""`onecard identity split|merge`: registrations of one Patient apart again, or of two Patients together.
+
+Both move registrations, with everything their facility wrote about the person, from one Patient to another and compute
+both Patients anew. A merged Patient stays, inactive, with `link.type` replaced-by (https://hl7.org/fhir/R4/patient.html#links).
+A split undoes a meeting or a merge. Imports follow: a registration knows its Patient. One Provenance tells each change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fhir_profiles.canonical import CANONICAL
+from fhir_profiles.json_reading import read_json
+from mappers import identity
+from mappers.f43.layout import LAYOUTS
+from mappers.identity import Registration
+from mappers.part import key_columns
+from server.context import Context
+from server.errors import NotFound, Unprocessable
+from server.intake.f43.group import provenance_put
+from server.intake.f43.keys import FILE_OF_SYSTEM, PersonKey
+from server.intake.f43.persons import is_active, registrations_in, rows_of_patient
+from server.intake.pages_of_store import pages
+from server.interactions import storing
+from server.interactions.references import reference_elements
+from server.operations.validate import referring_to
+from server.store.contract import Commit, Version, instant
+
+GROUP = 200
+"""Resources of one commit."""
+SOURCE = f"{CANONICAL}/identity"
+"""meta.source of what is computed here."""
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was done."""
+
+    patients: tuple[str, ...]
+    """Ids of the Patients that stand for somebody now, the one that was asked about first."""
+    resources: int
+    """That refer to another Patient than before."""
+
+
+async def split(ctx: Context, patient: str) -> Moved:
+    """Every registration but the first gets a Patient of its own, or the one that was merged into this.
+
+    The Patient keeps the registration that is believed first. Raises: NotFound, Unprocessable (nothing to split).
+    """
+    await _patient(ctx, patient)
+    registrations = registrations_in(await rows_of_patient(ctx, patient))
+    if len(registrations) < 2:
+        raise Unprocessable("The Patient has fewer than two registrations: there is nothing to split")
+    believed = identity.by_precedence(registrations, _now(ctx), identity.Rules())
+    made, moved = [patient], 0
+    for registration in believed[1:]:
+        number = ctx.ids()
+        await _compute(ctx, number, [registration], f"split from Patient/{patient}", seealso=patient)
+        moved += await _move(ctx, patient, number, [registration], "split")
+        made.append(number)
+    await _compute(ctx, patient, believed[:1], "split")
+    return Moved(tuple(made), moved)
+
+
+async def merge(ctx: Context, source: str, target: str) -> Moved:
+    """All of `source` belongs to `target`; `source` stays as an inactive Patient that names it.
+
+    Raises: NotFound, Unprocessable (the same, merged already, no registrations of hospitals in one of them).
+    """
+    if source == target:
+        raise Unprocessable("A Patient is not merged with itself")
+    old, new = await _patient(ctx, source), await _patient(ctx, target)
+    if not is_active(old) or not is_active(new):
+        raise Unprocessable("One of the Patients was merged into another before")
+    coming = registrations_in(await rows_of_patient(ctx, source))
+    there = registrations_in(await rows_of_patient(ctx, target))
+    if not coming or not there:
+        raise Unprocessable("Both Patients must have registrations of hospitals")
+    moved = await _move(ctx, source, target, None, "merge")
+    await _compute(ctx, target, [*there, *coming], f"merged with Patient/{source}")
+    inactive = read_json(old.body or b"", max_depth=ctx.settings.max_depth)
+    inactive["active"] = False
+    inactive["link"] = [
+        *(link for link in inactive.get("link", ()) if link.get("type") != "replaced-by"),
+        {"other": {"reference": f"Patient/{target}"}, "type": "replaced-by"},
+    ]
+    await _store(ctx, [(inactive, source)], f"merged into Patient/{target}")
+    return Moved((target,), moved)
+
+
+async def _patient(ctx: Context, number: str) -> Version:
+    found = await ctx.store.read("Patient", number)
+    if found is None or found.body is None:
+        raise NotFound(f"Patient/{number[:64]} is not known")
+    return found
+
+
+def _now(ctx: Context) -> datetime:
+    return datetime.fromtimestamp(ctx.clock() / 1000, UTC)
+
+
+async def _compute(
+    ctx: Context, number: str, registrations: Sequence[Registration], why: str, *, seealso: str = ""
+) -> None:
+    """The Patient of the registrations; links to Patients that were merged into it are kept."""
+    patient = identity.shared_patient(registrations, _now(ctx), identity.Rules())
+    before = await ctx.store.read("Patient", number)
+    links = read_json(before.body, max_depth=100).get("link", []) if before is not None and before.body else []
+    if seealso:
+        links = [{"other": {"reference": f"Patient/{seealso}"}, "type": "seealso"}]
+    if links:
+        patient["link"] = links
+    organization = patient.get("managingOrganization", {}).get("identifier", {})
+    if organization:
+        criteria = [("identifier", f"{organization['system']}|{organization['value']}")]
+        hits = await ctx.store.search(ctx.search.criteria("Organization", criteria))
+        if hits.hits:
+            patient["managingOrganization"]["reference"] = f"Organization/{hits.hits[0].version.id}"
+    await _store(ctx, [(patient, number)], why)
+
+
+async def _move(ctx: Context, source: str, target: str, registrations: Iterable[Registration] | None, why: str) -> int:
+    """Let what refers to one Patient refer to another; of some registrations, or all. The number of resources.
+
+    May be repeated after an interruption: what has moved is not found again.
+    """
+    keys = None
+    if registrations is not None:
+        keys = {PersonKey(each.person["HOSPCODE"], each.person["PID"]) for each in registrations}
+    moved: list[tuple[Resource, str]] = []
+    count = 0
+    query = referring_to(ctx, "Patient", source)
+    found = [hit.version async for hits in pages(ctx.store, query) for hit in hits.hits]
+    for version in found:
+        resource = read_json(version.body or b"{}", max_depth=ctx.settings.max_depth)
+        if version.type in ("Patient", "Provenance") or (keys is not None and _person_of(resource) not in keys):
+            continue
+        elements = [each for each in reference_elements(resource) if each["reference"] == f"Patient/{source}"]
+        for element in elements:
+            element["reference"] = f"Patient/{target}"
+        if elements:
+            moved.append((resource, version.id))
+        if len(moved) >= GROUP:
+            await _store(ctx, moved, why)
+            count += len(moved)
+            moved = []
+    if moved:
+        await _store(ctx, moved, why)
+    return count + len(moved)
+
+
+def _person_of(resource: Resource) -> PersonKey | None:
+    """Facility and PID of the row that a resource was made of: from what it says of its subject, else from its key."""
+    for entry in resource.get("identifier", ()):
+        file = FILE_OF_SYSTEM.get(entry.get("system", ""))
+        if file is None:
+            continue
+        key = key_columns(LAYOUTS[file], entry["value"])
+        if "PID" in key:
+            return PersonKey(key["HOSPCODE"], key["PID"])
+    for name in ("subject", "patient", "beneficiary"):
+        identifier = resource.get(name, {}).get("identifier", {}) if isinstance(resource.get(name), dict) else {}
+        system = str(identifier.get("system", ""))
+        if system.endswith("/PID"):
+            return PersonKey(system.split("/")[-2], identifier["value"])
+    return None
+
+
+async def _store(ctx: Context, resources: Sequence[tuple[Resource, str]], why: str) -> None:
+    """One commit with its Provenance; the rest of the checks of a write hold."""
+    prepared = []
+    for resource, number in resources:
+        before = await ctx.store.read(resource["resourceType"], number)
+        resource.setdefault("meta", {})["source"] = SOURCE
+        expected = before.version if before is not None and not before.deleted else 0
+        prepared.append(storing.prepare(ctx, ctx.settings.fhir_base, resource, number, "PUT", expected=expected))
+    note = {
+        "resourceType": "Provenance",
+        "meta": {"source": SOURCE},
+        "target": [
+            {"reference": f"{each.put.type}/{each.put.id}/_history/{(each.put.expected or 0) + 1}"} for each in prepared
+        ],
+        "recorded": instant(ctx.clock()),
+        "reason": [{"text": why}],
+        "agent": [{"who": {"display": "OneCard"}}],
+    }
+    conditions = {condition for each in prepared for condition in each.conditions}
+    changes = [each.put for each in prepared]
+    await ctx.store.commit(Commit([*changes, provenance_put(ctx, note)], tuple(conditions)))
