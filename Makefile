@@ -48,5 +48,6 @@ bench: $(VENV)/.test ## measure against a trivial handler, in one run
 
 lock: $(VENV)/.check ## renew requirements/*.txt from their sources (needs the package uv)
 	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet pyproject.toml requirements/build.in --output-file requirements/runtime.txt
+	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet requirements/his.in --output-file requirements/his.txt
 	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet requirements/test.in --output-file requirements/test.txt
 	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet requirements/check.in --output-file requirements/check.txt

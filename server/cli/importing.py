@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from server.cli import importing_f43, refuse, undoing
+from server.cli import importing_f43, importing_his, refuse, undoing
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import Source, SourceError, find_sources
@@ -18,7 +18,12 @@ from server.store.contract import StoreError
 
 SETTINGS = ("store", "timezone", "data-folder", "base-url", "max-body-bytes", "referential-integrity", "text-search")
 
-_OTHERS = {"f43": importing_f43.run, "undo": undoing.run}
+_OTHERS = {
+    "f43": importing_f43.run,
+    "jhcis": importing_his.run,
+    "hosxp": importing_his.run,
+    "undo": undoing.run,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fhir.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(fhir, SETTINGS)
     importing_f43.add_arguments(formats.add_parser("f43", help="the 43 files: zips and folders / 43 แฟ้ม"))
+    importing_his.add_arguments(formats.add_parser("jhcis", help="a JHCIS database or dump / ฐานข้อมูล JHCIS"), "jhcis")
+    importing_his.add_arguments(formats.add_parser("hosxp", help="a HOSxP database / ฐานข้อมูล HOSxP"), "hosxp")
     undoing.add_arguments(formats.add_parser("undo", help="take an import of hospital data back / ยกเลิกการนำเข้า"))
 
 

@@ -1,8 +1,8 @@
 """`onecard import jhcis|hosxp`: a hospital's database into the store, through the importer of the 43 files.
 
-First the database is read to its end, gently, into files of the 43 in a folder of the data folder (mode 0700, removed at
-the end): so the hospital's server never waits for ours. Then those are imported like a zip: the same checks, the same
-quarantine and report, the same FHIR. How far it came is noted when all is in, so the next run reads only what is new.
+First the database is read to its end, gently, into files of the 43 in a folder of the data folder (mode 0700, removed
+at the end): so the hospital's server never waits for ours. Then those are imported like a zip: the same checks, the
+same quarantine and report, the same FHIR. How far it came is noted when all is in: the next run reads what is new.
 """
 
 from __future__ import annotations
