@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import IO
 
 ONECARD = [sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())"]
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+SAMPLE_SECONDS = 240.0
 """Generous: the machine may be busy. Timing decides no test."""
 
 
@@ -37,8 +39,37 @@ def _environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 @dataclass
 class Served:
     process: subprocess.Popen[str]
-    port: int
-    greeting: list[str] = field(default_factory=list)
+    port: int = 0
+    lines: list[str] = field(default_factory=list)
+    """What it has printed on standard output."""
+
+    def __post_init__(self) -> None:
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stdout:
+            self.lines.extend(stdout)
+
+    def printed(self, pattern: str, seconds: float) -> re.Match[str]:
+        """The first line that this is found in; waits for it."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            ended = self.process.poll() is not None
+            for line in list(self.lines):
+                if found := re.search(pattern, line):
+                    return found
+            assert not ended, f"onecard ended with {self.process.returncode}: {self.lines}"
+            time.sleep(0.02)
+        raise AssertionError(f"{pattern!r} was not printed: {self.lines}")
+
+    def end(self) -> None:
+        """However it stands: it is gone afterwards."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
 
     @property
     def url(self) -> str:
@@ -78,18 +109,13 @@ def serve(cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, log:
         stderr=log or subprocess.DEVNULL,
         text=True,
     )
-    assert process.stdout is not None
-    lines: list[str] = []
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(f"onecard serve ended with {process.wait()}: {lines}")
-        lines.append(line)
-        if found := re.search(r"listens at https?://\S+?:(\d+)/", line):
-            return Served(process, int(found[1]), lines)
-    process.kill()
-    raise AssertionError("onecard serve did not start")
+    served = Served(process)
+    try:
+        served.port = int(served.printed(r"listens at https?://\S+?:(\d+)/", START_SECONDS)[1])
+    except AssertionError:
+        served.end()
+        raise
+    return served
 
 
 def slow_body(served: Served, body: bytes, token: str = "") -> socket.socket:

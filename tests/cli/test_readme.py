@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.cli.serving import Served, serve
+from tests.cli.serving import SAMPLE_SECONDS, Served, serve
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -34,14 +34,18 @@ def examples() -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    started = serve(tmp_path_factory.mktemp("readme"), "--open", "--sample", "--request-log", "off")
-    assert started.process.stdout is not None
-    while "sample is in" not in started.process.stdout.readline():
-        pass
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server of all tests here has its data: the sample takes its time."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[Served]:
+    started = serve(folder, "--open", "--sample", "--request-log", "off")
+    started.printed("sample is in", SAMPLE_SECONDS)
     yield started
     started.stop()
-    started.process.stdout.close()
+    started.end()
 
 
 def curl(served: Served, arguments: list[str]) -> tuple[int, bytes]:
@@ -78,6 +82,21 @@ def test_every_example_of_the_readme_works(served: Served) -> None:
         assert resource["resourceType"] == expected
         if expected == "Bundle":
             assert resource["entry"], arguments
+
+
+def test_the_sample_comes_once(served: Served, folder: Path) -> None:
+    def patients(where: Served) -> int:
+        return int(json.loads(where.request("/fhir/Patient?_summary=count")[1])["total"])
+
+    count = patients(served)
+    assert count >= 10
+    again = serve(folder, "--open", "--sample", "--request-log", "off")
+    try:
+        assert patients(again) == count
+        assert not any("sample is in" in line for line in again.lines)
+    finally:
+        again.stop()
+        again.end()
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
