@@ -6,7 +6,7 @@ group go on. What later commits of the group must see (searches of conditions) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,8 +136,9 @@ class Transaction:
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
+        made = {(change.type, change.id) for change in commit.changes if isinstance(change, Put)}
         for condition in commit.conditions:
-            self._check_before(condition, commit)
+            self._check_before(condition, made)
         lu = max(self._clock(), *(k.lu + 1 for k in known)) if known else 0
         steps = self._steps(commit, known, lu)
         for condition in commit.conditions:
@@ -145,15 +146,16 @@ class Transaction:
                 self._check_unreferenced(condition, steps)
         return [self._remember(step, lu) for step in steps]
 
-    def _check_before(self, condition: Condition, commit: Commit) -> None:
+    def _check_before(self, condition: Condition, made: Collection[Pair]) -> None:
+        """made: what the commit itself puts."""
         if isinstance(condition, Matches):
             self.flush()
             found = self._found(condition)
             if frozenset(found) != condition.ids:
                 raise ConditionFailed(condition, found[:_FEW])
         elif isinstance(condition, Exists):
-            put = any(isinstance(c, Put) and (c.type, c.id) == (condition.type, condition.id) for c in commit.changes)
-            if not put and not self._look_up(condition.type, condition.id).live:
+            pair = condition.type, condition.id
+            if pair not in made and not self._look_up(*pair).live:
                 raise ConditionFailed(condition)
 
     def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[_Step]) -> None:

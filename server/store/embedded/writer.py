@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from server.store.contract import Commit, CommitRefused, StoreError, StoreUnavailable
+from server.store.contract import Commit, CommitRefused, Exists, StoreError, StoreUnavailable
 from server.store.embedded.driver import Connection, failures
 from server.store.embedded.lock import Gate
 from server.store.embedded.transaction import Transaction
@@ -131,7 +131,7 @@ class Writer:
 
     def _apply(self, transaction: Transaction, group: Sequence[_Waiting]) -> list[_Outcome]:
         commits = [waiting.work for waiting in group if isinstance(waiting.work, Commit)]
-        transaction.load((change.type, change.id) for commit in commits for change in commit.changes)
+        transaction.load(pair for commit in commits for pair in _concerned(commit))
         outcomes = []
         for waiting in group:
             work = waiting.work
@@ -150,6 +150,15 @@ class Writer:
         for loop, mine in by_loop.items():
             with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
                 loop.call_soon_threadsafe(_answer, mine)
+
+
+def _concerned(commit: Commit) -> Iterator[tuple[str, str]]:
+    """What is changed, and what must exist."""
+    for change in commit.changes:
+        yield change.type, change.id
+    for condition in commit.conditions:
+        if isinstance(condition, Exists):
+            yield condition.type, condition.id
 
 
 def _answer(outcomes: Sequence[_Outcome]) -> None:
