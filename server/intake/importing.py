@@ -11,17 +11,17 @@ import asyncio
 import bisect
 import contextlib
 import json
-import multiprocessing
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from server.context import Context, now_ms
+from server.intake import team
 from server.intake.documents import Document, Source, SourceError, digest, documents
 from server.intake.quarantine import Quarantine
 from server.intake.waiting import Waiting
@@ -134,7 +134,7 @@ async def import_fhir(
     run = _Import(settings, ctx, advance)
     secret = await ctx.store.put_setting(IDS_KEY, secrets.token_bytes(32), only_if_absent=True)
     try:
-        with _workers(settings, workers, secret) as run.team:
+        with team.workers(workers, _worker, (settings, secret)) as run.team:
             for source in sources:
                 await run.load(source, again=again)
             await run.load_waiting()
@@ -261,42 +261,11 @@ def _batches(todo: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def _run(
-    team: list[Connection], batches: Iterator[list[Document]], key: str, started_ms: int
+    members: list[Connection], batches: Iterator[list[Document]], key: str, started_ms: int
 ) -> Iterator[tuple[Outcome, Document]]:
     """Outcomes of all documents as the workers finish them."""
-    busy: dict[Connection, list[Document]] = {}
-    idle = list(team)
-    while True:
-        while idle and (batch := next(batches, None)) is not None:
-            worker = idle.pop()
-            worker.send((key, started_ms, batch))
-            busy[worker] = batch
-        if not busy:
-            return
-        for ready in wait(list(busy)):
-            assert isinstance(ready, Connection)
-            batch = busy.pop(ready)
-            idle.append(ready)
-            yield from zip(ready.recv(), batch, strict=True)
-
-
-@contextlib.contextmanager
-def _workers(settings: Settings, number: int, secret: bytes) -> Iterator[list[Connection]]:
-    """Connections to worker processes; closing them ends the processes when their commits are done."""
-    method = multiprocessing.get_context("spawn")
-    pairs = [method.Pipe() for _ in range(number)]
-    processes = [method.Process(target=_worker, args=(settings, secret, there)) for _, there in pairs]
-    for process in processes:
-        process.start()
-    for _, there in pairs:
-        there.close()
-    try:
-        yield [here for here, _ in pairs]
-    finally:
-        for here, _ in pairs:
-            here.close()
-        for process in processes:
-            process.join()
+    for (_, _, batch), outcomes in team.spread(members, ((key, started_ms, batch) for batch in batches)):
+        yield from zip(outcomes, batch, strict=True)
 
 
 def _worker(settings: Settings, secret: bytes, work: Connection) -> None:
