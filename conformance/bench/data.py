@@ -34,7 +34,7 @@ class Pools:
 
 def transactions(people: int, pools: Pools, *, entries: int = 100) -> Iterator[bytes]:
     """Transaction bundles of PUT entries that load the whole population; fills the pools on the way."""
-    flat = (_noted(resource, pools) for resource in resources(people, SEED))
+    flat = (noted(resource, pools) for resource in resources(people, SEED))
     while group := list(itertools.islice(flat, entries)):
         yield transaction(group)
 
@@ -53,7 +53,7 @@ def _entry(resource: dict[str, Any]) -> dict[str, Any]:
     return {"resource": resource, "request": {"method": "POST", "url": kind}}
 
 
-def _noted(resource: dict[str, Any], pools: Pools) -> dict[str, Any]:
+def noted(resource: dict[str, Any], pools: Pools) -> dict[str, Any]:
     kind = resource["resourceType"]
     pools.ids.setdefault(kind, []).append(resource["id"])
     if kind == "Patient":
