@@ -91,7 +91,7 @@ PARAMETERS: dict[str, list[Parameter]] = {
     ],
 }
 TYPES = tuple(PARAMETERS)
-IDS = ("a", "b", "c", "0191f2a4-7c6d-7e8f-9a0b-1c2d3e4f5a6b", "Z")
+IDS = ("a", "b", "0191f2a4-7c6d-7e8f-9a0b-1c2d3e4f5a6b", "f191f2a4-7c6d-7e8f-9a0b-1c2d3e4f5a6b", "f1", "Z")
 EDGES = (0, 1, DAY, DAY + 1, 31 * DAY, 40 * DAY, 366 * DAY, 800 * DAY)
 NUMBERS = (-1.5, 0.0, 0.1, 1.0, 2.0, 2.5, 1000.0)
 WORDS = ("som", "Somchai", "สมชาย", "สม", "ใจดี", "so mchai", "a", "chai")

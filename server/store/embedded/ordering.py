@@ -16,11 +16,15 @@ from server.store.embedded.principal import PRINCIPAL
 
 ID, LAST_UPDATED = "_id", "_lastUpdated"
 
-_HEX = "lower(hex(r.id))"
-_ID_TEXT = (
-    f"CASE typeof(r.id) WHEN 'text' THEN r.id ELSE substr({_HEX}, 1, 8) || '-' || substr({_HEX}, 9, 4) || '-' || "
-    f"substr({_HEX}, 13, 4) || '-' || substr({_HEX}, 17, 4) || '-' || substr({_HEX}, 21) END"
-)
+
+def id_sql(row: str) -> str:
+    """SQL of the id as text."""
+    key, hexadecimal = f"{row}.id", f"lower(hex({row}.id))"
+    parts = " || '-' || ".join(f"substr({hexadecimal}, {start}, {size})" for start, size in _PARTS)
+    return f"CASE typeof({key}) WHEN 'text' THEN {key} ELSE {parts} END"
+
+
+_PARTS = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def sql_keys(type: str, sort: Sequence[SortKey], date: int | None) -> list[SqlKe
         if code == LAST_UPDATED:
             keys.append(SqlKey("r.lu", key.descending))
         elif code == ID:
-            keys.append(SqlKey(_ID_TEXT, key.descending))
+            keys.append(SqlKey(id_sql("r"), key.descending))
         elif principal is not None and code == principal.date:
             highest = int(key.descending)
             text = f"CASE r.w WHEN -1 THEN date_key(r.keys, {date or 0}, {highest}) ELSE r.d END"

@@ -14,7 +14,8 @@ from server.search.query import And, Criterion, Missing, Parameter, Position, So
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.estimates import LIMIT
-from server.store.embedded.ordering import LAST_UPDATED, SqlKey, ahead, behind, order_by, sql_keys
+from server.store.embedded.ids import first_key_from, id_key
+from server.store.embedded.ordering import ID, LAST_UPDATED, SqlKey, ahead, behind, id_sql, order_by, sql_keys
 from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
 from server.store.embedded.tables import BLOCK, IRREGULAR, MANY_CODES, NO_DATE
@@ -228,6 +229,8 @@ class Plan:
         elif not self._sorting_is_cheaper(page.limit, self.listing, self.terms):
             if by_date:
                 return self._walk_date(page, sort.parameter, key.descending)
+            if sort.parameter.code == ID:
+                return Made([self._walk_ids(page, key.descending)], self.listing, "along the ids")
             if sort.parameter.code == LAST_UPDATED:
                 table = f"res x INDEXED BY res_lu WHERE x.t = {self._bind(self._t)} AND x.m < 3"
                 parts = [f"SELECT x.rid, x.lu AS k0 FROM {table}{self.conditions(self.listing)}"]
@@ -323,6 +326,34 @@ class Plan:
         undated = self._criteria.term(Missing(parameter, missing=True))
         statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, self.terms)
         return Made(statements, self.listing, "along the dates")
+
+    def _walk_ids(self, page: Page, down: bool) -> str:
+        """Ids as text and those kept as numbers lie apart in the index and are merged."""
+        position = page.after or page.before
+        up = down == page.backward
+        order = f"ORDER BY x.id {'ASC' if up else 'DESC'} LIMIT {self._bind(page.limit)}"
+        select = f"SELECT x.rid, {id_sql('x')} AS k0 FROM res x INDEXED BY res_id WHERE x.t = {self._bind(self._t)}"
+        also = f" AND x.m < 3{self.conditions(self.listing)}"
+        texts, numbers = [" AND x.id < x''"], [" AND x.id >= x''"]
+        if position:
+            text, key = str(position[0]), id_key(str(position[0]))
+            edge, last = self._bind(key), self._bind(position[-1])
+            # The same id of another type may stand ahead of or behind this one.
+            past = f" AND x.id {'>=' if up else '<='} {edge}"
+            past += f" AND (x.id <> {edge} OR x.rid {'<' if page.backward else '>'} {last})"
+            first = first_key_from(text)
+            if isinstance(key, bytes):
+                numbers.append(past)
+                texts.append(f" AND x.id {'>' if up else '<'} {self._bind(text)}")
+            else:
+                texts.append(past)
+                if first is not None:
+                    numbers.append(f" AND x.id {'>=' if up else '<'} {self._bind(first)}")
+                elif up:
+                    numbers.append(" AND FALSE")
+        parts = [f"SELECT * FROM ({select}{''.join(bounds)}{also} {order})" for bounds in (texts, numbers)]
+        free = Page(page.limit, before=() if page.backward else None)
+        return self._ordered(free, " UNION ALL ".join(parts), 1, [down])
 
     def _then(self, page: Page, dated: str, undated: Term, others: Sequence[Term]) -> list[str]:
         """Those with a date, then those without: in the direction of the paging."""
