@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fhir_profiles.definitions import Definitions
+from fhir_profiles.definitions import CORE, Definitions
 from fhir_profiles.json_reading import copy_json
 
 Row = dict[str, Any]
@@ -218,5 +218,38 @@ class _Builder:
 
 
 def complete(profile: Mapping[str, Any], definitions: Definitions) -> Mapping[str, Any]:
-    """The profile itself if it has a snapshot, else with one. Raises: SnapshotError."""
-    return profile if profile.get("snapshot", {}).get("element") else with_snapshot(profile, definitions)
+    """The profile itself if it has a snapshot, else with one that may be stored and shown. Raises: SnapshotError."""
+    if profile.get("snapshot", {}).get("element"):
+        return profile
+    made = with_snapshot(profile, definitions)
+    return {**made, "snapshot": {"element": [_published(row) for row in made["snapshot"]["element"]]}}
+
+
+def _published(row: Row) -> Row:
+    """An element in the form of FHIR: the definitions of `r4.zip` are boiled down, extensions of theirs to members."""
+    published = {
+        "definition": row.get("short") or row["path"],
+        "min": row["base"]["min"],
+        "max": row["base"]["max"],
+    } | row
+    if published.get("isModifier") and "isModifierReason" not in published:
+        published["isModifierReason"] = "As in the base definition"
+    if "constraint" in published:
+        published["constraint"] = [
+            _as_extension(each, "bestPractice", "elementdefinition-bestpractice", "valueBoolean")
+            for each in published["constraint"]
+        ]
+    if "binding" in published:
+        published["binding"] = _as_extension(
+            published["binding"], "maxValueSet", "elementdefinition-maxValueSet", "valueCanonical"
+        )
+        if "valueSet" not in published["binding"]:
+            published["binding"] = {"description": "As in the base definition", **published["binding"]}
+    return published
+
+
+def _as_extension(row: Row, member: str, name: str, kind: str) -> Row:
+    if member not in row:
+        return row
+    rest = {key: value for key, value in row.items() if key != member}
+    return {**rest, "extension": [*row.get("extension", ()), {"url": CORE + name, kind: row[member]}]}

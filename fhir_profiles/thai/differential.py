@@ -17,7 +17,7 @@ https://hl7.org/fhir/R4/elementdefinition.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
@@ -60,8 +60,18 @@ def structure_definition(name: str, source: Source) -> dict[str, Any]:
         "type": kind,
         "baseDefinition": source.get("base", CORE + kind),
         "derivation": "constraint",
-        "differential": {"element": list(_rows(kind, source))},
+        "differential": {"element": _merged(_rows(kind, source))},
     }
+
+
+def _merged(rows: Iterable[Row]) -> list[Row]:
+    """One row an element, in the order of their first; what is said of it in several places together."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        before = found.get(row["id"], {})
+        rules = [*before.get("constraint", ()), *row.get("constraint", ())]
+        found[row["id"]] = {**before, **row, **({"constraint": rules} if rules else {})}
+    return list(found.values())
 
 
 def _rows(kind: str, source: Source) -> Iterator[Row]:
