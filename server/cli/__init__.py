@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "sample": Command("server.cli.sample", "files of people who do not exist", "สร้างข้อมูลสมมุติ"),
     "store": Command("server.cli.store", "copy a store, or tell what it holds", "คัดลอกหรือดูที่เก็บข้อมูล"),
     "terminology": Command("server.cli.terminology", "load and list code systems", "นำเข้าและแสดงระบบรหัส"),
+    "packages": Command("server.cli.packages", "profiles and code systems of FHIR packages", "แพ็กเกจ FHIR"),
     "health": Command("server.cli.health", "whether the server answers", "เซิร์ฟเวอร์ตอบหรือไม่"),
     "token": Command("server.cli.token", "add, list and revoke system tokens", "เพิ่ม แสดง และเพิกถอนโทเค็นของระบบ"),
 }
