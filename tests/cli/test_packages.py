@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
+import shlex
 import tarfile
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from server.cli.packages import add_arguments
 from server.package_reading import PackageError, read_package
 from tests.cli.serving import Served, onecard, serve
 
@@ -208,3 +211,10 @@ def test_examples_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
         tmp_path / "p.tgz", WARDS, **{"package/.index.json": b"no json", "package/example/Patient-1.json": b"{"}
     )
     assert [member for member, _ in read_package(path).resources] == ["CodeSystem-wards.json"]
+
+
+def test_the_commands_of_the_page_are_those_of_the_program() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    lines = [line for line in Path("docs/profiles.md").read_text("utf-8").splitlines() if line.startswith("onecard ")]
+    assert {parser.parse_args(shlex.split(line)[2:]).action for line in lines} == {"add", "list", "remove"}
