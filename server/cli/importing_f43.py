@@ -18,12 +18,14 @@ from server.intake.f43.sources import F43Source, open_source
 from server.store.contract import StoreError
 
 SETTINGS = ("store", "timezone", "data-folder", "base-url", "referential-integrity", "text-search")
+SMALL = 300_000
+"""Bytes of rows that one process writes sooner than several would have started."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="zip, folder or file / ไฟล์ zip หรือโฟลเดอร์")
     parser.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="how many work at a time / จำนวนโปรเซส"
+        "--processes", type=int, metavar="N", help="how many work at a time; small files need none / จำนวนโปรเซส"
     )
     parser.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(parser, SETTINGS)
@@ -61,10 +63,11 @@ async def _import(args: argparse.Namespace, settings: Settings, sources: list[F4
         elapsed = bar.format_dict["elapsed"] or 1e-9
         bar.set_postfix_str(f"{written:,} resources, {written / elapsed:,.0f}/s", refresh=False)
 
+    # Starting processes takes longer than a small file does.
+    processes = args.processes if args.processes is not None else 0 if size < SMALL else os.cpu_count() or 1
     try:
         return [
-            await import_f43(settings, ctx, source, processes=max(1, args.processes), advance=advance)
-            for source in sources
+            await import_f43(settings, ctx, source, processes=max(0, processes), advance=advance) for source in sources
         ]
     finally:
         bar.close()

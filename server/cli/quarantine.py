@@ -96,7 +96,7 @@ async def _again(settings: Settings, import_id: str, folder: Path) -> Any:
     try:
         if import_id.startswith("f43"):
             own = await import_f43(
-                settings, ctx, open_source(folder), processes=processes, advance=lambda resources, read: None
+                settings, ctx, open_source(folder), processes=0, advance=lambda resources, read: None
             )
             return _Told(own, importing_f43.summary(own))
         fhir = await import_fhir(

@@ -145,6 +145,9 @@ async def import_f43(
         else:
             writer = Writer(ctx, secret, run.report.import_id, identity.Rules())
             await run.load(lambda jobs: _here(writer, jobs), GROUP // 4)
+    except BaseException:
+        run.discard()
+        raise
     finally:
         run.close()
     await run.finish()
@@ -341,6 +344,10 @@ class _Import:
         path = self._quarantine.path
         self.report.quarantine = str(path) if path.exists() else None
         self.report.seconds = time.monotonic() - self._began
+
+    def discard(self) -> None:
+        """After an interruption: no report is written."""
+        self._problems.close()
 
     async def finish(self) -> None:
         """Note that all is in, and write the data-quality report."""

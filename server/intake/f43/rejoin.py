@@ -81,6 +81,9 @@ async def merge(ctx: Context, source: str, target: str) -> Moved:
     there = registrations_in(await rows_of_patient(ctx, target))
     if not coming or not there:
         raise Unprocessable("Both Patients must have registrations of hospitals")
+    rules = identity.Rules()
+    if len({each.person["CID"] for each in (*there, *coming) if identity.unusable(each, rules) is None}) > 1:
+        raise Unprocessable("The Patients have different citizen ids: one of them has to be corrected first")
     moved = await _move(ctx, source, target, None, "merge")
     await _compute(ctx, target, [*there, *coming], f"merged with Patient/{source}")
     inactive = read_json(old.body or b"", max_depth=ctx.settings.max_depth)
