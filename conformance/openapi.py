@@ -18,7 +18,7 @@ from server.routes import ROUTES, Route
 from server.wire.media import FHIR_JSON, FORM
 from terminology.service import TerminologyService
 
-TYPES = ("Patient", "Observation", "Encounter", "Condition", "ValueSet")
+TYPES = ("Patient", "Observation", "ValueSet")
 """Types that the document writes out: every other one is answered by the same rows of the table."""
 
 ID: Schema = {"type": "string", "pattern": "^[a-c][1-3]$"}
@@ -137,7 +137,7 @@ class Documents:
             yield path, first if first in self.definitions.resource_types else None
             return
         for name in self.types:
-            if "[other]" not in route.path and "*" not in route.path or name in self.definitions.compartment_types:
+            if ("[other]" not in route.path and "*" not in route.path) or name in self.definitions.compartment_types:
                 yield path.replace("[type]", name), name
 
     def _operation(self, route: Route, path: str, resource_type: str | None) -> dict[str, Any]:
@@ -197,7 +197,11 @@ class Documents:
         if route.method not in ("POST", "PUT", "PATCH"):
             return {}
         if route.path.endswith("_search"):
-            names = {"_id": ID, "_count": {"type": "integer", "minimum": 0, "maximum": 50}, "_tag": SEARCH_VALUES["token"]}
+            names = {
+                "_id": ID,
+                "_count": {"type": "integer", "minimum": 0, "maximum": 50},
+                "_tag": SEARCH_VALUES["token"],
+            }
             return {FORM: {"type": "object", "properties": names, "additionalProperties": False}}
         if route.method == "PATCH":
             return _PATCHES

@@ -1,4 +1,4 @@
-"""The embedded store over HTTP: a long write holds no reader up; a full or failing disk is answered, and work goes on."""
+"""The embedded store over HTTP: a long write holds no reader up; a full disk is answered, and work goes on."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ async def kill_workers(pid: int, acknowledged: list[str], chance: random.Random)
     """kill -9 of one worker after the other, each in the midst of acknowledged writes."""
     for _ in range(KILLS):
         before = len(acknowledged)
-        while len(acknowledged) < before + 20:
+        while len(acknowledged) < before + 20:  # noqa: ASYNC110 - polling is what an outsider can do
             await asyncio.sleep(0.02)
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         os.kill(chance.choice(family(pid)[1:]), signal.SIGKILL)
