@@ -165,31 +165,27 @@ class Shared:
     """The single-node set that the workers of one pytest run share."""
 
     def __init__(self, run: str) -> None:
-        self._place = Path(tempfile.gettempdir()) / f"onecard-mongod-{os.getuid()}-{run}"
+        self._place = _PLACES / f"{_PREFIX}{run}"
         self._url: str | None = None
 
-    @contextlib.contextmanager
-    def _state(self) -> Iterator[dict[str, Any]]:
-        self._place.mkdir(mode=0o700, exist_ok=True)
-        with (self._place / "lock").open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            file = self._place / "state.json"
-            state: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"users": 0}
-            yield state
-            file.write_text(json.dumps(state))
+    @property
+    def started(self) -> str | None:
+        """Its URL, if this worker has asked for it."""
+        return self._url
 
     def url(self) -> str | None:
         """mongodb://host:port/ of the set, started if need be; None if there is no mongod."""
         if self._url is None:
-            with self._state() as state:
+            with _state(self._place) as state:
                 if not state["users"]:
                     mongod = binary()
                     if mongod is None:
                         return None
+                    _sweep(self._place)
                     started = ReplicaSet(mongod, self._place / "data", durable=False).start()
                     started.nodes[0].detach()
                     state |= {"pid": started.nodes[0].pid, "url": started.url()}
-                state["users"] += 1
+                state["users"].append(os.getpid())
                 self._url = str(state["url"])
         return self._url
 
@@ -197,14 +193,49 @@ class Shared:
         if self._url is None:
             return
         self._url = None
-        with self._state() as state:
-            state["users"] -= 1
+        with _state(self._place) as state:
+            state["users"].remove(os.getpid())
             last = not state["users"]
             if last:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(state["pid"], signal.SIGKILL)
+                _end(state["pid"])
         if last:
             shutil.rmtree(self._place, ignore_errors=True)
+
+
+_PLACES = Path(tempfile.gettempdir())
+_PREFIX = f"onecard-mongod-{os.getuid()}-"
+
+
+@contextlib.contextmanager
+def _state(place: Path) -> Iterator[dict[str, Any]]:
+    """What the workers tell each other: {users: their process ids, pid and url of the mongod}."""
+    place.mkdir(mode=0o700, exist_ok=True)
+    with (place / "lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        file = place / "state.json"
+        state: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"users": []}
+        yield state
+        file.write_text(json.dumps(state))
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _sweep(own: Path) -> None:
+    """Ends what runs left behind that were killed themselves: sets none of whose users lives any more."""
+    for place in _PLACES.glob(f"{_PREFIX}*"):
+        if place == own:
+            continue
+        with contextlib.suppress(OSError, ValueError), _state(place) as state:
+            if "pid" in state and not any(Path(f"/proc/{user}").exists() for user in state["users"]):
+                if Path(f"/proc/{state['pid']}/exe").resolve().name == "mongod":
+                    _end(state["pid"])
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir(exist_ok=True)  # for the state that is written back
+        if place.exists() and not (place / "data").exists() and not (place / "lock").exists():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 _shared: Shared | None = None
@@ -224,6 +255,16 @@ def fresh_url(database: str) -> str:
 def database_of(folder: Path) -> str:
     """A name of its own for the test that owns this temporary folder; dropped when the session ends."""
     return f"t{os.getpid()}-{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
+
+
+def drop_all(folder: Path) -> None:
+    """Drops the databases of this temporary folder and of those in it."""
+    if _shared is None or (url := _shared.started) is None:
+        return
+    names = {database_of(place) for place in (folder, *folder.iterdir())}
+    with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=2000) as client, contextlib.suppress(PyMongoError):
+        for name in names & set(client.list_database_names()):
+            client.drop_database(name)
 
 
 def drop(url: str) -> None:

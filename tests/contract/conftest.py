@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,13 +39,14 @@ MARKS = {"mongo": pytest.mark.mongo}
 
 
 @pytest.fixture
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
     """Opens a store on the same data each time it is called within one test."""
-    return ENGINES[request.param](tmp_path)
+    yield ENGINES[request.param](tmp_path)
+    mongod.drop_all(tmp_path)
 
 
 @pytest.fixture
-def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
     """Opens an empty store each time it is called: for tests that draw many examples."""
     numbers = itertools.count()
 
@@ -54,7 +55,8 @@ def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
         folder.mkdir()
         return await ENGINES[request.param](folder)(rules, clock=clock)
 
-    return open
+    yield open
+    mongod.drop_all(tmp_path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

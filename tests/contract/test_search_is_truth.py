@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from server.search import truth
-from server.search.texts import texts
 from server.search.query import Query
+from server.search.texts import texts
 from server.store.contract import Body, Commit, Delete, Put, Store
 from tests.contract.conftest import OpenStore
 from tests.contract.resources import Clock, HandRules

@@ -92,13 +92,13 @@ def unit_text(kind: str, same: bool, value: Quantity) -> str:
 
 
 class Hashes:
-    """Hashed keys by what they stand for."""
+    """Hashed keys by what they stand for. All are even: symbols are odd."""
 
     def __init__(self, hash: Hash) -> None:
         self._hash = hash
 
     def of(self, *parts: str) -> int:
-        return self._hash("\0".join(parts).encode("utf-8", "surrogatepass"))
+        return self._hash("\0".join(parts).encode("utf-8", "surrogatepass")) & ~1
 
     def identifier(self, type: str, code: str, value: str) -> int:
         return self.of("i", space(type, code), value)

@@ -22,8 +22,8 @@ def keyed(secret: bytes) -> Hash:
 
 
 def pair(one: int, other: int) -> int:
-    """Upper halves of two keys in one: those with the same first half lie side by side in an index."""
-    return (one >> 32 << 32) | (other >> 32 & 0xFFFFFFFF)
+    """Upper halves of two keys in one, even: those with the same first half lie side by side in an index."""
+    return (one >> 32 << 32) | (other >> 32 & 0xFFFFFFFE)
 
 
 def half(key: int) -> int:

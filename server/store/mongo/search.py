@@ -188,7 +188,9 @@ class Run:
             return found
         for phase in phases(order, page, query.types[0]):
             where = both([plan, Filter(phase.where, "")]).where
-            async for one in self._matching(where, query.where, plan.exact, phase.sort, page.limit - len(found)):
+            async for one in self._matching(
+                where, query.types, query.where, plan.exact, phase.sort, page.limit - len(found)
+            ):
                 found.append((order.position(one.document), one))
                 if len(found) == page.limit:
                     return found
@@ -197,6 +199,7 @@ class Run:
     async def _matching(
         self,
         where: Document,
+        types: Sequence[str],
         criteria: Sequence[Criterion],
         exact: bool,
         sort: list[tuple[str, int]] | None,
@@ -214,7 +217,8 @@ class Run:
         try:
             while True:
                 documents = await cursor.to_list(size)
-                batch = [Candidate(document, self._frames) for document in documents]
+                # A hashed key may lead to another type as well.
+                batch = [Candidate(document, self._frames) for document in documents if document["t"] in types]
                 for one in batch if exact else await self._judge.fulfilled(batch, criteria):
                     yield one
                 if len(documents) < size:
@@ -239,7 +243,7 @@ class Run:
             options = {"maxTimeMS": self._left()}
             return await self._collections.resource.count_documents(plan.where, session=self._session, **options)
         total = 0
-        async for _ in self._matching(plan.where, query.where, False, None, None):
+        async for _ in self._matching(plan.where, query.types, query.where, False, None, None):
             total += 1
         return total
 
@@ -249,7 +253,7 @@ class Run:
             return []
         sorter = Sorter(query.sort, page, compare(query.sort), self._frames, self.documents)
         batch: list[Candidate] = []
-        async for one in self._matching(plan.where, query.where, plan.exact, None, None):
+        async for one in self._matching(plan.where, query.types, query.where, plan.exact, None, None):
             batch.append(one)
             if len(batch) == _BATCH:
                 await sorter.add(batch)
@@ -310,7 +314,7 @@ class Run:
         if where is NOTHING:
             return set()
         reached: set[Key] = set()
-        async for one in self._matching(where.where, (criterion.criterion,), False, None, None):
+        async for one in self._matching(where.where, (criterion.source,), (criterion.criterion,), False, None, None):
             reached |= _referred((one,), criterion.parameter.code, "")
             if keys <= reached:
                 break

@@ -2,7 +2,8 @@
 
 A symbol is a 64-bit number that means one name only: a name whose number is taken takes the next free one, so what is
 found by a symbol needs no comparison, may be counted and may be excluded (`:not`). Symbols never change, so a process
-may remember them; what it does not remember is looked up before it counts as unknown.
+may remember them; what it does not remember is looked up before it counts as unknown. Symbols are odd, hashed keys
+(documents.Hashes) even: they stand in the same fields and must never meet.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ class Symbols:
     def _candidate(self, name: Name, attempt: int) -> int:
         text = "\0".join(name).encode("utf-8", "surrogatepass")
         if attempt < _PROBES:
-            return self._hash(b"%d\0%b" % (attempt, text))
+            return self._hash(b"%d\0%b" % (attempt, text)) | 1
         strong = blake2b(b"%d\0%b" % (attempt, text), digest_size=8, key=self._secret).digest()
-        return int.from_bytes(strong, "big", signed=True)
+        return int.from_bytes(strong, "big", signed=True) | 1
 
     async def load(self, names: Iterable[Name]) -> set[Name]:
         """Remembers those that the store has; gives those that it has not."""
