@@ -48,6 +48,8 @@ class Jobs:
         self._store = store
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._saving: set[str] = set()
+        """Jobs whose result is on its way into the store."""
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -93,10 +95,12 @@ class Jobs:
 
     async def cancel(self, job: Job) -> None:
         """Ends the work (within `STALLED_MS` if another worker has it) and forgets the result."""
-        await self._save(Job(job.id, job.owner, "cancelled", self._clock()))
         task = self._tasks.get(job.id)
         if task is not None:
-            task.cancel()
+            if job.id not in self._saving:
+                task.cancel()
+            await asyncio.wait([task])  # else a result that is just being saved would come after this
+        await self._save(Job(job.id, job.owner, "cancelled", self._clock()))
 
     async def _run(self, job_id: str, owner: str, work: Callable[[], Awaitable[bytes]]) -> None:
         beat = asyncio.create_task(self._beat(job_id, owner, asyncio.current_task()))
@@ -105,7 +109,11 @@ class Jobs:
         finally:
             beat.cancel()
         if await self.find(job_id, owner) is not None:
-            await self._save(Job(job_id, owner, "done", self._clock(), result))
+            self._saving.add(job_id)
+            try:
+                await self._save(Job(job_id, owner, "done", self._clock(), result))
+            finally:
+                self._saving.discard(job_id)
 
     async def _beat(self, job_id: str, owner: str, task: asyncio.Task[None] | None) -> None:
         """Shows that the worker lives, and notices a cancellation that another worker took."""
