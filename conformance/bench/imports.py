@@ -1,0 +1,68 @@
+"""Import of the 43 files, end to end: `python -m conformance.bench.imports [--people N] [--processes N] [--store URL]`.
+
+Generates a synthetic village, then runs `onecard import f43` as a command into an empty store: rows and resources a
+second, mapped, checked as REST checks, durable; seconds of processor time of all its processes for each resource, which
+holds on a busy machine too; memory of the largest process; and what the same zip costs a second time, when nothing
+is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from server.cli.sample import write_f43
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m conformance.bench.imports", description=__doc__)
+    parser.add_argument("--people", type=int, default=200, help="of the village; about 340 resources each")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--store", help="store URL; default: an embedded one in a temporary folder")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="onecard-imports-") as name:
+        folder = Path(name)
+        rows = write_f43(folder / "village.zip", args.people, 1, 5)
+        store = args.store or f"sqlite:///{folder}/onecard.db"
+        runs = [measured(folder, store, args.processes) for _ in range(2)]
+    report = {"people": args.people, "rows": rows, "processes": args.processes, "first": runs[0], "again": runs[1]}
+    out = Path("build/bench")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "imports.json").write_text(json.dumps(report, indent=1))
+    for label, run in (("first", runs[0]), ("again", runs[1])):
+        print(f"{label:<8}" + "  ".join(f"{key} {value:,}" for key, value in run.items()))
+
+
+def measured(folder: Path, store: str, processes: int) -> dict[str, Any]:
+    """One run of the command."""
+    command = [sys.executable, "-m", "server.cli", "import", "f43", str(folder / "village.zip"), "--json"]
+    command += ["--store", store, "--data-folder", str(folder), "--processes", str(processes)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    [told] = json.loads(done.stdout)["imports"]
+    rows = sum(counts["read"] for counts in told["files"].values())
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "resources": told["resources"],
+        "seconds": round(seconds, 2),
+        "resources_per_second": round(told["resources"] / told["seconds"]),
+        "rows_per_second": round(rows / told["seconds"]),
+        "cpu_us_per_resource": round(cpu * 1e6 / max(1, told["resources"])),
+        "cpu_us_per_row": round(cpu * 1e6 / rows),
+        "largest_process_mb": round(after.ru_maxrss / 1024),
+    }
+
+
+if __name__ == "__main__":
+    main()
