@@ -11,7 +11,7 @@ from datetime import date
 from mappers.population.f43 import f43_rows
 from mappers.population.his import TableRow, iso_clock, iso_day, iso_moment
 from mappers.population.life import UNTIL
-from mappers.population.places import HEALTH_CENTRE
+from mappers.population.places import HEALTH_CENTRE, VILLAGES
 
 Row = dict[str, str]
 
@@ -19,6 +19,7 @@ _BLOOD = {"1": "A", "2": "B", "3": "AB", "4": "O"}
 _LABS = {"07": "CH07", "11": "CH09", "08": "CH14", "05": "CH99"}
 _APPOINTMENTS = {"151": "1", "181": "2"}
 _CAPILLARY_FASTING = "03"
+_VILLAGES = {village.vid: village.name for village in VILLAGES}
 
 
 def jhcis_rows(
@@ -27,12 +28,20 @@ def jhcis_rows(
     """(table, {column: text or None}) of the first `count` people, with the lookups that their rows need."""
     known: set[tuple[str, str]] = set()
     person: Row = {}
+    visit: Row = {}
     for file, row in f43_rows(count, seed, hcode=hcode, years=years, until=until):
         if file == "PERSON":
             person = row
+        elif file == "SERVICE":
+            visit = row
         elif write := _WRITERS.get(file):
-            # A person's row holds the right to health care, which is the CARD behind PERSON.
-            for table, values in write({**person, **row} if file == "CARD" else row):
+            # A person's row holds the right to health care, which is the CARD behind PERSON; a visit's row holds who
+            # saw the patient, which the first row behind SERVICE tells.
+            rows = list(write({**person, **row} if file == "CARD" else row))
+            if visit:
+                rows = [*_service(visit | {"PROVIDER": row["PROVIDER"]}), *rows]
+                visit = {}
+            for table, values in rows:
                 if (key := _LOOKUPS.get(table)) is not None:
                     if (table, str(values[key])) in known:
                         continue
@@ -66,7 +75,16 @@ def _provider(row: Row) -> Iterator[TableRow]:
 
 def _village(row: Row) -> Iterator[TableRow]:
     place = {"latitude": row["LATITUDE"], "longitude": row["LONGITUDE"]}
-    yield "village", {"pcucode": row["HOSPCODE"], "villcode": row["VID"], "villno": row["VID"][6:], **place}
+    yield (
+        "village",
+        {
+            "pcucode": row["HOSPCODE"],
+            "villcode": row["VID"],
+            "villno": row["VID"][6:],
+            "villname": _VILLAGES[row["VID"]],
+            **place,
+        },
+    )
 
 
 def _home(row: Row) -> Iterator[TableRow]:
@@ -101,7 +119,7 @@ def _person(row: Row) -> Iterator[TableRow]:
         )
     }
     nations = {"nation": row["NATION"].lstrip("0"), "origin": row["RACE"].lstrip("0")}
-    blood = {"bloodgroup": _BLOOD.get(row.get("ABOGROUP", ""))}
+    blood = {"bloodgroup": _BLOOD.get(row.get("ABOGROUP", ""), row.get("ABOGROUP"))}
     key = {"pcucodeperson": row["HOSPCODE"], "pid": _number(row["PID"]), "hcode": _number(row["HID"])}
     ended = {"dischargedate": iso_day(row.get("DDISCHARGE", ""))}
     yield "person", {**key, **named, **codes, **nations, **blood, **ended, **right, **_updated(row)}
@@ -132,7 +150,7 @@ def _service(row: Row) -> Iterator[TableRow]:
     }
     person = {"pcucodeperson": row["HOSPCODE"], "pid": _number(row["PID"])}
     refer = {"refer": "06" if row["TYPEOUT"] == "3" else "00", "refertohos": row.get("REFEROUTHOSP")}
-    rest = {"symptoms": row.get("CHIEFCOMP"), "flagservice": "03", **_updated(row)}
+    rest = {"symptoms": row.get("CHIEFCOMP"), "flagservice": "03", "username": row["PROVIDER"], **_updated(row)}
     yield "visit", {**_visit_key(row), **person, **moment, **right, **measured, **refer, **rest}
 
 
@@ -208,7 +226,6 @@ _WRITERS: dict[str, Callable[[Row], Iterator[TableRow]]] = {
     "HOME": _home,
     "CARD": _person,
     "CHRONIC": _chronic,
-    "SERVICE": _service,
     "DIAGNOSIS_OPD": _diagnosis,
     "DRUG_OPD": _drug,
     "PROCEDURE_OPD": _procedure,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mappers.his.statements import Dialect, Record, Statement
 
-PASSWORD_VARIABLE = "ONECARD_HIS_PASSWORD"  # noqa: S105  the name of a variable
+PASSWORD_VARIABLE = "HIS_PASSWORD"  # noqa: S105  the name of a variable
 STATEMENT_SECONDS = 30
 """The database itself ends a statement that takes longer, where it knows how to."""
 CONNECT_SECONDS = 10
