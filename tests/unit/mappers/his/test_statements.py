@@ -21,7 +21,8 @@ def test_a_page_begins_behind_a_key_and_binds_every_value() -> None:
     text, values = page(JHCIS["village"], MYSQL, limit=500, after=("99999", "18020301"))
     assert text == (
         "SELECT STRAIGHT_JOIN `t`.`pcucode`, `t`.`villcode`, `t`.`pcucode`, `t`.`villcode`, `t`.`latitude`, "
-        "`t`.`longitude` FROM `village` `t` WHERE ((`t`.`pcucode` > %s) OR (`t`.`pcucode` = %s AND `t`.`villcode` > %s))"
+        "`t`.`longitude` FROM `village` `t` "
+        "WHERE ((`t`.`pcucode` > %s) OR (`t`.`pcucode` = %s AND `t`.`villcode` > %s))"
         " ORDER BY `t`.`pcucode`, `t`.`villcode` LIMIT 500"
     )
     assert values == ("99999", "99999", "18020301")
