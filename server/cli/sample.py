@@ -1,24 +1,27 @@
-"""`onecard sample`: people who do not exist, as files: the 43 files of their health centre, or FHIR resources."""
+"""`onecard sample`: people who do not exist, as files: the 43 files of their health centre, FHIR resources, or the SQL
+that makes a JHCIS or HOSxP database of them."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from server.cli import refuse
 
-_FORMATS = ("f43", "fhir")
+if TYPE_CHECKING:
+    from mappers.population.his import TableRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("out", type=Path, metavar="OUT", help=".zip of the 43 files, or .ndjson")
+    parser.add_argument("out", type=Path, metavar="OUT", help=".zip of the 43 files, .ndjson or .sql")
     parser.add_argument("--people", type=int, default=100, metavar="N", help="how many / จำนวนคน [100]")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same people [1]")
     parser.add_argument("--years", type=int, default=5, metavar="Y", help="of their care / จำนวนปี [5]")
-    parser.add_argument("--format", choices=_FORMATS, required=True, help="of the files / รูปแบบ")
+    parser.add_argument("--format", choices=_WRITERS, required=True, help="of the files / รูปแบบ")
     parser.add_argument(
         "--facility", metavar="HCODE", help="whose 43 files; default: the health centre / รหัสสถานพยาบาล"
     )
@@ -31,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if args.people < 1 or args.years < 1:
         return refuse("--people and --years are at least 1")
     try:
-        with tqdm(unit=" rows" if args.format == "f43" else " resources", file=sys.stderr, desc="sample") as bar:
-            write = write_f43 if args.format == "f43" else write_fhir
+        with tqdm(unit=" resources" if args.format == "fhir" else " rows", file=sys.stderr, desc="sample") as bar:
+            write = _WRITERS[args.format]
             count = write(args.out, args.people, args.seed, args.years, args.facility, bar.update)
     except OSError as error:
         return refuse(error)
@@ -86,3 +89,57 @@ def write_fhir(
             count += 1
             advance(1)
     return count
+
+
+def write_jhcis(
+    out: Path,
+    people: int,
+    seed: int,
+    years: int,
+    facility: str | None = None,
+    advance: Callable[[int], object] = lambda rows: None,
+) -> int:
+    """Number of rows in the SQL, which is read like a dump."""
+    from mappers.population.jhcis import jhcis_rows
+    from mappers.population.places import HEALTH_CENTRE
+
+    rows = jhcis_rows(people, seed, hcode=facility or HEALTH_CENTRE.hcode, years=years)
+    return _write_sql(out, "jhcis", rows, advance)
+
+
+def write_hosxp(
+    out: Path,
+    people: int,
+    seed: int,
+    years: int,
+    facility: str | None = None,
+    advance: Callable[[int], object] = lambda rows: None,
+) -> int:
+    """Number of rows in the SQL, for MySQL and PostgreSQL."""
+    from mappers.population.hosxp import hosxp_rows
+    from mappers.population.places import HEALTH_CENTRE
+
+    rows = hosxp_rows(people, seed, hcode=facility or HEALTH_CENTRE.hcode, years=years)
+    return _write_sql(out, "hosxp", rows, advance)
+
+
+def _write_sql(out: Path, system: str, rows: Iterable[TableRow], advance: Callable[[int], object]) -> int:
+    from mappers.population import his
+
+    count = 0
+
+    def counted() -> Iterator[TableRow]:
+        nonlocal count
+        for row in rows:
+            count += 1
+            advance(1)
+            yield row
+
+    schema = Path(his.__file__).with_name(f"{system}.sql").read_text(encoding="utf-8")
+    with out.open("w", encoding="utf-8") as stream:
+        stream.write(schema)
+        stream.writelines(his.sql_inserts(counted()))
+    return count
+
+
+_WRITERS = {"f43": write_f43, "fhir": write_fhir, "jhcis": write_jhcis, "hosxp": write_hosxp}
