@@ -1,4 +1,6 @@
-"""CPU of the embedded server without a network: `python -m conformance.bench.profile transactions|create|read|search`.
+"""CPU of the embedded server without a network: `python -m conformance.bench.profile WORK`.
+
+WORK is transactions, create, update, read, search, or layers: the steps of a write and of a search, each by itself.
 
 Requests go through the boundary in this process, into a store in a temporary folder. Printed is processor time per unit
 (an entry, a request), the least of several rounds because the machine is shared: of the thread that handles requests,
@@ -19,23 +21,31 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from conformance.bench.data import Bodies, Pools, searches, transaction, transactions
+from fhir_profiles.json_reading import read_json
 from server.access.principal import Principal
 from server.app import build_context
 from server.boundary import handle
 from server.config import Settings
 from server.context import Context
+from server.interactions.links import Links
+from server.interactions.references import local_targets, reference_elements
+from server.interactions.search import compiled
+from server.interactions.searchset import Bundle
+from server.interactions.storing import body_of
 from server.messages import FhirRequest
 from server.store.embedded.writer import Writer
 from server.wire import target
+from server.worker import YOUNG
 
 BASE = "http://127.0.0.1:8080/fhir"
 JSON = "application/fhir+json"
-WORK = ("transactions", "create", "update", "read", "search")
+WORK = ("transactions", "create", "update", "read", "search", "layers")
 
 Round = Callable[[], Awaitable[int]]
 """Does a round of work, gives its units."""
@@ -126,6 +136,56 @@ def rounds(ctx: Context, pools: Pools, work: str) -> dict[str, Round]:
     return {work: makers[work](ctx, pools)}
 
 
+# ---------------------------------------------------------------- layer by layer
+
+
+def least(work: Callable[[Any], object], things: Sequence[Any], times: int) -> float:
+    """Microseconds of processor time for each of the things."""
+    found = []
+    for _ in range(times):
+        began = time.thread_time()
+        for each in things:
+            work(each)
+        found.append((time.thread_time() - began) / len(things) * 1e6)
+    return min(found)
+
+
+def write_layers(ctx: Context, pools: Pools, times: int) -> None:
+    """What a write costs before it reaches the store's writer."""
+    bodies = Bodies(pools, seed=10)
+    written = [orjson.dumps(bodies.resource()) for _ in range(1000)]
+    parsed = [read_json(each) for each in written]
+    elements = [reference_elements(each) for each in parsed]
+    links = Links(ctx.definitions, {"urn:uuid:1": "Patient/1"})
+    types = ctx.definitions.resource_types
+    steps: dict[str, tuple[Callable[[Any], object], Sequence[Any]]] = {
+        "parse": (read_json, written),
+        "links between entries (transactions)": (lambda each: links.rewrite(each, None), parsed),
+        "validate": (ctx.validator.validate, parsed),
+        "find references": (reference_elements, parsed),
+        "which references are ours": (lambda each: local_targets(each, BASE, types), elements),
+        "write the body": (lambda each: body_of(each, "0123456789abcdef"), parsed),
+        "index values": (lambda each: ctx.search.extract(each["resourceType"], each), parsed),
+    }
+    for name, (work, things) in steps.items():
+        print(f"write: {name:40}{least(work, things, times):8.1f}")
+
+
+async def search_layers(ctx: Context, pools: Pools, times: int, shape: str) -> None:
+    urls = [searches(pools)[shape]() for _ in range(500)]
+    asked = [request("GET", url) for url in urls]
+    plans = [compiled(ctx, each) for each in asked]
+    found = [await ctx.store.search(plan.query) for plan in plans]
+    bundle = Bundle(ctx, BASE)
+    print(f"{shape}: compile {least(lambda each: compiled(ctx, each), asked, times):33.1f}")
+    began = time.thread_time()
+    for plan in plans:
+        await ctx.store.search(plan.query)
+    print(f"{shape}: store {(time.thread_time() - began) / len(plans) * 1e6:35.1f}")
+    entries = least(lambda hits: [bundle.entry(hit.version, "match") for hit in hits.hits], found, times)
+    print(f"{shape}: entries {entries:33.1f}")
+
+
 # ---------------------------------------------------------------- the measuring
 
 
@@ -163,6 +223,12 @@ async def main_async(args: argparse.Namespace, folder: Path) -> None:
         pools = await loaded(ctx, args.people)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG, *gc.get_threshold()[1:])  # as in a worker
+        if args.work == "layers":
+            write_layers(ctx, pools, args.rounds)
+            for shape in ("by identifier", "by patient", "code, newest first"):
+                await search_layers(ctx, pools, args.rounds, shape)
+            return
         print(f"{'us of CPU a unit':40}{'loop':>8}{'writer':>8}{'both':>8}")
         for name, work in rounds(ctx, pools, args.work).items():
             if args.shape in name:
