@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup run test check fmt bench lock
+.PHONY: help setup run test check fmt bench fuzz soak lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -45,6 +45,12 @@ fmt: $(VENV)/.check ## format and mend what can be mended
 
 bench: $(VENV)/.test ## measure against a trivial handler, in one run
 	@$(BIN)/python -m conformance.bench
+
+fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000): no 5xx, no stall
+	@N="$(N)" $(BIN)/python -m conformance.fuzz
+
+soak: $(VENV)/.test ## SECONDS of mixed work (default 3600): memory, handles, connections, latency stay flat
+	@SOAK_SECONDS="$(SECONDS)" $(BIN)/python -m conformance.soak
 
 lock: $(VENV)/.check ## renew requirements/*.txt from their sources (needs the package uv)
 	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet pyproject.toml requirements/build.in --output-file requirements/runtime.txt

@@ -7,6 +7,7 @@ https://hl7.org/fhir/R4/structuredefinition.html
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from random import Random
@@ -154,7 +155,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _replace(random: Random, holder: Any, key: Any) -> None:
-    holder[key] = random.choice(HOSTILE)
+    holder[key] = copy.deepcopy(random.choice(HOSTILE))  # later bends may reach into it
 
 
 def _remove(random: Random, holder: Any, key: Any) -> None:

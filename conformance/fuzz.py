@@ -42,11 +42,13 @@ MOST_FAULTS = 20
 _IDS = ("a1", "a2", "b1", "b2", "c3", "x" * 65, "a_b", "%2e%2e", "")
 _VALUES = (
     "a", "สม", "2020", "ge2020-01", "2020-13", "1.5", "lt5|http://unitsofmeasure.org|kg", "http://loinc.org|a", "|",
-    ",", "a,b", "Patient/a1", "a$b", "$", "\\", "true", "", "13.7|100.5|5|km", "*", "Patient:organization", "-_lastUpdated",
-    "5", "99999999999", "'", "\u0000", "🦄",
+    ",", "a,b", "Patient/a1", "a$b", "$", "\\", "true", "", "13.7|100.5|5|km", "*", "Patient:organization", "5", "'",
+    "-_lastUpdated", "99999999999", "\u0000", "🦄",
 )  # fmt: skip
-_RESULTS = ("_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_total",
-            "_has:Observation:patient:code", "_filter", "_since", "_at", "_cursor", "_format", "_type", "_tag", "_list", "_text", "x")  # fmt: skip
+_RESULTS = (
+    "_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_total", "_has:Observation:patient:code",
+    "_filter", "_since", "_at", "_cursor", "_format", "_type", "_tag", "_list", "_text", "x",
+)  # fmt: skip
 _MODIFIERS = ("", "", "", ":exact", ":missing", ":not", ":in", ":above", ":of-type", ":text", ":Patient", ":x")
 _HEADERS = (
     ("If-Match", 'W/"1"'), ("If-Match", "x"), ("If-None-Match", "*"), ("If-None-Exist", "_id=a1"),
