@@ -16,7 +16,7 @@ from server.operations.parameters import Inputs, inputs
 from server.outcome import outcome_response
 from server.search.query import And, Criterion, IsType, Or, Query, references_to
 from server.search.values import Reference
-from server.store.contract import Version
+from server.store.contract import RECORDS, Version
 
 MODES = ("create", "update", "delete", "profile")
 
@@ -97,7 +97,7 @@ def referring_to(ctx: Context, resource_type: str, resource_id: str) -> Query:
     """Resources of any type that refer to this one."""
     aim = [Reference(resource_type, resource_id, None, None)]
     branches: dict[str, Criterion] = {}
-    for source in sorted(ctx.definitions.resource_types):
+    for source in sorted(ctx.definitions.resource_types - RECORDS):
         matches = [
             references_to(each.parameter, aim)
             for each in ctx.search.parameters.of(source).values()

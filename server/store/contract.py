@@ -70,6 +70,10 @@ Change = Put | Delete
 # ---------------------------------------------------------------- what must hold for a commit
 
 
+RECORDS = frozenset({"Provenance", "AuditEvent"})
+"""Types that tell what was: they outlive what they refer to and hold nothing back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matches:
     """The matches of `query` are exactly `ids` (Type/id pairs). Race-free across processes: conditional interactions
@@ -89,7 +93,8 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Unreferenced:
-    """After the commit, no live resource refers to `type`/`id` (referential integrity of deletes)."""
+    """After the commit, no live resource refers to `type`/`id` (referential integrity of deletes), those of `RECORDS`
+    left aside."""
 
     type: str
     id: str
@@ -305,8 +310,8 @@ class Store(Protocol):
     async def replay(self, versions: Sequence[Replayed]) -> None:
         """Store versions verbatim: ids, numbers, times, methods and bodies as given, in the order given, all or none.
 
-        For restore and copy, into a store that nobody writes to otherwise: each call goes on where the last one ended; the
-        last version of a resource is its current one. `seq` is allotted anew, in the same order.
+        For restore and copy, into a store that nobody writes to otherwise: each call goes on where the last one ended;
+        the last version of a resource is its current one. `seq` is allotted anew, in the same order.
         """
 
     async def info(self) -> StoreInfo: ...

@@ -82,6 +82,14 @@ async def test_what_is_referred_to_can_be_kept(store: Store, by: str) -> None:
     await store.commit(Commit([Delete("Patient", "a"), Delete("Observation", "o")], [kept]))
 
 
+async def test_records_of_what_was_hold_nothing_back(store: Store) -> None:
+    note = refers("Provenance", "p", ("Patient", "a"))
+    await store.commit(Commit([put("Patient", "a"), put("Patient", "b"), note]))
+    await store.commit(Commit([Delete("Patient", "a")], [Unreferenced("Patient", "a")]))
+    later = refers("AuditEvent", "e", ("Patient", "b"))
+    await store.commit(Commit([Delete("Patient", "b"), later], [Unreferenced("Patient", "b")]))
+
+
 async def test_a_commit_that_moves_the_reference_away_may_delete(store: Store) -> None:
     await store.commit(Commit([put("Patient", "a"), put("Patient", "b"), refers("Observation", "o", ("Patient", "a"))]))
     moved = refers("Observation", "o", ("Patient", "b"))

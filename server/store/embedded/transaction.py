@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.store.contract import (
+    RECORDS,
     Commit,
     Condition,
     ConditionFailed,
@@ -166,12 +167,12 @@ class Transaction:
         new = [
             (step.known.type, step.known.id)
             for step in steps
-            if any(row[0] == target for row in (*step.rows.ref, *step.rows.comp))
+            if step.known.type not in RECORDS and any(row[0] == target for row in (*step.rows.ref, *step.rows.comp))
         ]
         rows = self.connection.execute(
             "SELECT DISTINCT rid FROM (SELECT rid FROM ref WHERE tr = ?1 UNION ALL SELECT rid FROM comp WHERE pt = ?1) "
-            "WHERE rid NOT IN carray(?2) LIMIT ?3",
-            (target, integers([0, *changed]), _FEW),
+            "CROSS JOIN res USING (rid) WHERE rid NOT IN carray(?2) AND t NOT IN carray(?4) LIMIT ?3",
+            (target, integers([0, *changed]), _FEW, integers([self.allocation.type(name) for name in sorted(RECORDS)])),
         ).fetchall()
         found = new + [self._name(rid) for (rid,) in rows]
         if found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.search.values import Index, Reference
-from server.store.contract import Put, Unreferenced
+from server.store.contract import RECORDS, Put, Unreferenced
 from server.store.mongo.documents import Hashes
 from server.store.mongo.driver import Document, Session
 from server.store.mongo.frames import Frames, some_values
@@ -14,7 +14,7 @@ Pair = tuple[str, str]
 
 
 def refers(put: Put, condition: Unreferenced) -> bool:
-    return _among(put.index, condition)
+    return put.type not in RECORDS and _among(put.index, condition)
 
 
 def _among(index: Index, condition: Unreferenced) -> bool:
@@ -40,7 +40,7 @@ class Referrers:
             return found
         async for document in self._collections.resource.find(where, {"t": 1, "b": 1}, session=session):
             pair = (document["t"], document["_id"].partition("/")[2])
-            if pair in but:
+            if pair in but or pair[0] in RECORDS:
                 continue
             _, stored = self._frames.unpack(document["b"])
             if _among(some_values(stored, None), condition):
