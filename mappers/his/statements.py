@@ -1,8 +1,9 @@
 """SELECT statements in short pages ordered by key, and the rows of the 43 files from what they give.
 
-A page is asked for by the key behind which it begins, so the database goes straight to it through the index; there is
-no OFFSET, no transaction stays open, and a statement touches as many rows as it may return. Old JHCIS tables are
-MyISAM: there a long SELECT would stop everybody who writes.
+First the keys behind the last one are asked for (`walk`: one table, through its index, with a LIMIT), then the rows of
+a range of keys with what is joined to them (`page`). So a statement touches as many rows as it may return, whatever is
+joined or left out; there is no OFFSET, nothing is sorted, and no transaction stays open. Old JHCIS tables are MyISAM:
+there a long SELECT would stop everybody who writes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Dialect(NamedTuple):
     select: str = "SELECT"
 
 
-# STRAIGHT_JOIN: tables in the order as written, so that the page's key leads and nothing is sorted.
+# STRAIGHT_JOIN: tables in the order as written, so that the range of keys leads.
 MYSQL = Dialect("mysql", "`", lambda number: "%s", False, "SELECT STRAIGHT_JOIN")
 POSTGRESQL = Dialect("postgresql", '"', lambda number: f"${number}", True)
 SQLITE = Dialect("sqlite", '"', lambda number: "?", True)
@@ -71,27 +72,41 @@ class _Text:
         return "(" + " OR ".join(f"({case})" for case in cases) + ")"
 
 
+def walk(
+    rows: Rows, dialect: Dialect, *, limit: int, after: Key | None = None, day: Value = None, changed: bool = False
+) -> Statement:
+    """The keys behind `after` (of one day), in order, each with when its row was changed if that is asked for.
+
+    Finds changed rows in steps of equal size, where no index is on the column that tells it."""
+    text = _Text(dialect)
+    key = [text.name(f"t.{column}") for column in rows.key]
+    told = [*key, text.name(rows.changed)] if changed else key
+    where = _range(rows, text, after, None, day)
+    joined = changed and not rows.changed.startswith("t.")
+    tables = _from(rows, text) if joined else f"{text.name(rows.table)} {text.name('t')}"
+    body = f"{', '.join(told)} FROM {tables}{_where(where)} ORDER BY {', '.join(key)} LIMIT {int(limit)}"
+    return Statement(f"{dialect.select} {body}", tuple(text.values))
+
+
 def page(
     rows: Rows,
     dialect: Dialect,
     *,
-    limit: int,
     after: Key | None = None,
     upto: Key | None = None,
     day: Value = None,
     since: Value = None,
 ) -> Statement:
-    """Rows behind the key `after` up to `upto`, of one day, changed since a moment: key columns, then `sources`."""
+    """Rows behind the key `after` up to `upto` (of one day, changed since a moment): key columns, then `sources`."""
     text = _Text(dialect)
-    told = [*(f"t.{column}" for column in rows.key), *rows.sources]
-    return _select(rows, text, told, limit=limit, after=after, upto=upto, day=day, since=since)
-
-
-def walk(rows: Rows, dialect: Dialect, *, limit: int, after: Key | None) -> Statement:
-    """Only the keys behind `after`, each with when its row was changed: finds changed rows in steps of equal size,
-    where no index is on the column that tells it."""
-    told = [*(f"t.{column}" for column in rows.key), rows.changed]
-    return _select(rows, _Text(dialect), told, limit=limit, after=after, conditions=False)
+    told = ", ".join(text.name(name) for name in (*(f"t.{column}" for column in rows.key), *rows.sources))
+    where = _range(rows, text, after, upto, day)
+    if since is not None:
+        changed = text.name(rows.changed)
+        where.append(f"({changed} >= {text.bind(since)} OR {changed} IS NULL)")
+    where += [f"{text.name(name)} = {text.bind(value)}" for name, value in rows.only.items()]
+    where += [f"({text.name(name)} IS NULL OR {text.name(name)} = '')" for name in rows.empty]
+    return Statement(f"{dialect.select} {told} FROM {_from(rows, text)}{_where(where)}", tuple(text.values))
 
 
 def days(rows: Rows, dialect: Dialect) -> Statement:
@@ -110,41 +125,20 @@ def _from(rows: Rows, text: _Text) -> str:
     return " ".join(parts)
 
 
-def _select(
-    rows: Rows,
-    text: _Text,
-    told: Sequence[str],
-    *,
-    limit: int,
-    after: Key | None = None,
-    upto: Key | None = None,
-    day: Value = None,
-    since: Value = None,
-    conditions: bool = True,
-) -> Statement:
+def _range(rows: Rows, text: _Text, after: Key | None, upto: Key | None, day: Value) -> list[str]:
     key = [text.name(f"t.{column}") for column in rows.key]
-    where = []
-    if day is not None:
-        where.append(f"{text.name(rows.day)} = {text.bind(day)}")
-    if after is not None:
-        where.append(text.beyond(key, after, ">"))
-    if upto is not None:
-        where.append(text.beyond(key, upto, "<="))
-    if since is not None:
-        changed = text.name(rows.changed)
-        where.append(f"({changed} >= {text.bind(since)} OR {changed} IS NULL)")
-    if conditions:
-        where += [f"{text.name(name)} = {text.bind(value)}" for name, value in rows.only.items()]
-        where += [f"({text.name(name)} IS NULL OR {text.name(name)} = '')" for name in rows.empty]
-    condition = f" WHERE {' AND '.join(where)}" if where else ""
-    columns = ", ".join(map(text.name, told))
-    order = ", ".join(key)
-    body = f"{columns} FROM {_from(rows, text)}{condition} ORDER BY {order} LIMIT {int(limit)}"
-    return Statement(f"{text.dialect.select} {body}", tuple(text.values))
+    where = [f"{text.name(rows.day)} = {text.bind(day)}"] if day is not None else []
+    where += [text.beyond(key, after, ">")] if after is not None else []
+    where += [text.beyond(key, upto, "<=")] if upto is not None else []
+    return where
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 def whole_groups(records: Sequence[Record], limit: int, width: int) -> Sequence[Record] | None:
-    """A page without its last key where that may go on behind the limit; None: one key fills it, ask for more.
+    """Keys without the last one where that may go on behind the limit; None: one key fills it all, ask for more.
 
     width: number of key columns. So keys need not be unique."""
     if len(records) < limit:

@@ -20,7 +20,7 @@ from server.intake.his.database import Connection, ConnectionLost, Database, His
 PAGE = 500
 """Rows of a statement; more only where one key has more."""
 WALK = 5000
-"""Keys of a statement that looks for changed rows."""
+"""Keys of a statement that looks where the pages begin and which of them have something new."""
 RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before the connection is tried again, the n-th time in a row."""
 
@@ -75,6 +75,9 @@ class Reader:
         """Rows of one entry: all, or those changed since a moment (of a visit since that day). Raises: HisError."""
         seen: set[tuple[str, str]] = set()
         async for records in self._records(entry, since):
+            if entry.once:
+                # The same row is the first each time, though rows of a range come in no order.
+                records = sorted(records, key=lambda record: [str(value) for value in record[: len(entry.key)]])
             made = f43_rows(entry, records, self._hcode)
             if entry.once:
                 made = _first_ones(made, seen)
@@ -87,55 +90,39 @@ class Reader:
             async for day in self._days(entry, since):
                 async for records in self._pages(entry, day=day):
                     yield records
-        elif entry.changed and since is not None:
-            async for low, high in self._changed(entry, since):
-                async for records in self._pages(entry, after=low, upto=high, since=since):
-                    yield records
         else:
-            async for records in self._pages(entry):
+            async for records in self._pages(entry, since=since if entry.changed else None):
                 yield records
 
     async def _pages(
-        self,
-        entry: Rows,
-        *,
-        after: Key | None = None,
-        upto: Key | None = None,
-        day: date | None = None,
-        since: datetime | None = None,
+        self, entry: Rows, *, day: date | None = None, since: datetime | None = None
     ) -> AsyncIterator[Sequence[Record]]:
-        width, limit = len(entry.key), self._size
+        async for low, high in self._ranges(entry, day, since):
+            yield await self.fetch(
+                lambda dialect, low=low, high=high: page(  # type: ignore[misc]
+                    entry, dialect, after=low, upto=high, day=day, since=since
+                )
+            )
+
+    async def _ranges(
+        self, entry: Rows, day: date | None, since: datetime | None
+    ) -> AsyncIterator[tuple[Key | None, Key]]:
+        """Ranges of keys (behind the first, up to the second); of those since a moment only with a changed row."""
+        width, limit = len(entry.key), WALK
+        after: Key | None = None
         while True:
             at, size = after, limit
             records = await self.fetch(
-                lambda dialect, at=at, size=size: page(  # type: ignore[misc]
-                    entry, dialect, limit=size, after=at, upto=upto, day=day, since=since
+                lambda dialect, at=at, size=size: walk(  # type: ignore[misc]
+                    entry, dialect, limit=size, after=at, day=day, changed=since is not None
                 )
             )
             whole = whole_groups(records, limit, width)
             if whole is None:
                 limit *= 2
                 continue
-            if whole:
-                yield whole
-                after = tuple(whole[-1][:width])
-            if len(records) < limit:
-                return
-            limit = self._size
-
-    async def _changed(self, entry: Rows, since: datetime) -> AsyncIterator[tuple[Key | None, Key]]:
-        """Ranges of keys (behind the first, up to the second) with at least one changed row."""
-        width, limit = len(entry.key), WALK
-        after: Key | None = None
-        while True:
-            at, size = after, limit
-            records = await self.fetch(lambda dialect, at=at, size=size: walk(entry, dialect, limit=size, after=at))  # type: ignore[misc]
-            whole = whole_groups(records, limit, width)
-            if whole is None:
-                limit *= 2
-                continue
             for low, part in _parts(whole, self._size, width, after):
-                if any(_is_new(record[width], since) for record in part):
+                if since is None or any(_is_new(record[width], since) for record in part):
                     yield low, tuple(part[-1][:width])
             if len(records) < limit:
                 return

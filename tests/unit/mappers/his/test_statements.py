@@ -10,67 +10,73 @@ from hypothesis import strategies as st
 
 from mappers import hosxp, jhcis
 from mappers.f43.layout import LAYOUTS
-from mappers.his.statements import MYSQL, POSTGRESQL, SQLITE, days, f43_rows, page, walk, whole_groups
+from mappers.his.statements import MYSQL, POSTGRESQL, SQLITE, Statement, days, f43_rows, page, walk, whole_groups
 from mappers.his.tables import Rows, absent, in_use, read_tables
 
 JHCIS = {each.name: each for each in read_tables(jhcis.TABLES)}
 HOSXP = {each.name: each for each in read_tables(hosxp.TABLES)}
 
 
-def test_a_page_begins_behind_a_key_and_binds_every_value() -> None:
-    text, values = page(JHCIS["village"], MYSQL, limit=500, after=("99999", "18020301"))
+def test_keys_are_asked_for_behind_a_key_and_every_value_is_bound() -> None:
+    text, values = walk(JHCIS["visitdrug"], MYSQL, limit=500, after=("99999", 7))
     assert text == (
-        "SELECT STRAIGHT_JOIN `t`.`pcucode`, `t`.`villcode`, `t`.`pcucode`, `t`.`villcode`, `t`.`latitude`, "
-        "`t`.`longitude` FROM `village` `t` "
-        "WHERE ((`t`.`pcucode` > %s) OR (`t`.`pcucode` = %s AND `t`.`villcode` > %s))"
-        " ORDER BY `t`.`pcucode`, `t`.`villcode` LIMIT 500"
+        "SELECT STRAIGHT_JOIN `t`.`pcucode`, `t`.`visitno` FROM `visitdrug` `t` WHERE "
+        "((`t`.`pcucode` > %s) OR (`t`.`pcucode` = %s AND `t`.`visitno` > %s)) "
+        "ORDER BY `t`.`pcucode`, `t`.`visitno` LIMIT 500"
     )
-    assert values == ("99999", "99999", "18020301")
+    assert values == ("99999", "99999", 7)
+    assert ", `t`.`dateupdate` FROM" in walk(JHCIS["visitdrug"], MYSQL, limit=1, changed=True).text
+    assert ", `v`.`dateupdate` FROM" in walk(JHCIS["visitepi"], MYSQL, limit=1, changed=True).text
 
 
-def test_postgresql_compares_keys_as_rows() -> None:
-    text, values = page(JHCIS["village"], POSTGRESQL, limit=5, after=("9", "1"), upto=("9", "7"))
+def test_rows_are_asked_for_by_a_range_of_keys() -> None:
+    text, values = page(JHCIS["village"], POSTGRESQL, after=("9", "1"), upto=("9", "7"))
     assert '("t"."pcucode", "t"."villcode") > ($1, $2) AND ("t"."pcucode", "t"."villcode") <= ($3, $4)' in text
     assert values == ("9", "1", "9", "7")
 
 
 def test_a_day_and_what_is_left_out_are_conditions() -> None:
-    text, values = page(HOSXP["opitemrece-drug"], POSTGRESQL, limit=5, day="2026-01-05", after=("6901",))
+    text, values = page(HOSXP["opitemrece-drug"], POSTGRESQL, day="2026-01-05", after=("6901",))
     assert 'WHERE "t"."vstdate" = $1 AND "t"."vn" > $2 AND ("t"."an" IS NULL OR "t"."an" = \'\')' in text
     assert values == ("2026-01-05", "6901")
     assert days(HOSXP["ovst"], MYSQL).text.startswith("SELECT MIN(`t`.`vstdate`), MAX(`t`.`vstdate`) FROM `ovst` `t`")
 
 
-def test_no_statement_has_an_offset_or_changes_anything() -> None:
+def test_no_statement_has_an_offset_or_goes_on_without_an_end() -> None:
     for rows in [*in_use(JHCIS.values()), *in_use(HOSXP.values())]:
         for dialect in (MYSQL, POSTGRESQL, SQLITE):
             key = tuple("1" for _ in rows.key)
-            texts = [page(rows, dialect, limit=9, after=key).text]
-            texts += [walk(rows, dialect, limit=9, after=key).text] if rows.changed else []
-            for text in texts:
-                assert text.startswith("SELECT ")
-                assert "OFFSET" not in text
-                assert text.endswith("LIMIT 9")
+            keys = [walk(rows, dialect, limit=9, after=key, changed=told).text for told in {False, bool(rows.changed)}]
+            assert all(text.endswith("LIMIT 9") for text in keys)
+            whole = page(rows, dialect, after=key, upto=key).text
+            assert all(text.startswith("SELECT ") and "OFFSET" not in text for text in (*keys, whole))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40), st.integers(1, 7))
-def test_pages_by_key_give_every_row_once_though_keys_repeat(keys: list[tuple[int, int]], size: int) -> None:
+def test_ranges_of_keys_give_every_row_once_though_keys_repeat(keys: list[tuple[int, int]], size: int) -> None:
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE village (pcucode, villcode, latitude, longitude)")
     rows = [(one, other, number, number) for number, (one, other) in enumerate(keys)]
     database.executemany("INSERT INTO village VALUES (?, ?, ?, ?)", rows)
-    found, after, limit = [], None, size
+
+    def ask(statement: Statement) -> list[tuple[int, ...]]:
+        return database.execute(statement.text, statement.values).fetchall()  # type: ignore[arg-type]
+
+    found: list[tuple[int, ...]] = []
+    after, limit = None, size
     while True:
-        statement = page(JHCIS["village"], SQLITE, limit=limit, after=after)
-        records = database.execute(statement.text, statement.values).fetchall()  # type: ignore[arg-type]
+        records = ask(walk(JHCIS["village"], SQLITE, limit=limit, after=after))
         whole = whole_groups(records, limit, 2)
         if whole is None:
             limit *= 2
             continue
-        found += whole
+        if whole:
+            upto = tuple(whole[-1])
+            found += ask(page(JHCIS["village"], SQLITE, after=after, upto=upto))
+            after = upto
         if len(records) < limit:
             break
-        after, limit = whole[-1][:2], size
+        limit = size
     assert sorted(record[4] for record in found) == list(range(len(keys)))
     database.close()
 
@@ -83,7 +89,7 @@ def test_the_long_form_of_a_comparison_means_the_short_one(low: tuple[int, ...],
     every = list(itertools.product(range(3), repeat=3))
     database.executemany("INSERT INTO x VALUES (?, ?, ?)", every)
     rows = Rows(name="x", file="VILLAGE", table="x", key=("a", "b", "c"), columns={})
-    text, values = page(rows, MYSQL, limit=99, after=low, upto=high)
+    text, values = page(rows, MYSQL, after=low, upto=high)
     text = text.replace("SELECT STRAIGHT_JOIN", "SELECT").replace("%s", "?")
     assert database.execute(text, values).fetchall() == [each for each in every if low < each <= high]  # type: ignore[arg-type]
     database.close()
