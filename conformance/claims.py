@@ -101,7 +101,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "validation, $validate",
         ("validation.html", "resource-operation-validate.html", "conformance-rules.html"),
-        ("spec/validation/test_validate.py",),
+        ("spec/validation/test_validate.py", "spec/validation/test_thai_profiles.py"),
         (
             "Extensible and preferred bindings and best-practice rules give warnings in $validate only.",
             "aggregation and versioning of references in profiles are not checked.",

@@ -258,11 +258,9 @@ class Walk:
             ]
         holder = item.value if item.value.__class__ is dict else item.sibling or {}
         for name, child, members in plan:
-            if not child.needed and len(members) == 1:
-                # Most elements that a profile speaks of are not there: a look at the names is all they cost.
-                only = members[0]
-                if only.name not in holder and only.sibling not in holder:
-                    continue
+            # Most elements that a profile speaks of are not there: a look at the names is all they cost.
+            if not child.needed and holder.keys().isdisjoint(members.by_name.keys()):
+                continue
             found = self._items.under(item, members)
             self._count(child, found, item.location, name)
             if child.asks_of_value or child.children or child.element.content_reference is not None:

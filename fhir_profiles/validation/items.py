@@ -29,38 +29,53 @@ class _Member(NamedTuple):
     type: str
 
 
+class Members(NamedTuple):
+    """What a type may have in JSON under one element name: one member, or one for each type of a choice."""
+
+    each: tuple[_Member, ...]
+    by_name: dict[str, _Member]
+    """By their names and those of their `_` siblings."""
+
+
 class Items:
     """Finds items below items."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._named: dict[tuple[str, str], tuple[_Member, ...]] = {}
+        self._named: dict[tuple[str, str], Members] = {}
 
-    def members(self, node: str, name: str) -> tuple[_Member, ...]:
+    def members(self, node: str, name: str) -> Members:
         """What a type may have in JSON under an element name (`value`) or a JSON name (`valueQuantity`)."""
         found = self._named.get((node, name))
         if found is None:
             holder = "Element" if self._definitions.is_primitive(node) else node
-            found = self._named[node, name] = tuple(
+            each = tuple(
                 _Member(each.name, "_" + each.name, each.element.is_array, each.type)
                 for each in self._definitions.properties(holder).values()
                 if name in (each.element.name, each.name)
             )
+            by_name = {json_name: member for member in each for json_name in (member.name, member.sibling)}
+            found = self._named[node, name] = Members(each, by_name)
         return found
 
     def below(self, item: Item, name: str) -> list[Item]:
         """Items under an element name (`value`) or a JSON name (`valueQuantity`)."""
         return self.under(item, self.members(item.type, name))
 
-    def under(self, item: Item, members: tuple[_Member, ...]) -> list[Item]:
+    def under(self, item: Item, members: Members) -> list[Item]:
         """Items under members of the item's type."""
         holder = item.value
         if holder.__class__ is not dict:
             holder = item.sibling
             if holder.__class__ is not dict:
                 return []
+        present = members.each
+        if len(present) > 2:
+            # Of the types of a choice at most one is there: the names that are there are fewer.
+            by_name = members.by_name
+            present = tuple(dict.fromkeys(by_name[name] for name in holder if name in by_name))
         found: list[Item] = []
-        for member in members:
+        for member in present:
             value, sibling = holder.get(member.name), holder.get(member.sibling)
             if value is None and sibling is None:
                 continue

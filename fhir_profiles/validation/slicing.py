@@ -76,22 +76,39 @@ class Discriminators:
     def _quick(self, kind: str, path: str, node: ProfileNode) -> Quick | None:
         """The same as `_answer` for the usual slices, which are told apart by one plain value or pattern; None for the
         others."""
-        steps = steps_of(path)
         if kind not in ("value", "pattern"):
             return None
+        steps = steps_of(path)
+        for length in range(1, len(steps)):
+            if any(each.element.is_choice for each in self._nodes([node], steps[:length])):
+                return None
         asked = [each for each in self._nodes([node], steps) if self.is_specific(each)]
-        if len(asked) != 1 or asked[0].bound or any(self.is_specific(each) for each in asked[0].children.values()):
+        made = [self._test(each) for each in asked]
+        tests = [test for test in made if test is not None]
+        if not asked or len(tests) < len(made) or any(step not in ("name", "extension") for step, _ in steps):
             return None
-        element = asked[0].element
+        is_choice = asked[0].element.is_choice
+        if is_choice and not steps:
+            return None
+        last = steps[-1][1] if is_choice else None
+        return partial(_passes, steps[:-1] if is_choice else steps, last, tests)
+
+    def _test(self, node: ProfileNode) -> Quick | None:
+        """The same as `satisfies`, of plain JSON; None where that cannot be told from it alone."""
+        element = node.element
         if element.fixed is not None and not isinstance(element.fixed, str):
             return None
-        test = partial(_equals, element.fixed) if element.fixed is not None else partial(_fits, element.pattern)
-        kinds = [step for step, _ in steps]
-        if kinds == ["extension", "name"] and element.is_choice:
-            return partial(_in_extension, steps[0][1], test)
-        if not kinds:
-            return test
-        return partial(_in_member, steps[0][1], test) if kinds == ["name"] and not element.is_choice else None
+        if node.bound and element.binding is not None and element.binding.strength == "required":
+            return None
+        below = []
+        for name, child in node.children.items():
+            for each in child.with_slices():
+                if self.is_specific(each):
+                    test = self._test(each)
+                    if test is None or each.element.is_choice:
+                        return None
+                    below.append((name, test, each.element.min > 0))
+        return partial(_satisfies, element.fixed, element.pattern, below)
 
     def _answer(self, kind: str, path: str, node: ProfileNode, item: Item) -> bool | None:
         """None: the slice says nothing about what is at the path."""
@@ -214,26 +231,42 @@ class Discriminators:
         return any(self._conforms(profile, each) for profile in profiles for each in found if each.value is not None)
 
 
-def _equals(fixed: str, value: Any) -> bool:
-    return bool(value == fixed)
+def _satisfies(fixed: str | None, pattern: Any, below: Sequence[tuple[str, Quick, bool]], value: Any) -> bool:
+    if fixed is not None and value != fixed:
+        return False
+    if pattern is not None and not fits_pattern(value, pattern):
+        return False
+    for name, test, is_required in below:
+        found = value.get(name) if value.__class__ is dict else None
+        if found is None:
+            if is_required:
+                return False
+        elif not (any(map(test, found)) if found.__class__ is list else test(found)):
+            return False
+    return True
 
 
-def _fits(pattern: Any, value: Any) -> bool:
-    return fits_pattern(value, pattern)
+def _passes(steps: Sequence[tuple[str, str]], choice: str | None, tests: Sequence[Quick], value: Any) -> bool:
+    """Whether each of the tests holds for something at the steps; `choice`: a last step that has several JSON names."""
+    current = [value]
+    for kind, argument in steps:
+        following: list[Any] = []
+        for each in current:
+            if each.__class__ is not dict:
+                continue
+            if kind == "extension":
+                following += [one for one in each.get("extension", ()) if one.get("url") == argument]
+            elif (found := each.get(argument)) is not None:
+                following += found if found.__class__ is list else [found]
+        current = following
+    if choice is not None:
+        objects = [each for each in current if each.__class__ is dict]
+        current = [one for each in objects for name, one in each.items() if _is_of_choice(name, choice)]
+    return all(any(map(test, current)) for test in tests)
 
 
-def _in_member(name: str, test: Quick, value: Any) -> bool:
-    found = value.get(name) if value.__class__ is dict else None
-    if found.__class__ is list:
-        return any(map(test, found))
-    return found is not None and test(found)
-
-
-def _in_extension(url: str, test: Quick, value: Any) -> bool:
-    for extension in value.get("extension", ()) if value.__class__ is dict else ():
-        if extension.get("url") == url:
-            return any(name.startswith("value") and test(each) for name, each in extension.items())
-    return False
+def _is_of_choice(name: str, choice: str) -> bool:
+    return name.startswith(choice) and name[len(choice) : len(choice) + 1].isupper()
 
 
 def _exists(nodes: Sequence[ProfileNode], present: bool) -> bool | None:
