@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import json
 import os
 import shutil
@@ -239,16 +238,19 @@ class Fuzzing:
 
     async def _beat(self) -> None:
         line = Line(self._target.host, self._target.port, patience=self._patience)
-        data = self._target.request("GET", "/metadata?_summary=true")
-        for _ in itertools.count():
-            began = time.monotonic()
-            try:
-                await line.ask(data)
-            except (Broken, TimeoutError) as error:
-                self._wrong(-1, f"the other client: {type(error).__name__}", 0, data, b"")
-            self.report.heartbeats += 1
-            self.report.worst_heartbeat = max(self.report.worst_heartbeat, time.monotonic() - began)
-            await asyncio.sleep(0.05)
+        data = self._target.request("GET", "/Patient/heartbeat")
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    await line.ask(data)
+                except (Broken, TimeoutError) as error:
+                    self._wrong(-1, f"the other client: {type(error).__name__}", 0, data, b"")
+                self.report.heartbeats += 1
+                self.report.worst_heartbeat = max(self.report.worst_heartbeat, time.monotonic() - began)
+                await asyncio.sleep(0.05)
+        finally:
+            line.close()
 
 
 def main() -> int:
