@@ -213,10 +213,8 @@ class _Import:
             return
         sizes = sum(member.size for member in members)
         reported = 0
-        rows = 0
         async for job, answer in write(jobs):
             self._take(job, answer)
-            rows += sum(counts.read for counts in answer.counts.values())
             share = min(sizes, self._read_bytes)
             self._advance(sum(counts.resources for counts in answer.counts.values()), share - reported)
             reported = share

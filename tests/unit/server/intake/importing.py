@@ -94,8 +94,9 @@ class Hospital:
         self._files = 0
 
     @classmethod
-    async def opened(cls, folder: Path) -> Hospital:
-        settings = load({"store": [f"sqlite:///{folder}/onecard.db"], "data_folder": [str(folder)]})
+    async def opened(cls, folder: Path, store: str = "") -> Hospital:
+        """store: its URL; an embedded one in the folder if it is empty."""
+        settings = load({"store": [store or f"sqlite:///{folder}/onecard.db"], "data_folder": [str(folder)]})
         now = iter(range(NOW, NOW + 10**9, 7))
         return cls(folder, await build_context(settings, clock=lambda: next(now)))
 
