@@ -95,18 +95,24 @@ class Bench:
         return self.measure("load, transactions of 100", next_request, units=100, connections=1, seconds=1e9)
 
     def read(self) -> Result:
+        return self.measure("read by id", self.reads())
+
+    def reads(self) -> Callable[[], bytes]:
         pick = random.Random(3).choice
         ids = [(kind, number) for kind, numbers in self.pools.ids.items() for number in numbers]
         requests = [self.target.request("GET", "/{}/{}".format(*pick(ids))) for _ in range(20_000)]
-        return self.measure("read by id", itertools.cycle(requests).__next__)
+        return itertools.cycle(requests).__next__
 
     def create(self) -> Result:
+        return self.measure("create", self.creates())
+
+    def creates(self) -> Callable[[], bytes]:
         bodies = Bodies(self.pools)
         prepared = [
             self.target.request("POST", "/" + made["resourceType"], orjson.dumps(made))
             for made in (bodies.resource() for _ in range(5_000))
         ]
-        return self.measure("create", itertools.cycle(prepared).__next__)
+        return itertools.cycle(prepared).__next__
 
     def update(self) -> Result:
         bodies = Bodies(self.pools, seed=8)
