@@ -74,9 +74,10 @@ class MysqlConnection:
                 await self.fetch(Statement(statement, ()))
 
     async def fetch(self, statement: Statement) -> Sequence[Record]:
+        values = tuple(map(_tis620, statement.values)) if self._tis620 else statement.values
         try:
             async with asyncio.timeout(STATEMENT_SECONDS * 2), self._connection.cursor() as cursor:
-                await cursor.execute(statement.text, statement.values or None)
+                await cursor.execute(statement.text, values or None)
                 rows: Sequence[Record] = await cursor.fetchall()
         except (pymysql.err.Error, OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
             raise _told(error, self._address) from error
@@ -101,6 +102,14 @@ def _thai(value: object) -> object:
     if isinstance(value, str) and not value.isascii():
         with contextlib.suppress(UnicodeError):
             return value.encode("cp1252").decode("cp874")
+    return value
+
+
+def _tis620(value: object) -> object:
+    """A key that came through `_thai`, as it stands in the table."""
+    if isinstance(value, str) and not value.isascii():
+        with contextlib.suppress(UnicodeError):
+            return value.encode("cp874").decode("cp1252")
     return value
 
 
