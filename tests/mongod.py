@@ -112,6 +112,14 @@ class ReplicaSet:
     nodes: list[Node] = field(default_factory=list)
 
     def start(self) -> ReplicaSet:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
         for number in range(self.size):
             node = Node(self.mongod, self.folder / f"node{number}", free_port())
             node.start()
@@ -125,7 +133,6 @@ class ReplicaSet:
             with contextlib.suppress(OperationFailure):
                 client.admin.command("replSetInitiate", config)
         self.wait_for_primary()
-        return self
 
     def url(self, database: str = "") -> str:
         hosts = ",".join(node.address for node in self.nodes)

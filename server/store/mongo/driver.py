@@ -137,8 +137,12 @@ def plain(collection: Collection) -> Collection:
 def failures() -> Iterator[None]:
     """What the driver raises inside becomes what the store contract names.
 
+    A cancellation that arrives with an answer is lost in the `asyncio.wait_for` of Python 3.11 that the driver uses
+    (https://github.com/python/cpython/issues/86296): it is raised here, else a task that was told to end goes on.
     Raises: Again, StoreUnavailable, StoreFull, StoreRefused, QueryTooCostly; bugs stay what they are.
     """
+    task = asyncio.current_task()
+    told = task.cancelling() if task is not None else 0
     try:
         yield
     except PyMongoError as error:
@@ -146,6 +150,8 @@ def failures() -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+    if task is not None and task.cancelling() > told:
+        raise asyncio.CancelledError
 
 
 def _translated(error: PyMongoError) -> StoreError | None:

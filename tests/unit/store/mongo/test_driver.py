@@ -1,0 +1,56 @@
+"""What the driver's failures and cancellations become."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
+
+from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+from server.store.mongo.driver import Again, failures
+
+
+def labelled(error: OperationFailure, label: str) -> OperationFailure:
+    error._add_error_label(label)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        (AutoReconnect("gone"), StoreUnavailable),
+        (ServerSelectionTimeoutError("nobody"), StoreUnavailable),
+        (OperationFailure("not primary", 10107), StoreUnavailable),
+        (labelled(OperationFailure("conflict", 112), "TransientTransactionError"), Again),
+        (labelled(OperationFailure("?", 91), "UnknownTransactionCommitResult"), StoreUnavailable),
+        (DuplicateKeyError("there", 11000), Again),
+        (OperationFailure("time", 50), QueryTooCostly),
+        (OperationFailure("disk", 14031), StoreFull),
+        (OperationFailure("rights", 13), StoreRefused),
+    ],
+)
+async def test_every_failure_of_the_cluster_has_its_name(error: Exception, becomes: type[StoreError]) -> None:
+    with pytest.raises(becomes), failures():
+        raise error
+
+
+async def test_a_bug_stays_a_bug() -> None:
+    with pytest.raises(OperationFailure), failures():
+        raise OperationFailure("unknown operator", 2)
+
+
+async def test_a_cancellation_that_the_driver_swallowed_ends_the_task() -> None:
+    async def swallowing() -> str:
+        with failures():
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                pass
+        return "went on"
+
+    task = asyncio.create_task(swallowing())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
