@@ -1,8 +1,8 @@
 """How searches grow with the store: `python -m conformance.bench.growth [--sizes 10000 100000]`.
 
-Fills a store in a temporary folder with synthetic people, stops at each size, and asks the same first pages in this
-process. Printed in Markdown for docs/performance.md: median processor time of a first page at each size; which index
-drives each search (`store.explain`); what an exact total costs per match.
+Fills a store of each size in a temporary folder with synthetic people and asks all of them in turn for the same first
+pages, in this process. Printed in Markdown for docs/performance.md: median processor time of a first page in each
+store; which index drives each search (`store.explain`); what an exact total costs per match.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from conformance.bench.data import SEED, Pools, noted
@@ -100,27 +100,39 @@ class Values(Pools):
         return found
 
 
-async def fill(ctx: Context, rest: Iterator[dict[str, Any]], values: Values, wanted: int) -> int:
-    """Stores so many resources more; gives how many those were."""
-    stored = 0
-    while stored < wanted and (group := list(itertools.islice(rest, min(TOGETHER, wanted - stored)))):
-        puts = [prepare(ctx, "", noted(each, values), each["id"], "PUT").put for each in group]
-        await commit(ctx, puts)
-        stored += len(puts)
-    return stored
+class World(NamedTuple):
+    """One store, and what can be asked of it."""
+
+    ctx: Context
+    values: Values
 
 
-async def first_page(ctx: Context, urls: list[str]) -> float:
-    """Median microseconds of processor time of a request; infinite if the time limit ended one."""
-    taken = []
-    for url in urls:
-        asked = request("GET", url)
-        began = time.process_time()
-        response = await handle(ctx, asked)
-        taken.append((time.process_time() - began) * 1e6)
-        if response.status != 200:
-            return math.inf
-    return statistics.median(taken)
+async def filled(folder: Path, size: int) -> World:
+    ctx = await build_context(Settings(store=f"sqlite:///{folder}/{size}.db", data_folder=str(folder)))
+    values = Values()
+    began = time.process_time()
+    rest = itertools.islice(resources(size, SEED), size)
+    while group := list(itertools.islice(rest, TOGETHER)):
+        await commit(ctx, [prepare(ctx, "", noted(each, values), each["id"], "PUT").put for each in group])
+    print(f"{size:,} resources; {(time.process_time() - began) / size * 1e6:.0f} us of CPU each to make and store")
+    return World(ctx, values)
+
+
+async def first_pages(worlds: Sequence[World], shape: str) -> list[float]:
+    """Median microseconds of processor time of a request in each store; infinite where the time limit ended one.
+
+    The stores take turns, so that whatever else the machine does concerns all of them."""
+    taken: list[list[float]] = [[] for _ in worlds]
+    urls = [world.values.urls(shape, ASKED) for world in worlds]
+    for turn in range(ASKED):
+        for each, world, mine in zip(taken, worlds, urls, strict=True):
+            if math.inf in each:
+                continue
+            asked = request("GET", mine[turn])
+            began = time.process_time()
+            response = await handle(world.ctx, asked)
+            each.append((time.process_time() - began) * 1e6 if response.status == 200 else math.inf)
+    return [math.inf if math.inf in each else statistics.median(each) for each in taken]
 
 
 async def totals(ctx: Context, values: Values) -> None:
@@ -149,27 +161,19 @@ async def plans(ctx: Context, values: Values) -> None:
 
 
 async def main_async(sizes: list[int], folder: Path) -> None:
-    ctx = await build_context(Settings(store=f"sqlite:///{folder}/onecard.db", data_folder=str(folder)))
-    figures: dict[str, list[float]] = {name: [] for name in FIRST_PAGES}
-    rest, values, stored = resources(10**9, SEED), Values(), 0
-    try:
-        for size in sizes:
-            began = time.process_time()
-            added = await fill(ctx, rest, values, size - stored)
-            stored += added
-            print(f"{stored:,} resources; {(time.process_time() - began) / added * 1e6:.0f} us of CPU each to store")
-            gc.collect()
-            for name, shape in FIRST_PAGES.items():
-                figures[name].append(await first_page(ctx, values.urls(shape, ASKED)))
-        print(f"\n| us of CPU a first page | {' | '.join(f'{size:,}' for size in sizes)} | growth |")
-        print("|---|" + "---|" * (len(sizes) + 1))
-        for name, each in figures.items():
-            growth = f"{each[-1] / each[0]:.1f}" if math.isfinite(each[-1]) else "ended by the time limit"
-            print(f"| {name} | {' | '.join(f'{us:.0f}' for us in each)} | {growth} |")
-        await totals(ctx, values)
-        await plans(ctx, values)
-    finally:
-        await ctx.store.close()
+    worlds = [await filled(folder, size) for size in sizes]
+    gc.collect()
+    gc.freeze()
+    print(f"\n| us of CPU a first page | {' | '.join(f'{size:,}' for size in sizes)} | growth |")
+    print("|---|" + "---|" * (len(sizes) + 1))
+    for name, shape in FIRST_PAGES.items():
+        figures = await first_pages(worlds, shape)
+        growth = f"{figures[-1] / figures[0]:.1f}" if math.isfinite(figures[-1]) else "ended by the time limit"
+        print(f"| {name} | {' | '.join(f'{us:.0f}' for us in figures)} | {growth} |", flush=True)
+    await totals(*worlds[-1])
+    await plans(*worlds[-1])
+    for world in worlds:
+        await world.ctx.store.close()
 
 
 def main() -> None:
