@@ -13,7 +13,6 @@ from fhirpy.base.exceptions import ResourceNotFound
 
 from tests.serving import Running
 
-
 # count() sends a parameter of its own beside _count=0: without this a parameter that FHIR does not know is refused.
 LENIENT = {"Prefer": "handling=lenient"}
 
