@@ -119,6 +119,8 @@ def _from_row(parameter: OperationParameter, row: Mapping[str, Any], where: str)
             _check_count(each, len(found.get(name, ())))
         return Inputs({name: tuple(values) for name, values in found.items()})
     if isinstance(row.get("resource"), dict):
+        if not (parameter.type or "string")[:1].isupper():
+            raise BadRequest(f"{parameter.name} must be a {parameter.type}", code="value", expression=where)
         return row["resource"]
     value = next((value for name, value in row.items() if name.startswith("value")), None)
     if value is None:

@@ -236,6 +236,14 @@ def test_any_inputs_of_operations_are_answered_without_a_5xx():
     check_all(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.lists(row | JSON_VALUES, max_size=3)), ask, 250)
 
 
+async def test_a_resource_in_the_place_of_a_plain_input_is_400(fhir):
+    """Found by `make fuzz`: a date that is a resource."""
+    await fhir.put("Patient/1", patient("1"))
+    for name in ("start", "end", "_since", "_type", "_count"):
+        rows = [{"name": name, "resource": patient("2")}]
+        refused(await fhir.post("Patient/1/$everything", {"resourceType": "Parameters", "parameter": rows}), 400)
+
+
 TAGS = {"tag": [{"system": "urn:t", "code": "a"}]}
 
 
