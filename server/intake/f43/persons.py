@@ -19,7 +19,7 @@ from mappers.identity import Registration
 from mappers.links import CID, Row
 from mappers.part import FIRST, by_part, file_of, row_system, row_value
 from server.errors import FhirError
-from server.intake.f43.group import Group, refusals_of, source_of
+from server.intake.f43.group import Group, source_of
 from server.intake.f43.jobs import PERSON_FILES, Numbered, Refusal, Review
 from server.intake.f43.keys import Facility, PersonKey, logical_references
 from server.interactions.conditional import find
@@ -62,7 +62,7 @@ async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[
     persons = [_Person(PersonKey(rows[0].row["HOSPCODE"], rows[0].row["PID"]), rows) for rows in people]
     banned = [person for person in persons if person.key in writer.banned]
     for person in banned:
-        _refuse_banned(group, person)
+        _refuse_banned(group, person, writer.banned[person.key])
     persons = [person for person in persons if person.key not in writer.banned]
     await _find_patients(writer, group, persons)
     for file in PERSON_FILES:
@@ -72,7 +72,7 @@ async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[
     await _write_patients(writer, group, persons)
 
 
-def _refuse_banned(group: Group, person: _Person) -> None:
+def _refuse_banned(group: Group, person: _Person, reason: str) -> None:
     for row in person.rows:
         group.answer.of(row.file).refused += 1
         group.answer.refusals.append(
@@ -82,7 +82,7 @@ def _refuse_banned(group: Group, person: _Person) -> None:
                 "",
                 "person",
                 "",
-                "the person cannot be stored: the registration breaks rules of FHIR",
+                f"the person cannot be stored: {reason}",
                 "บันทึกบุคคลนี้ไม่ได้ เพราะข้อมูลทะเบียนไม่ถูกต้อง",
                 True,
             )
@@ -223,10 +223,7 @@ async def _write_patient(
     try:
         prepared = writer.prepare(patient, number, version, source_of(writer.import_id, key.hcode, "PERSON"))
     except FhirError as error:
-        first = own[0].rows[0]
-        group.answer.refusals += refusals_of(first.file, first.number, error)
-        writer.ban({"HOSPCODE": key.hcode, "PID": key.pid})
-        return
+        writer.ban({"HOSPCODE": key.hcode, "PID": key.pid}, error)
     group.answer.reviews += _no_longer_meeting(writer, own, registrations)
     if prepared is not None:
         group.put(prepared, version, f"PERSON {key.hcode}/{key.pid}")

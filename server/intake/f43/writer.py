@@ -63,8 +63,8 @@ class Writer:
         self._existing: set[tuple[str, str]] = set()
         self._patients: dict[PersonKey, str] = {}
         self._organizations: dict[str, str] = {}
-        self.banned: set[PersonKey] = set()
-        """Persons whose registration or Patient broke rules of FHIR: refused, without a Patient."""
+        self.banned: dict[PersonKey, str] = {}
+        """Persons whose registration or Patient broke rules of FHIR: refused, without a Patient; and why."""
 
     @property
     def now(self) -> datetime:
@@ -149,7 +149,7 @@ class Writer:
         except (LookupError, ValueError, TypeError) as error:
             # A text that a mapper did not expect: this row waits for a better mapper, the others go on.
             if file == "PERSON":
-                self.ban(row.row)
+                self.ban(row.row, error)
             self._refuse(group, file, refusals_of(file, row.number, error))
             return None
 
@@ -194,7 +194,7 @@ class Writer:
             written = self._changes(group, file, plan, stored)
         except FhirError as error:
             if file == "PERSON":
-                self.ban(plan.row.row)
+                self.ban(plan.row.row, error)
             self._refuse(group, file, refusals_of(file, plan.row.number, error))
             return
         group.rows[place] = plan.row.row
@@ -208,10 +208,11 @@ class Writer:
         else:
             counts.unchanged += 1
 
-    def ban(self, row: Row) -> None:
+    def ban(self, row: Row, error: Exception) -> None:
         """A person without a Patient: what is refused of it must not leave references to nothing.
         Raises: Banned, to start the group over."""
-        self.banned.add(PersonKey(row["HOSPCODE"], row["PID"]))
+        [reason, *_] = refusals_of("PERSON", 0, error)
+        self.banned[PersonKey(row["HOSPCODE"], row["PID"])] = reason.english
         raise persons.Banned
 
     def stored_row(self, file: str, stored: Mapping[str, Version]) -> Row | None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mappers.citizen_id import check_digit
 from server.errors import Unprocessable
 from server.intake.f43.export import rows_of
 from server.intake.f43.rejoin import merge, split
 from tests.unit.server.intake.importing import Hospital, person, service
+
+OTHER = "999804656101" + check_digit("999804656101")
 
 
 @pytest.fixture
@@ -108,10 +111,26 @@ async def test_merge_leaves_a_link_and_split_undoes_it(hospital: Hospital) -> No
 
 
 async def test_two_citizens_cannot_be_merged(hospital: Hospital) -> None:
-    await hospital.load(PERSON=[person(), person("99998", "77", CID="9998046561016", BIRTH="19900101")])
-    patients = [each["id"] for each in await hospital.all("Patient")]
-    if len(patients) == 2:
+    await hospital.load(PERSON=[person(), person("99998", "77", CID=OTHER, BIRTH="19900101")])
+    one, other = [each["id"] for each in await hospital.all("Patient")]
+    for pair in ((one, other), (one, one)):
         with pytest.raises(Unprocessable):
-            await merge(hospital.ctx, patients[0], patients[1])
-    with pytest.raises(Unprocessable):
-        await merge(hospital.ctx, patients[0], patients[0])
+            await merge(hospital.ctx, *pair)
+
+
+async def test_a_corrected_citizen_id_reaches_the_patient(hospital: Hospital) -> None:
+    await hospital.load(PERSON=[person()])
+    report = await hospital.load(PERSON=[person(CID=OTHER, D_UPDATE="20260201080000")])
+    assert report.refused == 0, report.refusals
+    [patient] = await hospital.all("Patient")
+    assert OTHER in numbers(patient)
+
+
+async def test_a_citizen_id_that_no_longer_fits_a_shared_patient_is_refused(hospital: Hospital) -> None:
+    await hospital.load(PERSON=[person(), person("99998", "77")])
+    before = await hospital.state()
+    report = await hospital.load(PERSON=[person("99998", "77", CID=OTHER, D_UPDATE="20260201080000")])
+    assert report.files["PERSON"].refused == 1
+    assert "identifier:cid" in report.refusals[0].english
+    assert len(hospital.quarantined(report)) == 1
+    assert await hospital.state() == before
