@@ -12,7 +12,7 @@ ONECARD_CI=1 turns the skip of a group that needs something installed into a fai
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ GROUPS = {
     "postgresql": "Debian package postgresql",
 }
 """Marker -> what its tests need beyond Python and wheels."""
+MARKS = {"mongo": pytest.mark.mongo}
+"""Engine -> marker of its tests."""
 
 
 @pytest.fixture
@@ -41,10 +43,25 @@ def ids() -> Ids:
     return Ids()
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh store of each engine."""
-    return ENGINES[request.param](tmp_path)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The chapters of FHIR (tests/spec) on every engine; all else that needs a server on the embedded one."""
+    if "store_url" in metafunc.fixturenames:
+        every = "tests/spec/" in metafunc.definition.path.as_posix()
+        engines = [
+            pytest.param(engine, marks=MARKS.get(engine, ()))
+            for engine in sorted(ENGINES)
+            if every or engine == "embedded"
+        ]
+        metafunc.parametrize("store_url", engines, indirect=True)
+
+
+@pytest.fixture
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh store of an engine."""
+    url = ENGINES[request.param](tmp_path)
+    yield url
+    if request.param == "mongo":
+        mongod.drop(url)
 
 
 @pytest.fixture

@@ -12,12 +12,17 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from tests import mongod
+
 if TYPE_CHECKING:
     from server.app import App
     from server.context import Context
     from server.listener import Listener
 
-ENGINES: dict[str, Callable[[Path], str]] = {"embedded": lambda folder: f"sqlite:///{folder}/onecard.db"}
+ENGINES: dict[str, Callable[[Path], str]] = {
+    "embedded": lambda folder: f"sqlite:///{folder}/onecard.db",
+    "mongo": lambda folder: mongod.fresh_url(mongod.database_of(folder)),
+}
 """Engine -> URL of a fresh store for a test."""
 
 FHIR_JSON = "application/fhir+json"

@@ -153,7 +153,7 @@ class Order:
     async def _strike_out(self, id: str, registered: Timestamp) -> None:
         """Fails while its transaction stands before the very end; then readers stop ahead of it for now."""
         with suppress(StoreError), failures():
-            await self._writer.find_one_and_delete({"_id": id, "u": registered}, max_time_ms=500)
+            await self._writer.find_one_and_delete({"_id": id, "u": registered}, maxTimeMS=500)
 
     async def horizon(self, session: Session) -> int | None:
         """The seq that this snapshot is complete up to; None if nobody was committing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
@@ -42,11 +43,8 @@ async def test_a_bug_stays_a_bug() -> None:
 
 async def test_a_cancellation_that_the_driver_swallowed_ends_the_task() -> None:
     async def swallowing() -> str:
-        with failures():
-            try:
-                await asyncio.sleep(10)
-            except asyncio.CancelledError:
-                pass
+        with failures(), contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10)
         return "went on"
 
     task = asyncio.create_task(swallowing())

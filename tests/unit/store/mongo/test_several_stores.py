@@ -1,0 +1,122 @@
+"""Several stores open on one database, as several workers are: their order, their races, a worker that died."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from server.search.query import Match, Query, TokenOperand
+from server.search.values import Reference, Token
+from server.store.contract import (
+    Commit,
+    CommitRefused,
+    Delete,
+    Exists,
+    Matches,
+    Scope,
+    Store,
+    Unreferenced,
+)
+from server.store.mongo import MongoStore, open_mongo
+from tests import mongod
+from tests.contract.resources import Clock, HandRules, put
+from tests.contract.test_conditions import IDENTIFIER
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[list[MongoStore]]:
+    url = mongod.fresh_url(mongod.database_of(tmp_path))
+    opened = [await open_mongo(url, HandRules(), clock=Clock()) for _ in range(4)]
+    yield opened
+    for store in opened:
+        await store.close()
+    mongod.drop_all(tmp_path)
+
+
+def nobody(*operands: TokenOperand) -> Matches:
+    return Matches(Query(("Patient",), (Match(IDENTIFIER, "", operands),)), frozenset())
+
+
+WORDINGS = (
+    nobody(TokenOperand("https://id", "1", any_system=False)),
+    nobody(TokenOperand(None, "1", any_system=True)),
+    nobody(TokenOperand("https://id", "1", any_system=False), TokenOperand("https://other", "9", any_system=False)),
+)
+
+
+async def test_conditional_creates_of_all_stores_make_one_resource_however_they_are_worded(
+    stores: list[MongoStore],
+) -> None:
+    index = {"identifier": [Token("https://id", "1")]}
+    jobs = [
+        store.commit(Commit([put("Patient", f"p{number}", index)], [WORDINGS[number % len(WORDINGS)]]))
+        for number, store in zip(range(50), itertools.cycle(stores), strict=False)
+    ]
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    assert sum(isinstance(result, list) for result in results) == 1
+    assert sum(isinstance(result, CommitRefused) for result in results) == 49
+    assert await stores[0].count(Query(("Patient",))) == 1
+
+
+async def test_a_reader_of_changes_beside_four_writers_misses_nothing(stores: list[MongoStore]) -> None:
+    written: set[tuple[str, int]] = set()
+
+    async def write(number: int, store: Store) -> None:
+        for turn in range(40):
+            done = await store.commit(Commit([put("Patient", f"w{number}-{turn}"), put("Group", "all")]))
+            written.update((one.version.id, one.version.version) for one in done)
+
+    writers = [asyncio.create_task(write(number, store)) for number, store in enumerate(stores)]
+    seen: list[tuple[str, int]] = []
+    since = 0
+    while True:
+        ended = all(writer.done() for writer in writers)
+        async for version in stores[0].changes(since):
+            assert version.seq > since
+            since = version.seq
+            seen.append((version.id, version.version))
+        if ended:
+            break
+    await asyncio.gather(*writers)
+    assert sorted(seen) == sorted(written)
+    assert [version for id, version in seen if id == "all"] == list(range(1, 161))
+
+
+async def test_a_reference_and_the_deletion_of_its_target_exclude_each_other(stores: list[MongoStore]) -> None:
+    for turn in range(15):
+        target = f"t{turn}"
+        await stores[0].commit(Commit([put("Patient", target)]))
+        refers = put("Observation", f"o{turn}", {"subject": [Reference("Patient", target, None, None)]})
+        results = await asyncio.gather(
+            stores[1].commit(Commit([refers], [Exists("Patient", target)])),
+            stores[2].commit(Commit([Delete("Patient", target)], [Unreferenced("Patient", target)])),
+            return_exceptions=True,
+        )
+        assert sorted(isinstance(result, list) for result in results) == [False, True]
+
+
+async def test_a_worker_that_died_while_it_committed_is_struck_out(stores: list[MongoStore]) -> None:
+    [written] = await stores[0].commit(Commit([put("Patient", "a")]))
+    died = stores[1]._order
+    stamp = await died.register(1)  # and nothing more is heard of it
+    history = await stores[2].history(Scope("Patient"))
+    assert list(history.versions) == [written.version]
+    [later] = await stores[0].commit(Commit([put("Patient", "b")]))
+    assert [version async for version in stores[2].changes(0)] == [written.version, later.version]
+    assert later.version.seq > stamp.lowest
+
+
+async def test_transactions_in_opposite_order_both_end(stores: list[MongoStore]) -> None:
+    async def turn(store: Store, *ids: str) -> None:
+        for _ in range(10):
+            await store.commit(Commit([put("Patient", id) for id in ids]))
+
+    await asyncio.gather(turn(stores[0], "a", "b"), turn(stores[1], "b", "a"), turn(stores[2], "a", "b"))
+    found = await stores[3].read_many([("Patient", "a"), ("Patient", "b")])
+    assert [one and one.version for one in found] == [30, 30]
