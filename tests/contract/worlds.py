@@ -69,6 +69,7 @@ PARAMETERS: dict[str, list[Parameter]] = {
         Parameter("link", "reference", targets=("Patient", "RelatedPerson")),
     ],
     "Observation": [
+        Parameter("identifier", "token", identifying=True),
         CODE,
         COMPONENT_CODE,
         Parameter("combo-code", "token"),

@@ -40,7 +40,7 @@ class Checkpointer:
             checkpoint(self._writer)
 
     def _run(self) -> None:
-        connection = connect(self._path)
+        connection = connect(self._path, cache=1)
         try:
             while True:
                 self._due.wait()

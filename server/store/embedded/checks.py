@@ -1,4 +1,4 @@
-"""What only Python can decide about a row, offered to SQL: `holds(n, body)` and `among(n, keys)`.
+"""What only Python can decide about a row, offered to SQL: holds(n, body), among(n, keys), within(n, lower, upper).
 
 One set for each connection. A statement names its checks by number; they are forgotten when the next search starts.
 """
@@ -13,9 +13,10 @@ from server.search.query import Criterion
 from server.store.contract import SearchRules
 from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection
-from server.store.embedded.rows import Rows, from_keys
+from server.store.embedded.rows import CLASSES, Rows, from_keys
 
 Predicate = Callable[[Rows], bool]
+Interval = Callable[[int, int], bool]
 
 
 @lru_cache(maxsize=512)
@@ -29,13 +30,16 @@ class Checks:
         self._bodies = bodies
         self._criteria: list[tuple[Criterion, str]] = []
         self._predicates: list[Predicate] = []
+        self._intervals: list[Interval] = []
         connection.create_scalar_function("holds", self._holds, 2)
         connection.create_scalar_function("among", self._among, 2)
+        connection.create_scalar_function("within", self._within, 3)
         connection.create_scalar_function("date_key", _date_key, 3)
 
     def forget(self) -> None:
         self._criteria.clear()
         self._predicates.clear()
+        self._intervals.clear()
 
     def criterion(self, criterion: Criterion, type: str) -> int:
         self._criteria.append((criterion, type))
@@ -45,21 +49,27 @@ class Checks:
         self._predicates.append(predicate)
         return len(self._predicates) - 1
 
-    def _holds(self, number: Any, frame: Any) -> bool:
+    def interval(self, test: Interval) -> int:
+        self._intervals.append(test)
+        return len(self._intervals) - 1
+
+    def _within(self, number: int, lower: int, upper: int) -> bool:
+        """The truth on one interval [lower, upper)."""
+        return self._intervals[number](lower, upper)
+
+    def _holds(self, number: int, frame: bytes | None) -> bool:
         """The truth on a resource's values."""
         if frame is None:
             return False
         criterion, type = self._criteria[number]
         return self._rules.holds(criterion, type, self._rules.extract(type, self._bodies.expand(frame)))
 
-    def _among(self, number: Any, keys: Any) -> bool:
+    def _among(self, number: int, keys: str | None) -> bool:
         """The truth on a resource's index rows."""
         return keys is not None and self._predicates[number](_rows(keys))
 
 
 def _date_key(keys: Any, k: Any, descending: Any) -> int | None:
     """Lowest (highest) date of a resource that has several."""
-    from server.store.embedded.rows import CLASSES
-
     found = [row[1] for row in _rows(keys).dat if row[0] // CLASSES == k]
     return (max(found) if descending else min(found)) if found else None

@@ -33,9 +33,11 @@ from server.store.embedded.parameters import Parameters
 from server.store.embedded.principal import PATIENT_PARAMETERS
 from server.store.embedded.rows import SHAPE
 from server.store.embedded.symbols import Symbols
-from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term
+from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, either, union_all
 from server.store.embedded.trigrams import expression
 
+_FEW = 16
+"""Symbols up to which each is a branch of its own."""
 _COMP_IN_KEYS, _REF_IN_KEYS = 8, 7
 """Places of `Rows.comp` and `Rows.ref` in the stored keys."""
 
@@ -124,16 +126,14 @@ class Criteria:
             return terms[0] if terms else NOTHING
 
         def probe(rid: str) -> str:
-            return "(" + " OR ".join(term.probe(rid) for term in terms) + ")"
+            return either([term.probe(rid) for term in terms])
 
         finds = all(term.finds for term in terms)
         ordered = finds and all(term.branches and term.recheck is None for term in terms)
         return Term(
             "or(" + ", ".join(term.name for term in terms) + ")",
             probe,
-            source=" UNION ALL ".join(f"SELECT rid FROM ({term.rids()})" for term in terms)
-            if finds and not ordered
-            else None,
+            source=union_all([f"SELECT rid FROM ({term.rids()})" for term in terms]) if finds and not ordered else None,
             branches=tuple(branch for term in terms for branch in term.branches) if ordered else (),
             estimate=lambda: sum(term.estimate() for term in terms),
             probe_cost=sum(term.probe_cost for term in terms),
@@ -177,9 +177,9 @@ class Criteria:
         bind = self.place.bind
         every = [bounds for operand in criterion.operands for bounds in ranges.alternatives(operand)]
         options = [ranges.instants(bounds, "lu", bind) for bounds in every]
-        where = " OR ".join(f"({option})" for option in options)
+        where = either([f"({option})" for option in options])
         t = bind(self.t)
-        union = " UNION ALL ".join(f"SELECT rid FROM res WHERE t = {t} AND m < 3 AND {option}" for option in options)
+        union = union_all([f"SELECT rid FROM res WHERE t = {t} AND m < 3 AND {option}" for option in options])
         return Term(
             "lastUpdated",
             lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))",
@@ -205,19 +205,23 @@ class Criteria:
         if not symbols:
             return NOTHING
         place = self.place
+        if len(symbols) > _FEW:
+            listed = f"carray({place.bind(integers(symbols))})"
+            return Term(
+                name,
+                lambda rid: f"EXISTS(SELECT 1 FROM tok WHERE s IN {listed} AND rid = {rid})",
+                source=f"SELECT rid FROM tok WHERE s IN {listed}",
+                estimate=place.count(None, f"SELECT 1 FROM tok WHERE s IN {listed}", **place.bind.values),
+                probe_cost=min(1.2 * len(symbols), 50),
+            )
         bound = [place.bind(s) for s in symbols]
-        listed = ", ".join(bound) if len(bound) <= 8 else f"carray({place.bind(integers(symbols))})"
-        counts = [place.count(("tok", s), "SELECT 1 FROM tok WHERE s = :s", s=s) for s in symbols[:32]]
+        counts = [place.count(("tok", s), "SELECT 1 FROM tok WHERE s = :s", s=s) for s in symbols]
         return Term(
             name,
-            lambda rid: (
-                f"EXISTS(SELECT 1 FROM tok WHERE s IN ({listed}) AND rid = {rid})"
-                if len(bound) <= 8
-                else f"EXISTS(SELECT 1 FROM tok WHERE s IN {listed} AND rid = {rid})"
-            ),
+            lambda rid: f"EXISTS(SELECT 1 FROM tok WHERE s IN ({', '.join(bound)}) AND rid = {rid})",
             branches=tuple(f"tok x WHERE x.s = {s}" for s in bound),
-            estimate=lambda: sum(count() for count in counts) + LIMIT * max(0, len(symbols) - 32),
-            probe_cost=1.2 * min(len(symbols), 20),
+            estimate=lambda: sum(count() for count in counts),
+            probe_cost=1.2 * len(symbols),
         )
 
     def rechecked(self, term: Term, criterion: Criterion) -> Term:
@@ -350,12 +354,12 @@ class Criteria:
         for phrases in criterion.alternatives:
             options.append(" AND ".join(f"instr({column}, {bind(phrase)})" for phrase in phrases) or "TRUE")
             found.append(" AND ".join(filter(None, (expression(phrase, column) for phrase in phrases))))
-        decides = " OR ".join(f"({option})" for option in options)
+        decides = either([f"({option})" for option in options])
         if not options:
             return NOTHING
         source = None
         if all(found):
-            union = " UNION ".join(f"SELECT rowid AS rid FROM textri WHERE textri MATCH {bind(one)}" for one in found)
+            union = union_all([f"SELECT rowid AS rid FROM textri WHERE textri MATCH {bind(one)}" for one in found])
             t = bind(self.t)
             source = (
                 f"SELECT g.rid FROM ({union}) g CROSS JOIN res r ON r.rid = g.rid AND r.t = {t} "

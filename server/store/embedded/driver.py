@@ -58,12 +58,13 @@ SqlError = apsw.Error
 ID = int.from_bytes(b"1Crd", "big")
 """application_id of a store's file: another program's database is refused, not migrated."""
 
-_CACHE_KIB = 32 * 1024
 _STATEMENTS = 400
 
 
-def connect(path: Path, *, create: bool = False) -> Connection:
+def connect(path: Path, *, create: bool = False, cache: int = 8) -> Connection:
     """A connection with the store's pragmas. It belongs to one thread at a time.
+
+    cache: MiB of pages that it keeps; the operating system keeps the rest of the file.
 
     Raises: StoreRefused (no such file, not a database), StoreFull (read-only).
     """
@@ -75,7 +76,7 @@ def connect(path: Path, *, create: bool = False) -> Connection:
             "page_size = 4096",
             "journal_mode = WAL",
             "synchronous = FULL",
-            f"cache_size = -{_CACHE_KIB}",
+            f"cache_size = -{cache * 1024}",
             "temp_store = MEMORY",
             "secure_delete = OFF",
             "wal_autocheckpoint = 0",

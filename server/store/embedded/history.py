@@ -34,8 +34,8 @@ _EVERY_TYPE = _COLUMNS.format(source="type y CROSS JOIN log l ON l.t = y.t", bit
 _INSTANCE = _COLUMNS.format(
     source=f"""(
     SELECT rid, vid, lu, seq FROM res WHERE rid = :rid
-    UNION ALL SELECT hk >> {VERSION_BITS}, hk & {_VID}, lu, seq FROM hist
-    WHERE hk > :rid << {VERSION_BITS} AND hk < (:rid + 1) << {VERSION_BITS}) l""",
+    UNION ALL SELECT * FROM (SELECT hk >> {VERSION_BITS}, hk & {_VID}, lu, seq FROM hist
+    WHERE hk > :rid << {VERSION_BITS} AND hk < :top ORDER BY hk DESC LIMIT :most)) l""",
     bits=VERSION_BITS,
 )
 _AT = "l.lu <= :to AND coalesce(" + _SUPERSEDED.format(bits=VERSION_BITS) + " > :start, TRUE)"
@@ -84,7 +84,11 @@ class Histories:
         ).get
         if rid is None:
             return []
-        return self._rows(_INSTANCE, asked, wanted, {"rid": rid})
+        # Versions of one resource are in the order of their numbers, so a page begins at the version it is told of.
+        last = self._connection.execute("SELECT vid FROM log WHERE t = ? AND seq = ?", (t, asked.before)).get
+        top = (rid << VERSION_BITS) + (last if last is not None else _VID)
+        most = wanted if last is not None or asked.before is None else _END
+        return self._rows(_INSTANCE, asked, wanted, {"rid": rid, "top": top, "most": _END if asked.at else most})
 
     def _type(self, asked: Asked, wanted: int) -> list[Row]:
         t = self._symbols.type(self._connection, asked.scope.type or "")

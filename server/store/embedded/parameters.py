@@ -20,18 +20,20 @@ from server.search.query import (
 )
 from server.search.types.prefix import in_range
 from server.store.embedded import ranges
-from server.store.embedded.driver import integers
+from server.store.embedded.driver import integers, texts
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
 from server.store.embedded.symbols import ELSEWHERE
-from server.store.embedded.terms import NOTHING, Term
+from server.store.embedded.terms import NOTHING, Term, either, union_all
 from server.store.embedded.trigrams import expression
 
 if TYPE_CHECKING:
     from server.store.embedded.criteria import Criteria
 
+_MANY = 16
+"""Dates of one OR list up to which each is a range of its own."""
 _LAST = "\U0010ffff"
 _METRES_PER_DEGREE = 111_000.0
 """A little less than the true 111,195, so that the box is never too small."""
@@ -118,40 +120,52 @@ class Parameters:
         """Rows of `ident`, by value and the symbol of the system."""
         if k is None:
             return NOTHING
-        bound = self._bind(k)
-        branches, loose = [], []
+        of_system: dict[int, list[str]] = {}
+        of_any: list[str] = []
+        whole: list[int] = []
         for operand in operands:
             assert isinstance(operand, TokenOperand)
-            system = 0
-            if operand.system is not None:
-                found = self._place.symbols.symbol(self._place.connection, 0, "", operand.system)
-                if found is None:
-                    continue
-                system = found
+            system = self._system(operand.system)
+            if system is None:
+                continue
             if operand.code is None:
-                loose.append(f"ident x WHERE x.k = {bound} AND x.sy = {self._bind(system)}")
+                whole.append(system)
             elif operand.any_system:
-                loose.append(f"ident x WHERE x.k = {bound} AND x.v = {self._bind(operand.code)}")
+                of_any.append(operand.code)
             else:
-                value, of = self._bind(operand.code), self._bind(system)
-                branches.append(f"ident x WHERE x.k = {bound} AND x.v = {value} AND x.sy = {of}")
-        every = all(isinstance(operand, TokenOperand) and operand.code is not None for operand in operands)
-        term = self._rows("identifier", branches, loose, lambda: 2 * len(operands) if every else LIMIT)
-        term.few = every
+                of_system.setdefault(system, []).append(operand.code)
+        bound = f"x.k = {self._bind(k)}"
+        ordered = []
+        loose = [f"ident x WHERE {bound} AND x.sy = {self._bind(system)}" for system in whole]
+        for system, codes in of_system.items():
+            if len(codes) == 1:
+                where = f"x.v = {self._bind(codes[0])} AND x.sy = {self._bind(system)}"
+                ordered.append(f"ident x WHERE {bound} AND {where}")
+            else:
+                where = f"x.v IN carray({self._bind(texts(codes))}) AND x.sy = {self._bind(system)}"
+                loose.append(f"ident x WHERE {bound} AND {where}")
+        if of_any:
+            loose.append(f"ident x WHERE {bound} AND x.v IN carray({self._bind(texts(of_any))})")
+        term = self._rows("identifier", ordered, loose, lambda: LIMIT if whole else 2 * len(operands))
+        term.few = not whole and term is not NOTHING
         return term
+
+    def _system(self, system: str | None) -> int | None:
+        """Symbol of a system; 0 stands for none; None: never seen."""
+        return 0 if system is None else self._place.symbols.symbol(self._place.connection, 0, "", system)
 
     def _rows(self, name: str, ordered: list[str], loose: list[str], estimate: Callable[[], int]) -> Term:
         """ordered: `table x WHERE ...` by rid; loose: in another order."""
         every = ordered + loose
         if not every:
             return NOTHING
-        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in every)
+        union = union_all([f"SELECT x.rid FROM {branch}" for branch in every])
         return Term(
             name,
             lambda rid: (
-                "(" + " OR ".join(f"EXISTS(SELECT 1 FROM {inner(b)} AND y.rid = {rid})" for b in every) + ")"
-                if not loose
-                else f"{rid} IN ({union})"
+                f"{rid} IN ({union})"
+                if loose
+                else either([f"EXISTS(SELECT 1 FROM {inner(branch)} AND y.rid = {rid})" for branch in every])
             ),
             source=union if loose else None,
             branches=() if loose else tuple(ordered),
@@ -239,14 +253,14 @@ class Parameters:
         )
 
     def _estimate(self, branches: list[str], key: object, _: str) -> Callable[[], int]:
-        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in branches)
+        union = union_all([f"SELECT x.rid FROM {branch}" for branch in branches])
         return self._place.count(key, union, **self._bind.values)
 
     def _set(self, name: str, branches: list[str], among: Callable[[Rows], bool], key: object) -> Term:
         """Rows in another order than the rid's. As a probe: their set while it is small, else each resource's keys."""
         if not branches:
             return NOTHING
-        union = " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in branches)
+        union = union_all([f"SELECT x.rid FROM {branch}" for branch in branches])
         estimate = self._estimate(branches, key, "")
         number = self._bind(self._place.checks.predicate(among))
 
@@ -271,19 +285,13 @@ class Parameters:
                 parts.append(f"SELECT rowid AS rid FROM tri WHERE tri MATCH {self._bind(grams)}")
             else:
                 short.append(f"SELECT rid FROM str WHERE k = {bound} AND instr(v, {self._bind(needle)})")
-        decide = f"among({number}, r.keys)"
-        source = " UNION ".join(short)
         if parts:
-            t = self._bind(self._t)
-            found = (
-                f"SELECT g.rid FROM ({' UNION '.join(parts)}) g CROSS JOIN res r ON r.rid = g.rid AND r.t = {t} "
-                f"WHERE {decide}"
-            )
-            source = f"{source} UNION {found}" if source else found
+            of_type = f"CROSS JOIN res r ON r.rid = g.rid AND r.t = {self._bind(self._t)}"
+            short.append(f"SELECT g.rid FROM ({union_all(parts)}) g {of_type} WHERE among({number}, r.keys)")
         return Term(
             "substring",
             lambda rid: f"among({number}, (SELECT keys FROM res WHERE rid = {rid}))",
-            source=source,
+            source=union_all(short),
             estimate=lambda: LIMIT // 4,
             probe_cost=3,
         )
@@ -313,7 +321,7 @@ class Parameters:
         name = "compartment" if len(patients) == len(branches) else "reference"
         if len(branches) > 64:
             return self._many_references(match, k, exact)
-        union = " UNION ALL ".join(f"SELECT 1 FROM {branch}" for branch in branches)
+        union = union_all([f"SELECT 1 FROM {branch}" for branch in branches])
         key = ("reference", self._t, match.parameter.code, match.operands) if len(branches) == 1 else None
         term = self._rows(name, branches, [], self._place.count(key, union, **self._bind.values))
         if not exact:
@@ -362,13 +370,6 @@ class Parameters:
 
     def _date(self, match: Match, k: int) -> Term:
         operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
-        branches = []
-        for operand in operands:
-            for bounds in ranges.alternatives(operand):
-                for number, longest in enumerate(DURATIONS):
-                    within = longest if number < CLASSES - 1 else None
-                    where = ranges.dates(bounds, "x.lo", "x.w", within, self._bind)
-                    branches.append(f"dat x WHERE x.k = {self._bind(k * CLASSES + number)} AND {where}")
 
         def among(rows: Rows) -> bool:
             return any(
@@ -376,11 +377,18 @@ class Parameters:
                 for row in rows.dat
             )
 
+        if len(operands) > _MANY:
+            return self._set("dates", [self._many_dates(operands, k)], among, None)
+        every = [bounds for operand in operands for bounds in ranges.alternatives(operand)]
+        branches = []
+        for bounds in every:
+            for number, longest in enumerate(DURATIONS):
+                where = ranges.dates(bounds, "x.lo", "x.w", longest if number < CLASSES - 1 else None, self._bind)
+                branches.append(f"dat x WHERE x.k = {self._bind(k * CLASSES + number)} AND {where}")
         term = self._set("date", branches, among, ("dat", k, *operands))
         principal = PRINCIPAL.get(self._criteria.type)
         if principal is not None and principal.date == match.parameter.code:
             term.lead = tuple(operands)
-            every = [bounds for operand in operands for bounds in ranges.alternatives(operand)]
             term.zone = (self._t, ranges.zone(every, self._bind))
             predicate = self._bind(self._place.checks.predicate(among))
             options = [f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})" for bounds in every]
@@ -388,6 +396,14 @@ class Parameters:
             term.probe = lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))"
             term.probe_cost = 1.0
         return term
+
+    def _many_dates(self, operands: Sequence[RangeOperand], k: int) -> str:
+        """All dates of the parameter, each tested: a thousand alternatives would be thousands of ranges."""
+        classes = ", ".join(self._bind(k * CLASSES + number) for number in range(CLASSES))
+        test = self._bind(
+            self._place.checks.interval(lambda low, up: any(in_range(low, up, operand) for operand in operands))
+        )
+        return f"dat x WHERE x.k IN ({classes}) AND within({test}, x.lo, x.lo + x.w)"
 
     def _quantity(self, match: Match, k: int) -> Term:
         units = self._place.connection.execute("SELECT s, sy, v FROM sym WHERE k = ?", (k,)).fetchall()
@@ -404,12 +420,12 @@ class Parameters:
     def _numbers(self, operands: Sequence[Any], symbols: list[int], name: str, *, written: bool = False) -> Term:
         column, prefix = ("wx", "x.w") if written else ("x", "x.")
         branches = []
+        units = f"x.s IN carray({self._bind(integers(symbols))})"
+        if len(symbols) == 1:
+            units = f"x.s = {self._bind(symbols[0])}"
         for bounds in (bounds for operand in operands for bounds in ranges.alternatives(operand)):
-            for symbol in map(self._bind, symbols):
-                point = ranges.points(bounds, f"x.{column}", self._bind)
-                span = ranges.spans(bounds, prefix, self._bind)
-                branches.append(f"num x WHERE x.s = {symbol} AND {point}")
-                branches.append(f"rng x WHERE x.s = {symbol} AND {span}")
+            branches.append(f"num x WHERE {units} AND {ranges.points(bounds, f'x.{column}', self._bind)}")
+            branches.append(f"rng x WHERE {units} AND {ranges.spans(bounds, prefix, self._bind)}")
         at = 2 if written else 1
 
         def among(rows: Rows) -> bool:

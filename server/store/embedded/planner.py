@@ -19,7 +19,7 @@ from server.store.embedded.ordering import ID, LAST_UPDATED, SqlKey, ahead, behi
 from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
 from server.store.embedded.tables import BLOCK, IRREGULAR, MANY_CODES, NO_DATE
-from server.store.embedded.terms import EVERYTHING, NOTHING, Term
+from server.store.embedded.terms import EVERYTHING, NOTHING, Term, union_all
 
 _ROW_COST = 0.3
 _SORTED_ROW_COST = 1.0
@@ -142,7 +142,7 @@ class Plan:
         """The terms, and one for code and date range together where both are asked once."""
         codes = [term for term in self.terms if term.symbols and len(term.symbols) <= _MANY_BRANCHES]
         dates = [term for term in self.terms if term.lead]
-        if len(codes) != 1 or len(dates) != 1:
+        if len(codes) != 1 or len(dates) != 1 or len(dates[0].lead) > _MANY_BRANCHES:
             return self.terms
         branches = []
         for symbol in codes[0].symbols:
@@ -388,7 +388,7 @@ def _tables(driver: Term) -> Sequence[str]:
     """`table x WHERE ...` of all candidates: branches that give rids in order, or one set of all."""
     if driver.branches and len(driver.branches) <= _MANY_BRANCHES:
         return driver.branches
-    found = driver.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in driver.branches)
+    found = driver.source or union_all([f"SELECT x.rid FROM {branch}" for branch in driver.branches])
     return [f"(SELECT DISTINCT rid FROM ({found})) x WHERE TRUE"]
 
 

@@ -40,7 +40,7 @@ class Session:
         dictionaries: dict[int, bytes],
         rules: SearchRules,
     ) -> None:
-        self.connection = connect(path)
+        self.connection = connect(path, cache=16)
         self.bodies = Bodies(dictionaries)
         self.reader = Reader(self.connection, symbols, self.bodies)
         self.histories = Histories(self.connection, symbols, self.bodies)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from server.search.query import Query
+from server.search.query import Match, Query
 from server.store.contract import (
     Commit,
     History,
@@ -44,6 +44,8 @@ from server.store.embedded.writer import Writer
 
 T = TypeVar("T")
 _THREADS = 4
+_SMALL = 8
+"""Types and criteria of a search that is tried on the event loop."""
 
 
 class EmbeddedStore:
@@ -85,7 +87,7 @@ class EmbeddedStore:
 
     def _prepared(self, zone: str, rezone: bool) -> Connection:
         """The writing connection, to a store whose tables are up to date."""
-        connection = connect(self.path, create=True)
+        connection = connect(self.path, create=True, cache=32)
         try:
             with self._gate.held():
                 prepare(connection, zone, rezone=rezone)
@@ -147,10 +149,12 @@ class EmbeddedStore:
         return await self._in_thread(lambda session: session.histories.history(asked))
 
     async def search(self, query: Query) -> Hits:
-        try:
-            return self._inline.inline(lambda session: session.searcher.search(query))
-        except TooLong:
-            return await self._in_thread(lambda session: session.searcher.search(query))
+        if _is_small(query):
+            try:
+                return self._inline.inline(lambda session: session.searcher.search(query))
+            except TooLong:
+                pass
+        return await self._in_thread(lambda session: session.searcher.search(query))
 
     async def count(self, query: Query, *, estimate: bool = False) -> int:
         if estimate:
@@ -263,6 +267,12 @@ class EmbeddedStore:
         self._inline.close()
         self._written_by.close()
         self._gate.close()
+
+
+def _is_small(query: Query) -> bool:
+    """Whether planning it is a matter of microseconds, so that the event loop may try."""
+    values = sum(len(criterion.operands) for criterion in query.where if isinstance(criterion, Match))
+    return len(query.types) <= _SMALL and len(query.where) <= _SMALL and values <= 10 * _SMALL
 
 
 def _reindex(found: Sequence[Extracted], transaction: Transaction) -> None:

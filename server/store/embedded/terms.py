@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from server.search.query import RangeOperand
 
 Probe = Callable[[str], str]
 """SQL expression of a rid -> SQL condition that the resource fulfils the criterion."""
+
+
+_COMPOUND = 200
+"""SELECTs of one compound: SQLite allows 500, and conditions a thousand deep."""
+
+
+def union_all(selects: Sequence[str]) -> str:
+    """One SELECT of all rows of many."""
+    if len(selects) <= _COMPOUND:
+        return " UNION ALL ".join(selects)
+    parts = [selects[start : start + _COMPOUND] for start in range(0, len(selects), _COMPOUND)]
+    return union_all([f"SELECT * FROM ({union_all(part)})" for part in parts])
+
+
+def either(conditions: Sequence[str]) -> str:
+    """One condition that holds if one of many does."""
+    if len(conditions) <= _COMPOUND:
+        return "(" + " OR ".join(conditions) + ")"
+    return either([either(conditions[start : start + _COMPOUND]) for start in range(0, len(conditions), _COMPOUND)])
 
 
 @dataclass(slots=True)
@@ -47,7 +66,7 @@ class Term:
 
     def rids(self) -> str:
         """SELECT of the rids that fulfil it."""
-        found = self.source or " UNION ALL ".join(f"SELECT x.rid FROM {branch}" for branch in self.branches)
+        found = self.source or union_all([f"SELECT x.rid FROM {branch}" for branch in self.branches])
         return found if self.recheck is None else f"SELECT z.rid FROM ({found}) z WHERE {self.recheck('z.rid')}"
 
 
