@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -29,7 +30,7 @@ from server.store.contract import (
 )
 from server.store.embedded.bodies import Bodies, install
 from server.store.embedded.checkpoint import Checkpointer
-from server.store.embedded.driver import Connection, connect, failures
+from server.store.embedded.driver import Connection, connect, failures, stop_when
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
@@ -44,6 +45,8 @@ from server.store.embedded.writer import Writer
 
 T = TypeVar("T")
 _THREADS = 4
+_CONDITION_SECONDS = 5.0
+"""Longest search of a condition, since all writers wait for it."""
 _SMALL = 8
 """Types and criteria of a search that is tried on the event loop."""
 
@@ -81,9 +84,9 @@ class EmbeddedStore:
         self._inline.bound_inline()
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
+        self._written_by = connection
         self._checkpointer = Checkpointer(path, connection)
         self._writer = Writer(connection, self._gate, self._begin, self._committed, self._checkpointer.between_groups)
-        self._written_by = connection
 
     def _prepared(self, zone: str, rezone: bool) -> Connection:
         """The writing connection, to a store whose tables are up to date."""
@@ -114,8 +117,14 @@ class EmbeddedStore:
         return Transaction(connection, allocation, builder, self._write_bodies, self._clock, self._found)
 
     def _found(self, condition: Matches) -> list[tuple[str, str]]:
-        """On the writer's connection, within its transaction."""
-        return self._searcher.ids(condition.query, len(condition.ids) + 1)
+        """On the writer's connection, within its transaction. Raises: QueryTooCostly: others wait meanwhile."""
+        end = time.monotonic() + min(self._seconds, _CONDITION_SECONDS)
+        stop_when(self._written_by, lambda: time.monotonic() > end)
+        try:
+            with failures():
+                return self._searcher.ids(condition.query, len(condition.ids) + 1)
+        finally:
+            stop_when(self._written_by, None)
 
     def _committed(self, transaction: Transaction) -> None:
         if transaction.epoch != self._epoch:

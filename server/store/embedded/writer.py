@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from server.store.contract import Commit, CommitRefused, Exists, StoreError, StoreUnavailable
+from server.store.contract import Commit, CommitRefused, Exists, QueryTooCostly, StoreError, StoreUnavailable
 from server.store.embedded.driver import Connection, failures
 from server.store.embedded.lock import Gate
 from server.store.embedded.transaction import Transaction
@@ -138,7 +138,7 @@ class Writer:
             try:
                 result = transaction.apply(work) if isinstance(work, Commit) else work(transaction)
                 outcomes.append(_Outcome(waiting, result))
-            except CommitRefused as refusal:
+            except (CommitRefused, QueryTooCostly) as refusal:
                 outcomes.append(_Outcome(waiting, error=refusal))
         return outcomes
 

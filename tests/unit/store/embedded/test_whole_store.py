@@ -7,10 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from server.search.query import Match, Not, Parameter, Query, TextOperand, TokenOperand
 from server.search.values import String, Token
-from server.store.contract import Commit, QueryTooCostly, StoreRefused
+from server.store.contract import Commit, Matches, QueryTooCostly, StoreRefused
 from server.store.embedded import EmbeddedStore, open_embedded
 from server.store.embedded.bodies import SHIPPED, Bodies, shipped_dictionary
 from tests.contract.resources import HandRules, put
@@ -101,13 +102,28 @@ async def test_a_search_beyond_its_time_is_refused_with_advice(tmp_path: Path) -
         await store.close()
 
 
+async def test_a_condition_that_takes_too_long_fails_alone(tmp_path: Path) -> None:
+    store = await open_embedded(tmp_path / "s.db", HandRules(), search_seconds=0.0)
+    try:
+        await store.commit(Commit([put("Patient", f"p{n}", {"name": [String("aaa", "aaa")]}) for n in range(3000)]))
+        costly = Query(("Patient",), (Match(Parameter("name", "string"), "contains", (TextOperand("ab", "ab"),)),))
+        jobs = [
+            store.commit(Commit([put("Patient", "a")])),
+            store.commit(Commit([put("Patient", "b")], [Matches(costly, frozenset())])),
+            store.commit(Commit([put("Patient", "c")])),
+        ]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [list, QueryTooCostly, list]
+        assert await store.read("Patient", "b") is None
+    finally:
+        await store.close()
+
+
 def test_bodies_compressed_with_an_older_dictionary_stay_readable() -> None:
     older = shipped_dictionary()
     bodies = Bodies({SHIPPED: older})
     frame = bodies.compress(b'{"resourceType":"Patient"}')
     assert bodies.expand(frame) == b'{"resourceType":"Patient"}'
-    import zstandard
-
     plain = zstandard.ZstdCompressor().compress(b'{"resourceType":"Group"}')
     assert bodies.expand(plain) == b'{"resourceType":"Group"}'
     samples = [f'{{"resourceType":"Basic","id":"{n}","note":"{n * 7919}"}}'.encode() for n in range(2000)]
