@@ -51,6 +51,8 @@ class Place:
     estimates: Estimates
     checks: Checks
     bind: Binder
+    whole: bool = False
+    """All matches are wanted, not a page of them."""
 
     def count(self, key: object, select: str, **bindings: object) -> Callable[[], int]:
         """A lazy estimate: only a plan with a choice asks for it."""
@@ -107,7 +109,7 @@ class Criteria:
 
         finding = [term for term in terms if term.finds]
         if not finding:
-            return Term("and", probe, probe_cost=sum(term.probe_cost for term in terms))
+            return Term("and", probe, probe_cost=sum(term.probe_cost for term in terms), parts=tuple(terms))
         first = min(finding, key=lambda term: term.estimate()) if len(finding) > 1 else finding[0]
         rest = [term.probe("z.rid") for term in terms if term is not first]
         return Term(
@@ -116,6 +118,7 @@ class Criteria:
             source=f"SELECT z.rid FROM ({first.rids()}) z WHERE {' AND '.join(rest)}",
             estimate=first.estimate,
             probe_cost=sum(term.probe_cost for term in terms),
+            parts=tuple(terms),
         )
 
     def any(self, terms: list[Term]) -> Term:
@@ -238,7 +241,7 @@ class Criteria:
             branches=term.branches if term.recheck is None else (),
             recheck=recheck,
             estimate=term.estimate,
-            probe_cost=term.probe_cost + 30,
+            probe_cost=term.probe_cost + 150,
         )
 
     # -------------------------------------------------------------------------------- other resources
@@ -357,7 +360,7 @@ class Criteria:
         decides = either([f"({option})" for option in options])
         if not options:
             return NOTHING
-        source = None
+        source = union = None
         if all(found):
             union = union_all([f"SELECT rowid AS rid FROM textri WHERE textri MATCH {bind(one)}" for one in found])
             t = bind(self.t)
@@ -369,6 +372,6 @@ class Criteria:
             criterion.field,
             lambda rid: f"EXISTS(SELECT 1 FROM text WHERE rid = {rid} AND ({decides}))",
             source=source,
-            estimate=lambda: LIMIT // 4,
+            estimate=self.place.count(None, union, **bind.values) if union else lambda: LIMIT,
             probe_cost=5,
         )

@@ -32,8 +32,12 @@ from server.store.embedded.trigrams import expression
 if TYPE_CHECKING:
     from server.store.embedded.criteria import Criteria
 
+_FEW_OF_A_PAGE = 300
+"""Rows up to which a set is made to look up the few resources of a page in."""
 _MANY = 16
 """Dates of one OR list up to which each is a range of its own."""
+_RECHECK_COST = 150.0
+"""Microseconds to read a body and take its values."""
 _LAST = "\U0010ffff"
 _METRES_PER_DEGREE = 111_000.0
 """A little less than the true 111,195, so that the box is never too small."""
@@ -265,7 +269,7 @@ class Parameters:
         number = self._bind(self._place.checks.predicate(among))
 
         def probe(rid: str) -> str:
-            if estimate() < LIMIT:
+            if estimate() < (LIMIT if self._place.whole else _FEW_OF_A_PAGE):
                 return f"{rid} IN ({union})"
             return f"among({number}, (SELECT keys FROM res WHERE rid = {rid}))"
 
@@ -292,7 +296,7 @@ class Parameters:
             "substring",
             lambda rid: f"among({number}, (SELECT keys FROM res WHERE rid = {rid}))",
             source=union_all(short),
-            estimate=lambda: LIMIT // 4,
+            estimate=self._place.count(None, union_all(parts), **self._bind.values) if parts else lambda: LIMIT,
             probe_cost=3,
         )
 
@@ -445,7 +449,18 @@ class Parameters:
             parts = zip(match.parameter.components, operand.components, strict=True)  # type: ignore[union-attr]
             terms.append(self._criteria.all([self.match(Match(part, "", (one,))) for part, one in parts]))
         term = self._criteria.any(terms)
-        return term if term is NOTHING else self._criteria.rechecked(term, match)
+        if term is NOTHING:
+            return term
+        whole = self._criteria.rechecked(term, match)
+        if len(match.operands) == 1 and term.parts:
+            truth = Term(
+                f"{match.parameter.code}, rechecked",
+                whole.recheck or term.probe,
+                estimate=term.estimate,
+                probe_cost=_RECHECK_COST,
+            )
+            whole.parts = (*term.parts, truth)
+        return whole
 
     def _near(self, match: Match, k: int) -> Term:
         branches = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.search.query import And, Criterion, Missing, Parameter, Position, SortKey
+from server.search.query import Criterion, Missing, Parameter, Position, SortKey
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.estimates import LIMIT
@@ -23,8 +23,11 @@ from server.store.embedded.terms import EVERYTHING, NOTHING, Term, union_all
 
 _ROW_COST = 0.3
 _SORTED_ROW_COST = 1.0
-_RECHECK_COST = 60.0
+_RECHECK_COST = 150.0
+_CLEAR = 100
+"""Rows up to which a term is taken without asking for the others' estimates."""
 _MANY_BRANCHES = 16
+_BOTH = "code and date"
 _FETCH = "SELECT r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
 
 
@@ -59,7 +62,7 @@ class Plan:
         self._place = criteria.place
         self._bind = criteria.place.bind
         self._t = criteria.t
-        terms = [criteria.term(criterion) for criterion in _flat(where)]
+        terms = _flat([criteria.term(criterion) for criterion in where])
         self.empty = any(term is NOTHING for term in terms)
         self.terms = [term for term in terms if term is not EVERYTHING]
         principal = PRINCIPAL.get(criteria.type)
@@ -85,6 +88,10 @@ class Plan:
 
     # -------------------------------------------------------------------------------- choice
 
+    def probed(self, driver: Term) -> list[str]:
+        """Names of what is looked up in each candidate, for `explain`."""
+        return [term.name for term in self._others(driver)]
+
     def driver(self, wanted: int | None) -> Term:
         """The cheapest term to read; wanted: rows of a page, None for all."""
         clear = self._clear_driver()
@@ -93,6 +100,8 @@ class Plan:
         if not self.terms:
             return self.listing
         finding = [term for term in self._with_code_and_date() if term.finds]
+        if finding and finding[-1].name == _BOTH and finding[-1].estimate() < _CLEAR:
+            return finding[-1]
         if len(finding) == 1 and len(self.terms) == 1 and finding[0].branches:
             return finding[0]
         return min([*finding, self.listing], key=lambda term: self._cost(term, wanted))
@@ -134,7 +143,7 @@ class Plan:
         return max(share, 1e-6)
 
     def _others(self, driver: Term) -> list[Term]:
-        if driver.name == "code and date":
+        if driver.name == _BOTH:
             return [term for term in self.terms if not term.symbols and not term.lead]
         return [term for term in self.terms if term is not driver]
 
@@ -153,9 +162,9 @@ class Plan:
                         bound = self._bind(symbol * 2 + long)
                         branches.append(f"SELECT x.rid FROM tokd x WHERE x.s = {bound} AND x.d < {NO_DATE} AND {where}")
         union = " UNION ALL ".join(branches)
-        key = ("code and date", *codes[0].symbols, *dates[0].lead)
+        key = (_BOTH, *codes[0].symbols, *dates[0].lead)
         both = Term(
-            "code and date",
+            _BOTH,
             lambda rid: f"{codes[0].probe(rid)} AND {dates[0].probe(rid)}",
             source=union,
             estimate=self._place.count(key, union, **self._bind.values),
@@ -168,6 +177,7 @@ class Plan:
         """What the rows x of the driver must fulfil besides: ` AND ...`."""
         inside = driver.patient is not None
         others = self._others(driver) if others is None else others
+        others = sorted(others, key=lambda term: term.probe_cost)
         parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in others]
         if driver.recheck is not None:
             parts.append(driver.recheck("x.rid"))
@@ -396,10 +406,10 @@ def _zone(terms: Sequence[Term]) -> tuple[int, str] | None:
     return next((term.zone for term in terms if term.zone is not None), None)
 
 
-def _flat(where: Sequence[Criterion]) -> list[Criterion]:
-    flat: list[Criterion] = []
-    for criterion in where:
-        flat += _flat(criterion.criteria) if isinstance(criterion, And) else [criterion]
+def _flat(terms: Sequence[Term]) -> list[Term]:
+    flat: list[Term] = []
+    for term in terms:
+        flat += _flat(term.parts) if term.parts else [term]
     return flat
 
 

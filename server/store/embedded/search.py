@@ -51,7 +51,7 @@ class Searcher:
 
     def count(self, query: Query) -> int:
         total = 0
-        for plan, _ in self._plans(query):
+        for plan, _ in self._plans(query, whole=True):
             total += int(self._connection.execute(plan.count_sql(), plan.bound).get)
         return total
 
@@ -75,7 +75,7 @@ class Searcher:
                     "type": type,
                     "driver": driver.name,
                     "estimate": driver.estimate(),
-                    "probes": [term.name for term in plan.terms if term is not driver],
+                    "probes": plan.probed(driver),
                     "order": made.way if made is not None else "sorted in memory",
                     "sqlite": [
                         row[3]
@@ -88,11 +88,11 @@ class Searcher:
 
     # -------------------------------------------------------------------------------- how
 
-    def _plans(self, query: Query) -> list[tuple[Plan, str]]:
+    def _plans(self, query: Query, *, whole: bool = False) -> list[tuple[Plan, str]]:
         """One plan for each type that has something to find."""
         self._checks.forget()
         bind = Binder()
-        self._place = Place(self._connection, self._symbols, self._estimates, self._checks, bind)
+        self._place = Place(self._connection, self._symbols, self._estimates, self._checks, bind, whole)
         plans = []
         for type in dict.fromkeys(query.types):
             t = self._symbols.type(self._connection, type)

@@ -53,6 +53,8 @@ class Term:
     """Of a range on the type's principal date."""
     zone: tuple[int, str] | None = None
     """Key in the table of zones, and the condition on the blocks z of rids that can hold such a date."""
+    parts: tuple[Term, ...] = ()
+    """Instead of this term, all of these: each may drive by itself."""
     patient: int | None = None
     """Of the only patient asked for: its branch is in the compartment index."""
     few: bool = False
