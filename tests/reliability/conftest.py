@@ -1,4 +1,4 @@
-"""`serve_onecard(...)`: `onecard serve` as a process, killed after the test if it still runs."""
+"""`serve_onecard(...)`: `onecard serve` as a process, killed after the test if it still runs; stderr.txt is its log."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from tests.cli.serving import Served, serve
 @pytest.fixture
 def serve_onecard(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
+    log = (tmp_path / "stderr.txt").open("w")
 
     def start(*arguments: str) -> Served:
-        running.append(serve(tmp_path, "--open", "--request-log", "off", *arguments))
+        running.append(serve(tmp_path, "--open", "--request-log", "off", *arguments, log=log))
         return running[-1]
 
     yield start
@@ -25,3 +26,4 @@ def serve_onecard(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         served.process.wait()
         assert served.process.stdout is not None
         served.process.stdout.close()
+    log.close()

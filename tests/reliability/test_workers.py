@@ -105,7 +105,7 @@ async def test_workers_killed_in_a_storm_lose_nothing_acknowledged_and_leave_no_
     finally:
         until.set()
         await asyncio.gather(*clients)
-    assert served.stop() == 0
+    assert served.stop() == 0, (tmp_path / "stderr.txt").read_text()
     stored = Counter([version async for version in versions(tmp_path / "data" / "onecard.db")])
     basics = {id for kind, id in stored if kind == "Basic"}
     patients = {id for kind, id in stored if kind == "Patient" and not id.startswith("shared-")}
