@@ -19,13 +19,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 _START_SECONDS = 60
 
@@ -128,10 +129,11 @@ class ReplicaSet:
         settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
         config: dict[str, Any] = {"_id": "rs0", "members": members, "settings": settings}
         config["writeConcernMajorityJournalDefault"] = self.durable
-        with MongoClient[dict[str, Any]](f"mongodb://{self.nodes[0].address}/?directConnection=true") as client:
-            _until(lambda: client.admin.command("ping"))
-            with contextlib.suppress(OperationFailure):
-                client.admin.command("replSetInitiate", config)
+        for node in reversed(self.nodes):  # all must answer before the first is told of them
+            with MongoClient[dict[str, Any]](f"mongodb://{node.address}/?directConnection=true") as client:
+                _until(partial(client.admin.command, "ping"))
+                if node is self.nodes[0]:
+                    _until(partial(client.admin.command, "replSetInitiate", config))
         self.wait_for_primary()
 
     def url(self, database: str = "") -> str:

@@ -75,7 +75,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "maxPoolSize": POOL,
     "maxConnecting": 4,
     "serverSelectionTimeoutMS": 5000,
-    "connectTimeoutMS": 5000,
+    "connectTimeoutMS": 3000,
+    "heartbeatFrequencyMS": 2000,  # a primary that is silent is given up after both together
     "socketTimeoutMS": 60_000,
     "retryReads": True,
     "retryWrites": True,
