@@ -189,9 +189,11 @@ def indexes(draw: st.DrawFn, type: str) -> Index:
     if type == "Observation" and whole:
         index["combo-code"] = [*whole, *draw(st.lists(tokens(), max_size=1))]
     if "code" in index and "value-quantity" in index:
-        index["code-value-quantity"] = [
-            Composite(((code,), (value,))) for code, value in zip(index["code"], index["value-quantity"], strict=False)
-        ]
+        pairs = zip(index["code"], index["value-quantity"], strict=False)
+        whole_element = [Composite((tuple(index["code"]), tuple(index["value-quantity"])))]
+        index["code-value-quantity"] = draw(
+            st.sampled_from([whole_element, [Composite(((code,), (value,))) for code, value in pairs]])
+        )
     return index
 
 

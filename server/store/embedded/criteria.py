@@ -31,7 +31,7 @@ from server.store.embedded.driver import Connection, integers
 from server.store.embedded.estimates import LIMIT, Estimates
 from server.store.embedded.parameters import Parameters
 from server.store.embedded.principal import PATIENT_PARAMETERS
-from server.store.embedded.rows import SHAPE
+from server.store.embedded.rows import SEVERAL, SHAPE
 from server.store.embedded.symbols import Symbols
 from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, either, union_all
 from server.store.embedded.trigrams import expression
@@ -196,12 +196,16 @@ class Criteria:
         """By the shape of a resource: the set of parameters that have a value."""
         place = self.place
         k = place.symbols.param(place.connection, self.t, criterion.parameter.code)
-        shape = place.symbols.param(place.connection, self.t, SHAPE)
-        if k is None or shape is None:
+        if k is None:
             return EVERYTHING if criterion.missing else NOTHING
-        shapes = place.connection.execute("SELECT s, v FROM sym WHERE k = ?", (shape,))
-        wanted = [s for s, v in shapes if (str(k) not in v.split(",")) == criterion.missing]
-        return self.tokens("shape", wanted)
+        names = {str(k), f"{k}{SEVERAL}"}
+        return self.tokens("shape", [s for s, shape in self.shapes() if names.isdisjoint(shape) == criterion.missing])
+
+    def shapes(self) -> list[tuple[int, list[str]]]:
+        """Every shape of the type: its symbol, and the parameters as in rows.SHAPE."""
+        connection = self.place.connection
+        k = self.place.symbols.param(connection, self.t, SHAPE)
+        return [(s, v.split(",")) for s, v in connection.execute("SELECT s, v FROM sym WHERE k = ?", (k,))]
 
     def tokens(self, name: str, symbols: list[int]) -> Term:
         """Resources with one of the symbols."""

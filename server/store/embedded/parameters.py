@@ -24,7 +24,7 @@ from server.store.embedded.driver import integers, texts
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
-from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
+from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, SEVERAL, TEXT, Rows
 from server.store.embedded.symbols import ELSEWHERE
 from server.store.embedded.terms import NOTHING, Term, either, union_all
 from server.store.embedded.trigrams import expression
@@ -449,18 +449,20 @@ class Parameters:
             parts = zip(match.parameter.components, operand.components, strict=True)  # type: ignore[union-attr]
             terms.append(self._criteria.all([self.match(Match(part, "", (one,))) for part, one in parts]))
         term = self._criteria.any(terms)
-        if term is NOTHING:
+        name = f"{self._k(match.parameter.code)}{SEVERAL}"
+        several = [s for s, shape in self._criteria.shapes() if name in shape]
+        if term is NOTHING or not several:
             return term
-        whole = self._criteria.rechecked(term, match)
-        if len(match.operands) == 1 and term.parts:
-            truth = Term(
-                f"{match.parameter.code}, rechecked",
-                whole.recheck or term.probe,
-                estimate=term.estimate,
-                probe_cost=_RECHECK_COST,
-            )
-            whole.parts = (*term.parts, truth)
-        return whole
+        truth = self._criteria.rechecked(term, match)
+        whole = self._criteria.tokens("several", several)
+        recheck = truth.recheck or term.probe
+        decides = Term(
+            f"{match.parameter.code}, rechecked",
+            lambda rid: f"(NOT {whole.probe(rid)} OR {recheck(rid)})",
+            estimate=term.estimate,
+            probe_cost=_RECHECK_COST,
+        )
+        return self._criteria.all([term, decides])
 
     def _near(self, match: Match, k: int) -> Term:
         branches = []

@@ -26,12 +26,15 @@ from server.search.values import (
     String,
     Token,
     Uri,
+    Value,
 )
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.symbols import ELSEWHERE, Allocation
 
 SHAPE = ""
-"""Code of the pseudo parameter whose symbols are the sets of parameters that have a value."""
+"""Code of the pseudo parameter whose symbols are the sets of parameters that have a value: "3,17*,20"."""
+SEVERAL = "*"
+"""Behind a composite in a shape: its values say more than those of its components."""
 TEXT = ":text"
 IDENTIFIER = ":identifier"
 OF_TYPE = ":of-type"
@@ -109,6 +112,8 @@ class Learned(NamedTuple):
     """Bit of PATIENT_PARAMETERS."""
     leads: bool
     """It is the type's principal code."""
+    components: tuple[str, ...]
+    """Of a composite."""
 
 
 class Parameters:
@@ -130,6 +135,7 @@ class Parameters:
             repeats=REPEATS.get((type, code), ()),
             patient=PATIENT_PARAMETERS.get(code, 0),
             leads=principal is not None and principal.code == code,
+            components=tuple(component.code for component in parameter.components) if parameter else (),
         )
         if parameter is not None:  # a custom parameter may become known later
             self._known[type][code] = learned
@@ -149,12 +155,20 @@ class Builder:
         known = self._parameters.of(type)
         param = self._allocation.param
         shape = []
+        several = set()
         for code, values in index.items():
             if not values:
                 continue
             k = param(t, code)
             shape.append(k)
             learned = known.get(code) or self._parameters.learn(type, code)
+            if values[0].__class__ is Composite and not learned.components:
+                several.add(k)
+                continue
+            if learned.components:
+                if not _says_its_components(values, learned.components, index):
+                    several.add(k)
+                continue
             if learned.repeats:
                 present = {value for part in learned.repeats for value in index.get(part, ())}
                 values = [value for value in values if value not in present]
@@ -162,9 +176,19 @@ class Builder:
                     continue
             _ADD[values[0].__class__](resource, code, k, values, learned)
         shape.sort()
-        names = ",".join(map(str, shape))
+        names = ",".join(f"{k}{SEVERAL}" if k in several else str(k) for k in shape)
         resource.tok.append(self._allocation.symbol(param(t, SHAPE), "", names))
         return resource.rows()
+
+
+def _says_its_components(values: Sequence[Value], components: tuple[str, ...], index: Index) -> bool:
+    """Whether a composite has one value only, made of all that its components have: then it says no more than they."""
+    one = values[0]
+    return (
+        len(values) == 1
+        and isinstance(one, Composite)
+        and all(list(found) == index.get(code) for found, code in zip(one.components, components, strict=False))
+    )
 
 
 def _unique(rows: list[Any]) -> list[Any]:
@@ -328,9 +352,6 @@ class _Resource:
     def positions(self, code: str, k: int, values: Sequence[Position], learned: Learned) -> None:
         self._geo += [(k, value.latitude, value.longitude) for value in values]
 
-    def composites(self, code: str, k: int, values: Sequence[Composite], learned: Learned) -> None:
-        """No rows: they are found by their components."""
-
 
 _ADD: dict[type, Callable[[_Resource, str, int, Any, Learned], None]] = {
     Token: _Resource.tokens,
@@ -342,6 +363,6 @@ _ADD: dict[type, Callable[[_Resource, str, int, Any, Learned], None]] = {
     Number: _Resource.numbers,
     Quantity: _Resource.quantities,
     Position: _Resource.positions,
-    Composite: _Resource.composites,
 }
-"""By the class of a parameter's first value: all of them have one, but for tokens, which identifiers mix."""
+"""By the class of a parameter's first value: all of them have one, but for tokens, which identifiers mix. Composites
+have no rows."""
