@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from server.search import truth
-from server.search.query import Query
+from server.search.query import Match, Parameter, Query, TokenOperand
 from server.search.texts import texts
+from server.search.values import Token
 from server.store.contract import Body, Commit, Delete, Put, Store
 from tests.contract.conftest import OpenStore
 from tests.contract.resources import Clock, HandRules
@@ -78,5 +79,18 @@ async def test_search_is_truth(new_store: OpenStore, story: list[Event], asked: 
             assert await pages(store, query) == expected
             assert await pages_backward(store, query) == expected
             assert await store.count(replace(query, sort=())) == len(expected)
+    finally:
+        await store.close()
+
+
+async def test_an_engine_that_indexed_something_else_would_be_noticed(new_store: OpenStore) -> None:
+    rules, clock = HandRules(), Clock()
+    store = await new_store(rules, clock=clock)
+    try:
+        stored = Event("Patient", "a", {"gender": [Token(None, "x")]}, "")
+        live = await tell(store, [stored], rules, clock)
+        asked = Query(("Patient",), (Match(Parameter("gender", "token"), "", (TokenOperand(None, "y", True),)),))
+        expected = truth.evaluate(asked, live, lambda type, made: {"gender": [Token(None, "y")]})
+        assert await pages(store, asked) != expected
     finally:
         await store.close()
