@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import cos, radians
 from typing import TYPE_CHECKING, Any
 
 from server.search.query import (
@@ -23,6 +22,7 @@ from server.store.embedded import ranges
 from server.store.embedded.driver import integers, texts
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
+from server.store.embedded.operands import box, prefixes_of, unit_fits
 from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, SEVERAL, TEXT, Rows
 from server.store.embedded.symbols import ELSEWHERE
@@ -39,8 +39,6 @@ _MANY = 16
 _RECHECK_COST = 150.0
 """Microseconds to read a body and take its values."""
 _LAST = "\U0010ffff"
-_METRES_PER_DEGREE = 111_000.0
-"""A little less than the true 111,195, so that the box is never too small."""
 
 
 class Parameters:
@@ -230,7 +228,7 @@ class Parameters:
             sql = "SELECT s FROM sym WHERE k = ? AND v >= ? AND v < ?"
             found = [s for text in written for (s,) in execute(sql, (k, text, text + _LAST))]
         else:
-            asked = [part for text in written for part in _above(text)] if match.modifier == "above" else written
+            asked = [part for text in written for part in prefixes_of(text)] if match.modifier == "above" else written
             known = (self._place.symbols.symbol(self._place.connection, k, "", text) for text in asked)
             found = [s for s in known if s is not None]
         return self._criteria.tokens(f"uri {match.parameter.code}", list(dict.fromkeys(found)))
@@ -414,7 +412,7 @@ class Parameters:
         terms = []
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
-            fitting = [s for s, system, names in units if _unit_fits(system, names, operand)]
+            fitting = [s for s, system, names in units if unit_fits(system, names, operand)]
             if fitting and operand.canonical is not None:
                 terms.append(self._numbers((operand.canonical,), fitting, "quantity"))
             elif fitting:
@@ -468,7 +466,7 @@ class Parameters:
         branches = []
         for operand in match.operands:
             assert isinstance(operand, NearOperand)
-            south, north, west, east = _box(operand)
+            south, north, west, east = box(operand)
             where = f"x.k = {self._bind(k)} AND x.lat >= {self._bind(south)} AND x.lat <= {self._bind(north)}"
             if west <= east:
                 branches.append(f"geo x WHERE {where} AND x.lon >= {self._bind(west)} AND x.lon <= {self._bind(east)}")
@@ -480,32 +478,3 @@ class Parameters:
 def inner(branch: str) -> str:
     """The branch with its table named y: within a statement that drives from an x."""
     return branch.replace(" x ", " y ", 1).replace("x.", "y.")
-
-
-def _above(written: str) -> list[str]:
-    """All that `written` is, or lies below: itself, and up to each end of a path segment."""
-    ends = [n for n in range(1, len(written)) if written[n - 1] == "/" or written[n] in "/?#"]
-    return [*(written[:n] for n in ends), written]
-
-
-def _unit_fits(system: str, names: str, operand: QuantityOperand) -> bool:
-    """Whether a unit as it was written (rows.unit_key) is one that the operand means."""
-    code, unit, canonical = names.split("\0")
-    if operand.canonical is not None:
-        return system == operand.system and canonical == operand.canonical_code
-    if operand.system is not None:
-        return system == operand.system and operand.code in (None, code)
-    return operand.code is None or operand.code in (code, unit)
-
-
-def _box(operand: NearOperand) -> tuple[float, float, float, float]:
-    """South, north, west, east around the circle; west > east across the date line."""
-    tall = operand.metres / _METRES_PER_DEGREE
-    south, north = max(-90.0, operand.latitude - tall), min(90.0, operand.latitude + tall)
-    if south == -90.0 or north == 90.0:
-        return south, north, -180.0, 180.0
-    wide = tall / max(cos(radians(max(abs(south), abs(north)))), 1e-9)
-    if wide >= 180:
-        return south, north, -180.0, 180.0
-    west, east = operand.longitude - wide, operand.longitude + wide
-    return south, north, west + 360 if west < -180 else west, east - 360 if east > 180 else east
