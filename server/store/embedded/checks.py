@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from server.search.query import Criterion
+from server.store.bodies import Bodies
 from server.store.contract import SearchRules
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection
 from server.store.embedded.rows import CLASSES, Rows, from_keys
 

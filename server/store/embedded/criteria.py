@@ -25,16 +25,17 @@ from server.search.query import (
     Parameter,
     ReferenceOperand,
 )
+from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.checks import Checks
 from server.store.embedded.driver import Connection, integers
 from server.store.embedded.estimates import LIMIT, Estimates
 from server.store.embedded.parameters import Parameters
-from server.store.embedded.principal import PATIENT_PARAMETERS
 from server.store.embedded.rows import SEVERAL, SHAPE
 from server.store.embedded.symbols import Symbols
 from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, either, union_all
 from server.store.embedded.trigrams import expression
+from server.store.principal import PATIENT_PARAMETERS
 
 _FEW = 16
 """Symbols up to which each is a branch of its own."""
@@ -178,7 +179,7 @@ class Criteria:
 
     def _last_updated(self, criterion: LastUpdated) -> Term:
         bind = self.place.bind
-        every = [bounds for operand in criterion.operands for bounds in ranges.alternatives(operand)]
+        every = [bounds for operand in criterion.operands for bounds in alternatives(operand)]
         options = [ranges.instants(bounds, "lu", bind) for bounds in every]
         where = either([f"({option})" for option in options])
         t = bind(self.t)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.store.bodies import Bodies
 from server.store.contract import History, Scope, Version
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.schema import METHODS, VERSION_BITS

@@ -1,20 +1,13 @@
-"""The order of hits and their positions.
-
-A position is the sort keys of a hit and its rid: JSON values that mean the same on every page, whatever is written
-meanwhile. Resources without a value come last in either direction; equal ones in creation order.
-"""
+"""The order of hits (server/store/ordering.py) in SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
-from typing import Any
 
 from server.search.query import Position, SortKey
-from server.store.embedded.principal import PRINCIPAL
-
-ID, LAST_UPDATED = "_id", "_lastUpdated"
+from server.store.ordering import ID, LAST_UPDATED
+from server.store.principal import PRINCIPAL
 
 
 def id_sql(row: str) -> str:
@@ -93,19 +86,3 @@ def order_by(columns: Sequence[str], descending: Sequence[bool], *, backward: bo
         direction = "DESC" if down != backward else "ASC"
         parts.append(f"{column} {direction}" if column == columns[-1] else f"{column} {direction} NULLS {nulls}")
     return "ORDER BY " + ", ".join(parts)
-
-
-def compare(sort: Sequence[SortKey]) -> Any:
-    """Key function that puts positions in order."""
-    descending = [key.descending for key in sort] + [False]
-
-    def order(one: Position, other: Position) -> int:
-        for a, b, down in zip(one, other, descending, strict=True):
-            if a == b:
-                continue
-            if a is None or b is None:
-                return 1 if a is None else -1
-            return -1 if (a < b) != down else 1  # type: ignore[operator]
-        return 0
-
-    return cmp_to_key(order)

@@ -18,16 +18,17 @@ from server.search.query import (
     TokenOperand,
 )
 from server.search.types.prefix import in_range
+from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.driver import integers, texts
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
-from server.store.embedded.operands import box, prefixes_of, unit_fits
-from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, SEVERAL, TEXT, Rows
 from server.store.embedded.symbols import ELSEWHERE
 from server.store.embedded.terms import NOTHING, Term, either, union_all
 from server.store.embedded.trigrams import expression
+from server.store.operands import box, prefixes_of, unit_fits
+from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
 if TYPE_CHECKING:
     from server.store.embedded.criteria import Criteria
@@ -381,7 +382,7 @@ class Parameters:
 
         if len(operands) > _MANY:
             return self._set("dates", [self._many_dates(operands, k)], among, None)
-        every = [bounds for operand in operands for bounds in ranges.alternatives(operand)]
+        every = [bounds for operand in operands for bounds in alternatives(operand)]
         branches = []
         for bounds in every:
             for number, longest in enumerate(DURATIONS):
@@ -425,7 +426,7 @@ class Parameters:
         units = f"x.s IN carray({self._bind(integers(symbols))})"
         if len(symbols) == 1:
             units = f"x.s = {self._bind(symbols[0])}"
-        for bounds in (bounds for operand in operands for bounds in ranges.alternatives(operand)):
+        for bounds in (bounds for operand in operands for bounds in alternatives(operand)):
             branches.append(f"num x WHERE {units} AND {ranges.points(bounds, f'x.{column}', self._bind)}")
             branches.append(f"rng x WHERE {units} AND {ranges.spans(bounds, prefix, self._bind)}")
         at = 2 if written else 1

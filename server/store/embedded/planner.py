@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.search.query import Criterion, Missing, Parameter, Position, SortKey
+from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import first_key_from, id_key
-from server.store.embedded.ordering import ID, LAST_UPDATED, SqlKey, ahead, behind, id_sql, order_by, sql_keys
-from server.store.embedded.principal import PRINCIPAL
+from server.store.embedded.ordering import SqlKey, ahead, behind, id_sql, order_by, sql_keys
 from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
 from server.store.embedded.tables import BLOCK, IRREGULAR, MANY_CODES, NO_DATE
 from server.store.embedded.terms import EVERYTHING, NOTHING, Term, union_all
+from server.store.ordering import ID, LAST_UPDATED
+from server.store.principal import PRINCIPAL
 
 _ROW_COST = 0.3
 _SORTED_ROW_COST = 1.0
@@ -156,7 +158,7 @@ class Plan:
         branches = []
         for symbol in codes[0].symbols:
             for operand in dates[0].lead:
-                for bounds in ranges.alternatives(operand):
+                for bounds in alternatives(operand):
                     for long in (0, 1):
                         where = ranges.dates(bounds, "x.d", "x.w", None if long else DURATIONS[2], self._bind)
                         bound = self._bind(symbol * 2 + long)
@@ -191,7 +193,7 @@ class Plan:
             if len(term.symbols) <= _MANY_BRANCHES:
                 return f"(x.k IN ({listed}) OR x.k = {MANY_CODES} AND {probe})"
         if term.lead:
-            bounds = [bounds for operand in term.lead for bounds in ranges.alternatives(operand)]
+            bounds = [bounds for operand in term.lead for bounds in alternatives(operand)]
             options = " OR ".join(f"({ranges.dates(one, 'x.d', 'x.w', None, self._bind)})" for one in bounds)
             return f"(x.w >= 0 AND ({options}) OR x.w = {IRREGULAR} AND {probe})"
         return probe

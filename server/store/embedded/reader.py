@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from server.store.bodies import Bodies
 from server.store.contract import Version
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.ids import id_key
 from server.store.embedded.schema import METHODS, VERSION_BITS

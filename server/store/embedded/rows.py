@@ -28,8 +28,8 @@ from server.search.values import (
     Uri,
     Value,
 )
-from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.embedded.symbols import ELSEWHERE, Allocation
+from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
 SHAPE = ""
 """Code of the pseudo parameter whose symbols are the sets of parameters that have a value: "3,17*,20"."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 
+from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import StoreRefused
 from server.store.embedded.driver import ID, Connection, failures
 
@@ -104,3 +105,10 @@ def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
 
 def new_epoch() -> str:
     return secrets.token_hex(8)
+
+
+def install(connection: Connection) -> dict[int, bytes]:
+    """Puts the shipped dictionary into the store (within the caller's transaction); gives all that it has."""
+    data = shipped_dictionary()
+    connection.execute("INSERT INTO dict VALUES(?, ?) ON CONFLICT DO NOTHING", (SHIPPED, data))
+    return dict(connection.execute("SELECT n, data FROM dict"))

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.search.query import Position, Query
+from server.store.bodies import Bodies
 from server.store.contract import Hit, Hits, SearchRules, Version
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.checks import Checks
 from server.store.embedded.criteria import Criteria, Place
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.ids import id_text
-from server.store.embedded.ordering import compare
 from server.store.embedded.planner import Page, Plan
 from server.store.embedded.schema import METHODS
 from server.store.embedded.sorting import Sorter
 from server.store.embedded.symbols import Symbols
 from server.store.embedded.terms import Binder
+from server.store.ordering import compare
 
 Found = tuple[Position, str, tuple[Any, ...]]
 """(position, type, row of (rid, id, vid, lu, seq, m, body))"""

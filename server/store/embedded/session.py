@@ -9,8 +9,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from server.store.bodies import Bodies
 from server.store.contract import SearchRules
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import SqlError, connect, failures, is_interrupt, stop_when
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Histories

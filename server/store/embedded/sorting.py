@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from server.search.query import Position, Query, SortKey
 from server.search.types import sort_key
 from server.search.values import Index, Reference
+from server.store.bodies import Bodies
 from server.store.contract import QueryTooCostly, SearchRules
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection
 from server.store.embedded.ids import id_text
-from server.store.embedded.ordering import ID, LAST_UPDATED, compare
 from server.store.embedded.symbols import Symbols
+from server.store.ordering import ID, LAST_UPDATED, compare
 
 if TYPE_CHECKING:
     from server.store.embedded.planner import Page, Plan

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.search.query import Match, Query
+from server.store.bodies import Bodies
 from server.store.contract import (
     Commit,
     History,
@@ -28,14 +29,13 @@ from server.store.contract import (
     Version,
     Written,
 )
-from server.store.embedded.bodies import Bodies, install
 from server.store.embedded.checkpoint import Checkpointer
 from server.store.embedded.driver import Connection, connect, failures, stop_when
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
 from server.store.embedded.rows import Builder, Parameters
-from server.store.embedded.schema import prepare
+from server.store.embedded.schema import install, prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
 from server.store.embedded.symbols import Allocation, Symbols

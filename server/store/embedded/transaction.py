@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.store.bodies import Bodies
 from server.store.contract import (
     RECORDS,
     Commit,
@@ -25,15 +26,14 @@ from server.store.contract import (
     VersionConflict,
     Written,
 )
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
-from server.store.embedded.principal import PRINCIPAL
 from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, widen, zones
 from server.store.embedded.upkeep import Extracted
+from server.store.principal import PRINCIPAL
 
 Pair = tuple[str, str]
 Found = Callable[[Matches], Sequence[Pair]]

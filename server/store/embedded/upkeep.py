@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.search.values import Index
+from server.store.bodies import Bodies
 from server.store.contract import SearchRules
-from server.store.embedded.bodies import Bodies
 from server.store.embedded.driver import Connection
 from server.store.embedded.ids import id_text
 from server.store.embedded.symbols import Symbols

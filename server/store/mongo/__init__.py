@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from server.context import now_ms
+from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import SearchRules
-from server.store.embedded.bodies import SHIPPED, shipped_dictionary
 from server.store.mongo.driver import connect, failures
 from server.store.mongo.hashing import Hash, keyed
 from server.store.mongo.schema import Collections, check_server, prepare

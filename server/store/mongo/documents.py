@@ -32,10 +32,10 @@ from server.search.values import (
     Uri,
     Value,
 )
-from server.store.embedded.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import Hash, gram_keys, half, pair
 from server.store.mongo.symbols import REFERENCES, TYPES, Name, Symbols
+from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
 DAY = 86_400_000_000
 DURATIONS = (DAY, 32 * DAY, 367 * DAY, 1 << 63)

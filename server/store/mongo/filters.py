@@ -28,13 +28,13 @@ from server.search.query import (
     RangeOperand,
     ReferenceOperand,
 )
-from server.store.embedded.principal import PATIENT_PARAMETERS
-from server.store.embedded.ranges import alternatives
+from server.store.bounds import alternatives
 from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
 from server.store.mongo.schema import DELETED
 from server.store.mongo.symbols import TYPES, Symbols
+from server.store.principal import PATIENT_PARAMETERS
 
 LIVE: Document = {"m": {"$lt": DELETED}}
 

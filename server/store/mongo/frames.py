@@ -25,7 +25,7 @@ from server.search.values import (
     Uri,
     Value,
 )
-from server.store.embedded.bodies import Bodies
+from server.store.bodies import Bodies
 
 _KINDS: tuple[type[Any], ...] = (
     Token,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.search.query import Position, SortKey
-from server.store.embedded.ordering import ID, LAST_UPDATED
-from server.store.embedded.principal import PRINCIPAL
 from server.store.mongo.driver import Document
+from server.store.ordering import ID, LAST_UPDATED
+from server.store.principal import PRINCIPAL
 
 
 @dataclass(frozen=True, slots=True)

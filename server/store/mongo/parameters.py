@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import cos, radians
 from typing import TYPE_CHECKING
 
 from server.search.query import (
@@ -19,7 +18,6 @@ from server.search.query import (
     TextOperand,
     TokenOperand,
 )
-from server.store.embedded.principal import PRINCIPAL, REPEATS
 from server.store.mongo.documents import (
     DURATIONS,
     LAST,
@@ -43,15 +41,14 @@ from server.store.mongo.filters import (
 )
 from server.store.mongo.hashing import gram_keys
 from server.store.mongo.symbols import Name
+from server.store.operands import box, prefixes_of, unit_fits
+from server.store.principal import PRINCIPAL, REPEATS
 
 if TYPE_CHECKING:
     from server.store.mongo.filters import Filters
 
 _HashOf = Callable[[str, str, str], int]
 """(type, code, value) -> key"""
-
-_METRES_PER_DEGREE = 111_000.0
-"""A little less than the true 111,195, so that the box is never too small."""
 
 
 class Parameters:
@@ -178,7 +175,7 @@ class Parameters:
                 for each in await self._symbols.find([where], {"v": {"$gte": text, "$lt": text + LAST}})
             ]
         else:
-            asked = [part for text in written for part in _above(text)] if match.modifier == "above" else written
+            asked = [part for text in written for part in prefixes_of(text)] if match.modifier == "above" else written
             keys = [key for _, key in await self._known([Name(where, "", text) for text in asked])]
         return with_keys(f"uri {match.parameter.code}", keys, exact=True)
 
@@ -237,8 +234,8 @@ class Parameters:
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
             for unit in units:
-                kind, same, code, name, canonical = unit["v"].split("\0")
-                if not _unit_fits(unit["s"], code, name, canonical, operand):
+                kind, same, names = unit["v"].split("\0", 2)
+                if not unit_fits(unit["s"], names, operand):
                     continue
                 asked = operand.canonical or operand.range
                 written = operand.canonical is None and not same
@@ -263,7 +260,7 @@ class Parameters:
         for _, key in known:
             for operand in match.operands:
                 assert isinstance(operand, NearOperand)
-                south, north, west, east = _box(operand)
+                south, north, west, east = box(operand)
                 lat = {"$gte": south, "$lte": north}
                 if west <= east:
                     wheres.append({"p": key, "l": lat, "u": {"$gte": west, "$lte": east}})
@@ -276,31 +273,3 @@ class Parameters:
 
 def _intervals(name: str, wheres: Sequence[Document]) -> Filter:
     return either([Filter({"r": {"$elemMatch": where}}, name) for where in wheres])
-
-
-def _above(written: str) -> list[str]:
-    """All that `written` is, or lies below: itself, and up to each end of a path segment."""
-    ends = [n for n in range(1, len(written)) if written[n - 1] == "/" or written[n] in "/?#"]
-    return [*(written[:n] for n in ends), written]
-
-
-def _unit_fits(system: str, code: str, unit: str, canonical: str, operand: QuantityOperand) -> bool:
-    """Whether a unit as it was written is one that the operand means."""
-    if operand.canonical is not None:
-        return system == operand.system and canonical == operand.canonical_code
-    if operand.system is not None:
-        return system == operand.system and operand.code in (None, code)
-    return operand.code is None or operand.code in (code, unit)
-
-
-def _box(operand: NearOperand) -> tuple[float, float, float, float]:
-    """South, north, west, east around the circle; west > east across the date line."""
-    tall = operand.metres / _METRES_PER_DEGREE
-    south, north = max(-90.0, operand.latitude - tall), min(90.0, operand.latitude + tall)
-    if south == -90.0 or north == 90.0:
-        return south, north, -180.0, 180.0
-    wide = tall / max(cos(radians(max(abs(south), abs(north)))), 1e-9)
-    if wide >= 180:
-        return south, north, -180.0, 180.0
-    west, east = operand.longitude - wide, operand.longitude + wide
-    return south, north, west + 360 if west < -180 else west, east - 360 if east > 180 else east

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from server.search.query import Chain, Criterion, Has, Query
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
-from server.store.embedded.ordering import compare
 from server.store.mongo.candidates import Candidate, Judge, Key, keys_of, links
 from server.store.mongo.documents import Hashes
 from server.store.mongo.driver import POOL, Client, Document, Session, failures, snapshot
@@ -20,6 +19,7 @@ from server.store.mongo.reader import version_of
 from server.store.mongo.schema import Collections
 from server.store.mongo.sorting import Sorter
 from server.store.mongo.symbols import Symbols
+from server.store.ordering import compare
 
 FIELDS = {"t": 1, "v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
 FEW = 1000

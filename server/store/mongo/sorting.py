@@ -13,10 +13,10 @@ from server.search.query import Position, SortKey
 from server.search.types import sort_key
 from server.search.values import Index
 from server.store.contract import QueryTooCostly
-from server.store.embedded.ordering import ID, LAST_UPDATED
 from server.store.mongo.candidates import Candidate, Key, keys_of
 from server.store.mongo.frames import Frames, some_values
 from server.store.mongo.ordering import Page
+from server.store.ordering import ID, LAST_UPDATED
 
 MOST = 20_000
 """Matches that are sorted in memory at most."""

@@ -12,6 +12,7 @@ from server.search.query import RangeOperand
 from server.search.types.number import above
 from server.search.types.prefix import PREFIXES, in_range
 from server.search.values import Date, Index, Number, Quantity, Reference, Token
+from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.driver import Connection, connect
 from server.store.embedded.rows import (
@@ -164,7 +165,7 @@ def test_date_conditions(value: tuple[int, int], asked: tuple[int, int], prefix:
     width = value[1] - value[0]
     conditions = [
         ranges.dates(bounds, str(value[0]), str(width), width, lambda bound: str(bound))
-        for bounds in ranges.alternatives(operand)
+        for bounds in alternatives(operand)
     ]
     assert true(conditions) == in_range(*value, operand)
 
@@ -172,7 +173,7 @@ def test_date_conditions(value: tuple[int, int], asked: tuple[int, int], prefix:
 @given(number=st.integers(-3, 3), asked=intervals(), prefix=st.sampled_from(sorted(PREFIXES)))
 def test_point_conditions(number: int, asked: tuple[int, int], prefix: str) -> None:
     operand = RangeOperand(prefix, float(asked[0]), float(asked[1]), float(asked[0]))
-    conditions = [ranges.points(bounds, repr(float(number)), repr) for bounds in ranges.alternatives(operand)]
+    conditions = [ranges.points(bounds, repr(float(number)), repr) for bounds in alternatives(operand)]
     assert true(conditions) == in_range(float(number), above(float(number)), operand)
 
 
@@ -181,7 +182,7 @@ def test_span_conditions(value: tuple[int, int], asked: tuple[int, int], prefix:
     operand = RangeOperand(prefix, float(asked[0]), float(asked[1]), float(asked[0]))
     ends = {"lo": repr(float(value[0])), "up": repr(closed(float(value[1])))}
     conditions = []
-    for bounds in ranges.alternatives(operand):
+    for bounds in alternatives(operand):
         text = ranges.spans(bounds, "", repr)
         conditions.append(text.replace("lo ", ends["lo"] + " ").replace("up ", ends["up"] + " "))
     assert true(conditions) == in_range(float(value[0]), float(value[1]), operand)
@@ -194,7 +195,7 @@ def test_span_conditions(value: tuple[int, int], asked: tuple[int, int], prefix:
 )
 def test_instant_conditions(ms: int, asked: tuple[int, int], prefix: str) -> None:
     operand = RangeOperand(prefix, asked[0], asked[0] + asked[1], asked[0])
-    conditions = [ranges.instants(bounds, str(ms), str) for bounds in ranges.alternatives(operand)]
+    conditions = [ranges.instants(bounds, str(ms), str) for bounds in alternatives(operand)]
     assert true(conditions) == in_range(ms * 1000, ms * 1000 + 1000, operand)
 
 
@@ -204,7 +205,7 @@ def test_a_zone_never_hides_a_match(
 ) -> None:
     operand = RangeOperand(prefix, *asked, asked[0])
     lo, up = min(value[0], block[0]), max(value[1], block[1])
-    text = ranges.zone(ranges.alternatives(operand), lambda bound: str(bound))
+    text = ranges.zone(alternatives(operand), lambda bound: str(bound))
     possible = true([text.replace("z.up", str(up)).replace("z.lo", str(lo))])
     assert possible or not in_range(*value, operand)
 

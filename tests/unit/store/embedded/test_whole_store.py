@@ -11,9 +11,9 @@ import zstandard
 
 from server.search.query import Match, Not, Parameter, Query, TextOperand, TokenOperand
 from server.search.values import String, Token
+from server.store.bodies import SHIPPED, Bodies, shipped_dictionary
 from server.store.contract import Commit, Matches, QueryTooCostly, StoreRefused
 from server.store.embedded import EmbeddedStore, open_embedded
-from server.store.embedded.bodies import SHIPPED, Bodies, shipped_dictionary
 from tests.contract.resources import HandRules, put
 
 CODE = Parameter("code", "token")

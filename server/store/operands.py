@@ -17,7 +17,7 @@ def prefixes_of(written: str) -> list[str]:
 
 
 def unit_fits(system: str, names: str, operand: QuantityOperand) -> bool:
-    """Whether a unit as it was written (rows.unit_key) is one that the operand means."""
+    """Whether a unit as it was written (code, unit and canonical code between NULs) is one that the operand means."""
     code, unit, canonical = names.split("\0")
     if operand.canonical is not None:
         return system == operand.system and canonical == operand.canonical_code

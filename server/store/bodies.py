@@ -10,8 +10,6 @@ from pathlib import Path
 
 import zstandard
 
-from server.store.embedded.driver import Connection
-
 SHIPPED = 1
 """Number of the dictionary that new bodies are compressed with: bodies-<number>.dict."""
 _LEVEL = 3
@@ -43,10 +41,3 @@ class Bodies:
         number = zstandard.get_frame_parameters(frame).dict_id
         dictionary = self._dictionaries[number] if number else None
         return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(frame)
-
-
-def install(connection: Connection) -> dict[int, bytes]:
-    """Puts the shipped dictionary into the store (within the caller's transaction); gives all that it has."""
-    data = shipped_dictionary()
-    connection.execute("INSERT INTO dict VALUES(?, ?) ON CONFLICT DO NOTHING", (SHIPPED, data))
-    return dict(connection.execute("SELECT n, data FROM dict"))

@@ -1,4 +1,4 @@
-"""Trains the compression dictionary of stored bodies: `python -m server.store.embedded.build_dictionary`.
+"""Trains the compression dictionary of stored bodies: `python -m server.store.build_dictionary`.
 
 A dictionary holds raw pieces of its samples and is shipped to everybody, so it only ever sees people who do not exist.
 Never overwrite one that was released: stores refer to it by its number. Raise bodies.SHIPPED and build the next.
@@ -16,8 +16,8 @@ from random import Random
 import zstandard
 
 from mappers.population import resources
+from server.store.bodies import SHIPPED
 from server.store.contract import instant
-from server.store.embedded.bodies import SHIPPED
 
 SIZE = 65_536
 SEED = 20_261_124
