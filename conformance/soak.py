@@ -114,6 +114,10 @@ class Soak:
     target: Target
     pid: int
     connections: int = 16
+    rate: float = 0.0
+    """Requests a second that are sent at most, by all clients together; 0: each asks again when it was answered."""
+    shown: bool = False
+    """Each sample is printed as it is taken."""
     samples: list[Sample] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     _latencies: list[float] = field(default_factory=list)
@@ -125,6 +129,8 @@ class Soak:
             await asyncio.sleep(min(interval, max(0.0, seconds - now)))
             if self._latencies:
                 self.samples.append(self._sample(time.monotonic() - began))
+                if self.shown:
+                    print(json.dumps(asdict(self.samples[-1])), file=sys.stderr, flush=True)
         await asyncio.gather(*work)
         return judged(self.samples)
 
@@ -138,7 +144,11 @@ class Soak:
     async def _client(self, number: int, until: float) -> None:
         line = Line(self.target.host, self.target.port)
         requests, chance = mix(self.target, Random(number)), Random(-number)
+        pause = self.connections / self.rate if self.rate else 0.0
+        due = time.monotonic() + pause * number / self.connections
         while time.monotonic() < until:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due += pause
             sent = time.monotonic()
             reply = await line.ask(next(requests), anew=chance.random() < 0.01)
             self._latencies.append(time.monotonic() - sent)
@@ -189,7 +199,8 @@ def main() -> int:
     args = _arguments()
     if args.url:
         parts = urlsplit(args.url)
-        soak = Soak(Target(parts.hostname or "", parts.port or 80, parts.path.rstrip("/"), args.token), args.pid)
+        target = Target(parts.hostname or "", parts.port or 80, parts.path.rstrip("/"), args.token)
+        soak = Soak(target, args.pid, args.connections, args.rate, shown=True)
         verdicts = asyncio.run(soak.run(args.seconds, args.seconds / 60))
     else:
         soak, verdicts = _own_server(args)
@@ -211,7 +222,7 @@ def _own_server(args: argparse.Namespace) -> tuple[Soak, list[Verdict]]:
     command += ["--request-log", "off"]
     try:
         with started(command, f"http://127.0.0.1:{port}/health/ready") as server:
-            soak = Soak(Target("127.0.0.1", port, "/fhir"), server.pid, args.connections)
+            soak = Soak(Target("127.0.0.1", port, "/fhir"), server.pid, args.connections, args.rate, shown=True)
             return soak, asyncio.run(soak.run(args.seconds, args.seconds / 60))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -233,6 +244,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_SECONDS") or 3600))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=0.0, help="requests a second at most; default: as many as go")
     parser.add_argument("--store", help="store URL; default: an embedded one in a temporary folder")
     parser.add_argument("--url", help="FHIR base of a server that runs already; needs --pid")
     parser.add_argument("--pid", type=int, default=0, help="process to watch")
