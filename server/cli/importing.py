@@ -14,6 +14,7 @@ from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import Source, SourceError, find_sources
 from server.intake.importing import ImportReport, import_fhir
+from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
 SETTINGS = ("store", "timezone", "data-folder", "base-url", "max-body-bytes", "referential-integrity", "text-search")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         report = asyncio.run(_import(args, settings, find_sources(args.paths)))
-    except (SettingRefused, SourceError, StoreError) as error:
+    except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
     print(json.dumps(report.as_json(), ensure_ascii=False) if args.json else summary(report))
     return 1 if report.refused else 0

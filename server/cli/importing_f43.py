@@ -15,6 +15,7 @@ from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
 from server.intake.f43.importing import Report, import_f43
 from server.intake.f43.sources import F43Source, open_source
+from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
 SETTINGS = ("store", "timezone", "data-folder", "base-url", "referential-integrity", "text-search")
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         sources = [open_source(path) for path in args.paths]
         reports = asyncio.run(_import(args, settings, sources))
-    except (SettingRefused, SourceError, StoreError) as error:
+    except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
     if args.json:
         print(json.dumps({"imports": [report.as_json() for report in reports]}, ensure_ascii=False))

@@ -27,6 +27,7 @@ from server.intake.his.database import PASSWORD_VARIABLE, ConnectionLost, Databa
 from server.intake.his.dump import ENCODINGS, DumpDatabase
 from server.intake.his.importing import WINDOWS, HisReport, Wanted, import_his
 from server.intake.his.reading import Reader
+from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
 TABLES = {"jhcis": jhcis.TABLES, "hosxp": hosxp.TABLES}
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         if args.format == "hosxp" and not _HCODE.match(args.hcode):
             raise HisError("a hospital code has 5 digits or 9 characters / รหัสสถานพยาบาลต้องมี 5 หลัก หรือ 9 ตัวอักษร")
         report = asyncio.run(_import(args, settings_of(args), entries))
-    except (SettingRefused, TablesError, HisError, ConnectionLost, SourceError, StoreError) as error:
+    except (SettingRefused, TablesError, HisError, ConnectionLost, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
     print(json.dumps(report.as_json(), ensure_ascii=False) if args.json else summary(report))
     return 1 if report.refused else 0

@@ -21,6 +21,7 @@ from server.intake.f43.sources import open_source
 from server.intake.importing import import_fhir
 from server.intake.quarantine import read_quarantine
 from server.intake.retry import purge, quarantine_file, unpack
+from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
 _DAY = 86_400
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         folder = Path(settings.data_folder) / "quarantine"
         return _ACTIONS[args.action](args, settings, folder)
-    except (SettingRefused, SourceError, StoreError) as error:
+    except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
 
 

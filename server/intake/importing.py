@@ -269,7 +269,7 @@ def _run(
 
 
 def _worker(settings: Settings, secret: bytes, work: Connection) -> None:
-    with contextlib.suppress(KeyboardInterrupt, EOFError):
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(settings, secret, work))
 
 
@@ -278,7 +278,6 @@ async def _serve(settings: Settings, secret: bytes, work: Connection) -> None:
 
     os.nice(5)  # an import beside normal service gives way to it
     ctx = await build_context(settings)
-    loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(key: str, started_ms: int, document: Document) -> Outcome:
@@ -287,9 +286,11 @@ async def _serve(settings: Settings, secret: bytes, work: Connection) -> None:
             name = document.source.name
             return await write_document(ctx, name, document.number, document.data, ids, base=settings.fhir_base)
 
+    async def answer(job: tuple[str, int, list[Document]]) -> list[Outcome]:
+        key, started_ms, batch = job
+        return await asyncio.gather(*(one(key, started_ms, document) for document in batch))
+
     try:
-        while True:
-            key, started_ms, batch = await loop.run_in_executor(None, work.recv)
-            work.send(await asyncio.gather(*(one(key, started_ms, document) for document in batch)))
+        await team.answers(work, answer)
     finally:
         await ctx.store.close()

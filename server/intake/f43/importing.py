@@ -45,7 +45,7 @@ from server.intake.f43.jobs import (
 from server.intake.f43.sources import F43Source, Member, chunks, digest
 from server.intake.f43.writer import Writer
 from server.intake.quarantine import Quarantine
-from server.intake.team import spread, workers
+from server.intake.team import answers, spread, workers
 
 if TYPE_CHECKING:
     from server.config import Settings
@@ -393,7 +393,7 @@ async def _here(writer: Writer, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job,
 
 
 def _worker(settings: Settings, secret: bytes, import_id: str, work: Connection) -> None:
-    with contextlib.suppress(KeyboardInterrupt, EOFError):
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(settings, secret, import_id, work))
 
 
@@ -408,21 +408,7 @@ async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connec
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     writer = Writer(ctx, secret, import_id, identity.Rules())
-    loop = asyncio.get_running_loop()
-    answers: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue(IN_FLIGHT)
-
-    async def send() -> None:
-        while (task := await answers.get()) is not None:
-            work.send(await task)
-
-    sending = asyncio.create_task(send())
     try:
-        while True:
-            job = await loop.run_in_executor(None, work.recv)
-            await answers.put(asyncio.create_task(writer.write(job)))
-    except EOFError:
-        await answers.put(None)
-        await sending
+        await answers(work, writer.write)
     finally:
-        sending.cancel()
         await ctx.store.close()
