@@ -7,6 +7,7 @@ server has all cores and shares them with the generator, whose own cost is in th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.bench.database import Database, mongod
 from conformance.bench.load import Target, run
 from conformance.bench.processes import disk, free_port, started, usage
 from conformance.bench.workloads import Bench
@@ -32,8 +34,10 @@ COLUMNS = (
     "p99_ms",
     "failures",
     "server_cpu_us",
+    "database_cpu_us",
     "generator_cpu_us",
     "server_memory_mb",
+    "database_memory_mb",
 )
 
 
@@ -65,7 +69,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--url", help="FHIR base of another server to measure, already running and empty")
     parser.add_argument("--token", help="bearer token for --url")
-    parser.add_argument("--store", help="store URL for OneCard; default: an embedded one in a temporary folder")
+    parser.add_argument(
+        "--store",
+        help='store URL for OneCard; "mongod" starts one here; default: an embedded one in a temporary folder',
+    )
+    parser.add_argument("--only", default="", help="only workloads with this in their name, several parted by commas")
     parser.add_argument("--name", default="onecard", help="name of the report")
     return parser.parse_args()
 
@@ -84,14 +92,21 @@ def _yardstick(args: argparse.Namespace) -> list[dict[str, object]]:
 
 
 def _onecard(args: argparse.Namespace) -> dict[str, Any]:
+    with mongod() if args.store == "mongod" else contextlib.nullcontext() as database:
+        return _served(args, database)
+
+
+def _served(args: argparse.Namespace, database: Database | None) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="onecard-bench-"))
-    store = args.store or f"sqlite:///{folder}/onecard.db"
+    store = database.url if database else args.store or f"sqlite:///{folder}/onecard.db"
     port = free_port()
     command = ["server.cli", "serve", "--open", "--port", str(port), "--store", store, "--data-folder", str(folder)]
     command += ["--workers", str(args.workers), "--request-log", "off"]
     ready = f"http://127.0.0.1:{port}/health/ready"
     core = 0 if args.workers == 1 else None
     bench = Bench(Target("127.0.0.1", port, "/fhir"), None, connections=args.connections, seconds=args.seconds)
+    bench.database_pid = database.pid if database else None
+    bench.only = tuple(part for part in args.only.split(",") if part)
     report: dict[str, Any] = {}
     try:
         with started(command, ready, core=core) as server:
@@ -102,6 +117,10 @@ def _onecard(args: argparse.Namespace) -> dict[str, Any]:
         report["resources"] = loaded
         if not args.store:  # after the stop, which empties the write-ahead log into the file
             report["disk_bytes_per_resource"] = round(disk(folder / "onecard.db") / loaded, 1)
+        elif database:
+            report["disk_bytes_per_resource"] = round(_settled(database) / loaded, 1)
+            database.compact()
+            report["disk_bytes_per_resource_compacted"] = round(_settled(database) / loaded, 1)
         began = time.perf_counter()
         with started(command, ready, core=core) as server:
             report["start_seconds"] = round(time.perf_counter() - began, 3)
@@ -111,6 +130,12 @@ def _onecard(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {**report, "rows": [m.row() for m in bench.measured]}
+
+
+def _settled(database: Database) -> int:
+    """Bytes on disk after a checkpoint."""
+    time.sleep(1)
+    return database.disk()
 
 
 def _turn_by_turn(bench: Bench, core: int | None) -> dict[str, float]:
@@ -167,7 +192,14 @@ def _print(report: dict[str, Any]) -> None:
     print("  ".join(column.ljust(width) for column, width in zip(COLUMNS, widths, strict=True)))
     for row in rows:
         print("  ".join(str(row[column]).ljust(width) for column, width in zip(COLUMNS, widths, strict=True)))
-    for name in ("start_seconds", "idle_memory_mb", "resources", "disk_bytes_per_resource", "turn_by_turn"):
+    for name in (
+        "start_seconds",
+        "idle_memory_mb",
+        "resources",
+        "disk_bytes_per_resource",
+        "disk_bytes_per_resource_compacted",
+        "turn_by_turn",
+    ):
         if name in report:
             print(f"{name}: {report[name]}")
 

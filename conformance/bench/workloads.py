@@ -15,6 +15,8 @@ from conformance.bench.data import Bodies, Pools, searches, transaction, transac
 from conformance.bench.load import Result, Target, run
 from conformance.bench.processes import Usage, usage
 
+NOTHING = Usage(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -27,6 +29,8 @@ class Measured:
     """Resident bytes at its end."""
     units: int = 1
     """Resources in one request, for loads and transactions."""
+    database: Usage = NOTHING
+    """Of a database process beside the server: CPU seconds during the workload, resident bytes at its end."""
 
     def row(self) -> dict[str, object]:
         r = self.result
@@ -40,8 +44,10 @@ class Measured:
             "p99_ms": round(r.percentile(0.99), 3),
             "failures": r.failures(),
             "server_cpu_us": round(self.server_cpu / max(1, r.requests) * 1e6, 1),
+            "database_cpu_us": round(self.database.cpu / max(1, r.requests) * 1e6, 1),
             "generator_cpu_us": round(r.generator_cpu / max(1, r.requests) * 1e6, 1),
             "server_memory_mb": round(self.server_memory / 1e6, 1),
+            "database_memory_mb": round(self.database.memory / 1e6, 1),
         }
 
 
@@ -51,6 +57,10 @@ class Bench:
     def __init__(self, target: Target, pid: int | None, *, connections: int, seconds: float) -> None:
         self.target = target
         self.pid = pid
+        self.database_pid: int | None = None
+        """Of a database process that the server works with and the bench started."""
+        self.only: tuple[str, ...] = ()
+        """Parts of names: if there are any, other workloads are left out."""
         self.connections = connections
         self.seconds = seconds
         self.pools = Pools()
@@ -66,7 +76,9 @@ class Bench:
         seconds: float | None = None,
         seen: Callable[[int, bytes], None] | None = None,
     ) -> Result:
-        before = usage(self.pid) if self.pid else Usage(0, 0)
+        if self.only and not any(part in name for part in self.only) and not name.startswith(("load", "trivial")):
+            return Result(name)
+        before, database = self._usage()
         result = run(
             name,
             self.target,
@@ -75,9 +87,15 @@ class Bench:
             seconds=seconds or self.seconds,
             seen=seen,
         )
-        after = usage(self.pid) if self.pid else Usage(0, 0)
-        self.measured.append(Measured(result, after.cpu - before.cpu, after.memory, units))
+        after, database_after = self._usage()
+        database = Usage(database_after.cpu - database.cpu, database_after.memory)
+        self.measured.append(Measured(result, after.cpu - before.cpu, after.memory, units, database))
         return result
+
+    def _usage(self) -> tuple[Usage, Usage]:
+        """Of the server, of its database."""
+        server, database = (usage(pid) if pid else Usage(0, 0) for pid in (self.pid, self.database_pid))
+        return server, database
 
     # ------------------------------------------------------------ the workloads
 

