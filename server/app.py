@@ -51,9 +51,15 @@ class App:
 
 
 async def build_context(
-    settings: Settings, *, clock: Callable[[], int] = now_ms, ids: Callable[[], str] = new_id
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = now_ms,
+    ids: Callable[[], str] = new_id,
+    rezone: bool = False,
 ) -> Context:
     """What handlers need, without a web server: for commands too. The caller closes `store`.
+
+    rezone: another zone than the store's is taken; the caller then calls `store.rezone`.
 
     Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
@@ -72,7 +78,7 @@ async def build_context(
         ),
         now=clock,
     )
-    store = await open_store(settings.store, search.rules, zone=settings.timezone, clock=clock)
+    store = await open_store(settings.store, search.rules, zone=settings.timezone, clock=clock, rezone=rezone)
     await _use_cursor_key(search, store)
     return Context(
         settings=settings,

@@ -66,6 +66,8 @@ class Node:
     folder: Path
     port: int
     replica_set: str | None = "rs0"
+    more: tuple[str, ...] = ()
+    """Further arguments of mongod."""
     pid: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +80,7 @@ class Node:
         command += ["--setParameter", "ttlMonitorEnabled=false"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]
+        command += self.more
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
@@ -131,9 +134,9 @@ class ReplicaSet:
         config["writeConcernMajorityJournalDefault"] = self.durable
         for node in reversed(self.nodes):  # all must answer before the first is told of them
             with MongoClient[dict[str, Any]](f"mongodb://{node.address}/?directConnection=true") as client:
-                _until(partial(client.admin.command, "ping"))
+                until(partial(client.admin.command, "ping"))
                 if node is self.nodes[0]:
-                    _until(partial(client.admin.command, "replSetInitiate", config))
+                    until(partial(client.admin.command, "replSetInitiate", config))
         self.wait_for_primary()
 
     def url(self, database: str = "") -> str:
@@ -147,7 +150,7 @@ class ReplicaSet:
         return next(node for node in self.nodes if address is not None and node.port == address[1])
 
     def wait_for_primary(self) -> None:
-        _until(self.primary)
+        until(self.primary)
 
     def stop(self) -> None:
         for node in self.nodes:
@@ -155,7 +158,7 @@ class ReplicaSet:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _until(ask: Any) -> None:
+def until(ask: Any) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:

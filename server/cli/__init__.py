@@ -31,7 +31,9 @@ COMMANDS: Mapping[str, Command] = {
     "identity": Command("server.cli.identity", "one person or two", "แยกหรือรวมทะเบียนบุคคล"),
     "validate": Command("server.cli.validate", "check FHIR files without storing them", "ตรวจไฟล์ FHIR"),
     "sample": Command("server.cli.sample", "files of people who do not exist", "สร้างข้อมูลสมมุติ"),
-    "store": Command("server.cli.store", "copy a store, or tell what it holds", "คัดลอกหรือดูที่เก็บข้อมูล"),
+    "store": Command(
+        "server.cli.store", "make a store ready, migrate, reindex, copy or show it", "เตรียม ปรับรุ่น คัดลอก หรือดูที่เก็บข้อมูล"
+    ),
     "terminology": Command("server.cli.terminology", "load and list code systems", "นำเข้าและแสดงระบบรหัส"),
     "packages": Command("server.cli.packages", "profiles and code systems of FHIR packages", "แพ็กเกจ FHIR"),
     "health": Command("server.cli.health", "whether the server answers", "เซิร์ฟเวอร์ตอบหรือไม่"),

@@ -320,6 +320,10 @@ class Store(Protocol):
         """Extract anew the index values of every live resource of the types, in bounded steps beside normal service.
         progress(done, total)."""
 
+    async def rezone(self, zone: str, progress: Callable[[int, int], None]) -> None:
+        """Index all resources anew, reading dates without a zone in `zone`; the store was opened with `rezone`.
+        Goes on after a break. progress(done, total)."""
+
     async def get_setting(self, key: str) -> bytes | None:
         """Small values that live in the store and its backups (keys, checkpoints, zone)."""
 

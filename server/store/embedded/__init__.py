@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from server.context import now_ms
 from server.store.contract import SearchRules, StoreRefused
 from server.store.embedded.store import EmbeddedStore
+from server.store.embedded.versions import Progress, bring_up, make_ready
 
-__all__ = ["EmbeddedStore", "open_embedded"]
+__all__ = ["EmbeddedStore", "init_embedded", "migrate_embedded", "open_embedded"]
+
+T = TypeVar("T")
 
 
 async def open_embedded(
@@ -30,12 +34,28 @@ async def open_embedded(
     Raises: StoreRefused, StoreFull.
     """
 
-    def make() -> EmbeddedStore:
-        file = Path(path)
+    return await _in_thread(
+        lambda: EmbeddedStore(Path(path), rules, zone=zone, clock=clock, search_seconds=search_seconds, rezone=rezone),
+        Path(path),
+    )
+
+
+async def init_embedded(path: Path | str, zone: str, progress: Progress) -> tuple[int, int]:
+    """Makes a new store, or the indexes that one lacks; (indexes there, made just now). Raises: as `open_embedded`."""
+    return await _in_thread(lambda: make_ready(Path(path), zone, progress), Path(path))
+
+
+async def migrate_embedded(path: Path | str, progress: Progress) -> tuple[int, int]:
+    """Brings a store to this program's version; (version before, version now). Raises: as `open_embedded`."""
+    return await _in_thread(lambda: bring_up(Path(path), progress), Path(path))
+
+
+async def _in_thread(work: Callable[[], T], path: Path) -> T:
+    def run() -> T:
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            return EmbeddedStore(file, rules, zone=zone, clock=clock, search_seconds=search_seconds, rezone=rezone)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return work()
         except OSError as error:
             raise StoreRefused(f"the folder of the store cannot be used: {error.strerror}") from error
 
-    return await asyncio.get_running_loop().run_in_executor(None, make)
+    return await asyncio.get_running_loop().run_in_executor(None, run)

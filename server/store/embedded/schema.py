@@ -7,7 +7,9 @@ Layout and its measurements: docs/decisions/embedded-layout.md
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Sequence
 
 from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import StoreRefused
@@ -62,35 +64,39 @@ CREATE VIRTUAL TABLE textri USING fts5(narrative, content, tokenize = 'trigram c
   content = '', contentless_delete = 1);
 """
 
-_MIGRATIONS: tuple[str, ...] = (_FIRST,)
-"""Migration n brings a store from version n to n + 1, within one transaction."""
-
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Migration n brings a store from version n to n + 1, within one transaction; the first makes it."""
+INDEXES = {
+    name: statement
+    for migration in MIGRATIONS
+    for statement, name in re.findall(r"^(CREATE (?:UNIQUE )?INDEX (\w+) ON [^;]+);", migration, re.MULTILINE)
+}
+_TABLES = frozenset(re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", "".join(MIGRATIONS), re.MULTILINE))
 
 REZONING = "?"
 """Before the zone of a store whose dates are just being read anew: it opens only to finish that."""
 
 
 def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
-    """Makes the tables of a new store, or brings an older one up to date. Call it inside the writers' gate.
+    """Makes the tables of a new store, and checks those of an older one. Call it inside the writers' gate.
 
     rezone: another zone is taken note of instead of refused; all types must then be reindexed.
-    Raises: StoreRefused for a newer schema, another program's file, or another time zone.
+    Raises: StoreRefused for another version, a missing index or table, another program's file, another time zone.
     """
     with failures(), connection:
-        version = int(connection.pragma("user_version"))
-        owner = int(connection.pragma("application_id"))
-        if version > len(_MIGRATIONS):
+        version = checked_version(connection)
+        if version == 0:
+            migrate(connection, 0, MIGRATIONS)
+        elif version < len(MIGRATIONS):
             raise StoreRefused(
-                f"the store has schema {version}, this program knows {len(_MIGRATIONS)}: use the newer program"
+                f"the store has schema {version}, this program writes {len(MIGRATIONS)}: back it up, stop all servers, "
+                "then run `onecard store migrate` with the same --store"
             )
-        if owner != ID:
-            if owner or connection.execute("SELECT count(*) FROM sqlite_schema").get:
-                raise StoreRefused("the file is a database of another program")
-            connection.pragma("application_id", ID)
-        for number in range(version, len(_MIGRATIONS)):
-            connection.execute(_MIGRATIONS[number])
-        if version < len(_MIGRATIONS):
-            connection.pragma("user_version", len(_MIGRATIONS))
+        elif missing := lacking(connection):
+            raise StoreRefused(
+                f"the store lacks {', '.join(f'index {name}' for name in missing)}, without which searches would read "
+                "everything: run `onecard store init` once, with the same --store"
+            )
         connection.execute("INSERT INTO state VALUES(1, 0, 0, ?, ?) ON CONFLICT DO NOTHING", (new_epoch(), zone))
         stored = str(connection.execute("SELECT zone FROM state").get)
         if stored == zone:
@@ -101,6 +107,33 @@ def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
                 "run `onecard store reindex` with the new zone first"
             )
         connection.execute("UPDATE state SET zone = ?", (REZONING + zone,))
+
+
+def migrate(connection: Connection, version: int, migrations: Sequence[str]) -> None:
+    """All steps from `version` on, within the caller's transaction."""
+    connection.pragma("application_id", ID)
+    for statements in migrations[version:]:
+        connection.execute(statements)
+    connection.pragma("user_version", len(migrations))
+
+
+def checked_version(connection: Connection, known: int = len(MIGRATIONS)) -> int:
+    """Which version a file has; 0: it is empty. Raises: StoreRefused (newer than known, another program's)."""
+    version = int(connection.pragma("user_version"))
+    owner = int(connection.pragma("application_id"))
+    if version > known:
+        raise StoreRefused(f"the store has schema {version}, this program knows {known}: use the newer program")
+    if owner != ID and (owner or connection.execute("SELECT count(*) FROM sqlite_schema").get):
+        raise StoreRefused("the file is a database of another program")
+    return version
+
+
+def lacking(connection: Connection) -> list[str]:
+    """Indexes that are not there. Raises: StoreRefused where a table is not there."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    if gone := sorted(_TABLES - there):
+        raise StoreRefused(f"the store has lost the table {gone[0]}: restore a backup (onecard restore)")
+    return sorted(set(INDEXES) - there)
 
 
 def new_epoch() -> str:

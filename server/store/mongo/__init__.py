@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from server.context import now_ms
 from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import SearchRules
-from server.store.mongo.driver import connect, failures
+from server.store.mongo.cluster import check_cluster
+from server.store.mongo.driver import Database, connect, failures
 from server.store.mongo.hashing import Hash, keyed
-from server.store.mongo.schema import Collections, check_server, prepare
+from server.store.mongo.schema import Collections, Progress, make_ready, migrate, prepare
 from server.store.mongo.store import MongoStore
 
-__all__ = ["MongoStore", "open_mongo"]
+__all__ = ["MongoStore", "init_mongo", "migrate_mongo", "open_mongo"]
 
 
 async def open_mongo(
@@ -34,7 +36,7 @@ async def open_mongo(
     """
     client, name = connect(url)
     try:
-        await check_server(client)
+        await check_cluster(client, name)
         database = client[name]
         state = await prepare(database, zone, (SHIPPED, shipped_dictionary()), rezone=rezone)
         with failures():
@@ -52,3 +54,31 @@ async def open_mongo(
         clock=clock,
         search_seconds=search_seconds,
     )
+
+
+async def init_mongo(url: str, zone: str, progress: Progress) -> tuple[int, int]:
+    """Makes a new store, or the indexes that one lacks; (indexes there, made just now).
+
+    Raises: StoreRefused, StoreUnavailable.
+    """
+    async with _database(url) as database:
+        return await make_ready(database, zone, progress)
+
+
+async def migrate_mongo(url: str, progress: Progress) -> tuple[int, int]:
+    """Brings a store to this program's version; (version before, version now).
+
+    Raises: StoreRefused, StoreUnavailable.
+    """
+    async with _database(url) as database:
+        return await migrate(database, progress)
+
+
+@asynccontextmanager
+async def _database(url: str) -> AsyncIterator[Database]:
+    client, name = connect(url)
+    try:
+        await check_cluster(client, name)
+        yield client[name]
+    finally:
+        await client.close()

@@ -26,6 +26,7 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     BulkWriteError,
+    CollectionInvalid,
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
@@ -47,6 +48,7 @@ __all__ = [
     "Database",
     "Document",
     "IndexModel",
+    "NotAllowed",
     "ReplaceOne",
     "Session",
     "Timestamp",
@@ -54,6 +56,7 @@ __all__ = [
     "connect",
     "failures",
     "insert_if_absent",
+    "make_collection",
     "plain",
     "snapshot",
     "transact",
@@ -87,14 +90,20 @@ _COMMIT_SECONDS = 10.0
 """How long an unknown outcome of a commit is asked for again before it is told as unknown."""
 
 _DUPLICATE = 11000
+_THERE = 48
 _TIME_LIMIT = frozenset({50, 262})
 _DISK = frozenset({14031})
-_RIGHTS = frozenset({13, 18, 8000})
+_UNKNOWN_USER = 18
+_RIGHTS = frozenset({13, _UNKNOWN_USER, 8000})
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 _PASSING = frozenset({6, 7, 64, 89, 91, 112, 133, 134, 189, 239, 246, 251, 9001, 10107, 11600, 11602, 13435, 13436})
 """Codes of elections, shutdowns, networks and snapshots that are gone: another try may succeed.
 https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml"""
+
+
+class NotAllowed(StoreRefused):
+    """The cluster refuses its user."""
 
 
 class Again(StoreError):
@@ -168,10 +177,11 @@ def _translated(error: PyMongoError) -> StoreError | None:
             "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
         )
     if code in _RIGHTS:
-        return StoreRefused(
-            "the cluster refuses this user: it needs the role readWrite and dbAdmin on the database, "
-            'as in db.createUser({user, pwd, roles: [{role: "readWrite", db: "onecard"}, {role: "dbAdmin", '
-            'db: "onecard"}]})'
+        return NotAllowed(
+            "the cluster does not know this user and password: mongodb://USER:PASSWORD@HOST/DATABASE?authSource=DB"
+            if code == _UNKNOWN_USER
+            else "the cluster refuses this user, or the URL names none: it needs the role readWrite, as in "
+            'db.createUser({user, pwd, roles: [{role: "readWrite", db: "onecard"}]})'
         )
     if isinstance(error, ConnectionFailure) or code in _PASSING or error.timeout:
         return StoreUnavailable("the cluster has no primary that answers")
@@ -240,3 +250,14 @@ async def insert_if_absent(collection: Collection, documents: list[Document]) ->
             raise
     except DuplicateKeyError:
         pass
+
+
+async def make_collection(database: Database, name: str) -> None:
+    """Unless another process was faster."""
+    try:
+        await database.create_collection(name)
+    except CollectionInvalid:
+        pass
+    except OperationFailure as error:
+        if error.code != _THERE:
+            raise

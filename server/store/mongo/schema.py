@@ -1,4 +1,4 @@
-"""Collections and indexes of the store, and what is checked before it is opened.
+"""Collections and indexes of the store, its versions, and what is checked before it is opened.
 
     resource    current version of every resource, tombstones too: its body, values and keys (documents.py)
     history     superseded versions, by {_id: "Type/id/version"}
@@ -7,30 +7,31 @@
     claim       what conditional interactions compete for (transaction.py); each lives for an hour
     setting     the store's settings; dictionary: zstd dictionaries; state: zone, epoch, secret, version
 
-Layout and its measurements: docs/decisions/mongodb-layout.md
+A new database gets all it needs from whoever opens it first. One that holds resources is opened only if its version is
+this program's and no index is missing: `make_ready` and `migrate` are commands (`onecard store init`, `store migrate`),
+because on a large store they take long. Layout and its measurements: docs/decisions/mongodb-layout.md
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from server.store.contract import StoreRefused
 from server.store.mongo.driver import (
     Binary,
-    Client,
     Collection,
     Database,
     Document,
     IndexModel,
     failures,
     insert_if_absent,
+    make_collection,
 )
 
 SCHEMA = 1
-OLDEST = (6, 0)
-"""MongoDB 6.0: snapshot reads outside of transactions, internal tables that this is tested with."""
 DELETED = 3
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 """`m` of a version is an index of these; DELETED is a tombstone."""
@@ -83,36 +84,29 @@ class Collections:
         self.state: Collection = database["state"]
 
 
-async def check_server(client: Client) -> None:
-    """Raises: StoreRefused (a standalone server, too old a version), StoreUnavailable."""
-    with failures():
-        hello = await client.admin.command("hello")
-        version = (await client.admin.command("buildInfo"))["versionArray"]
-    if "setName" not in hello and hello.get("msg") != "isdbgrid":
-        raise StoreRefused(
-            "this mongod stands alone, and only a replica set has transactions: start it with --replSet rs0, run "
-            "rs.initiate() once (one member is enough), then use mongodb://HOST/DATABASE?replicaSet=rs0"
-        )
-    if tuple(version[:2]) < OLDEST:
-        found = ".".join(map(str, version[:3]))
-        raise StoreRefused(f"MongoDB {found} is too old: OneCard needs {OLDEST[0]}.{OLDEST[1]} or newer")
+Migration = Callable[[Collections], Awaitable[None]]
+MIGRATIONS: dict[int, Migration] = {}
+"""Version -> what brings a store from it to the next. Each may be begun again after a break."""
+Progress = Callable[[str, int, int], None]
+"""progress(what is being done, done, total)"""
 
 
 async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], *, rezone: bool) -> State:
     """Makes what a new store needs and checks what an older one has.
 
-    Raises: StoreRefused (newer schema, another program's database, another time zone, missing rights).
+    Raises: StoreRefused (another version, a missing index, another program's database, another time zone).
     """
     collections = Collections(database)
     with failures():
-        state = await collections.state.find_one({"_id": "onecard"})
-        if state is None:
-            state = await _made(database, collections, zone)
-        if state["schema"] > SCHEMA:
+        state = await _state(database, collections, zone)
+        _refuse_other_version(state)
+        missing = await _missing(database)
+        if missing and await collections.resource.find_one({}, {"_id": 1}) is not None:
             raise StoreRefused(
-                f"the store has schema {state['schema']}, this program knows {SCHEMA}: use the newer program"
+                f"the store lacks {', '.join(f'index {name} of {where}' for where, name in missing)}, without which "
+                "searches would read everything: run `onecard store init` once, with the same --store"
             )
-        await _indexes(database)
+        await _make(database, missing)
         number, data = dictionary
         await insert_if_absent(collections.dictionary, [{"_id": number, "data": Binary(data)}])
     if state["zone"] != zone:
@@ -126,7 +120,68 @@ async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], 
     return State(zone, state["epoch"], bytes(state["secret"]))
 
 
-async def _made(database: Database, collections: Collections, zone: str) -> Document:
+async def make_ready(database: Database, zone: str, progress: Progress) -> tuple[int, int]:
+    """Makes what is missing, one index after the other; (indexes there, made just now). zone: of a new store.
+
+    Raises: StoreRefused (another version, another program's database or index).
+    """
+    with failures():
+        _refuse_other_version(await _state(database, Collections(database), zone))
+        missing = await _missing(database)
+        for number, (where, name) in enumerate(missing):
+            progress(f"{where}.{name}", number, len(missing))
+            await _make(database, [(where, name)])
+        await _make(database, [])
+    progress("indexes", len(missing), len(missing))
+    return sum(map(len, INDEXES.values())), len(missing)
+
+
+async def migrate(
+    database: Database, progress: Progress, migrations: dict[int, Migration] = MIGRATIONS, to: int = SCHEMA
+) -> tuple[int, int]:
+    """Brings a store to this program's version; (version before, version now). Goes on after a break.
+
+    Raises: StoreRefused (no store, a newer one, one too old to be brought up).
+    """
+    collections = Collections(database)
+    with failures():
+        state = await collections.state.find_one({"_id": "onecard"})
+        if state is None:
+            raise StoreRefused("there is no store yet: run `onecard store init`")
+        first = int(state["schema"])
+        _refuse_newer(first, to)
+        for number, version in enumerate(range(first, to)):
+            if version not in migrations:
+                raise StoreRefused(
+                    f"this program cannot bring a store of version {version} up: migrate it with an older"
+                )
+            progress(f"{version} -> {version + 1}", number, to - first)
+            await migrations[version](collections)
+            await collections.state.update_one({"_id": "onecard", "schema": version}, {"$inc": {"schema": 1}})
+    progress(f"version {to}", to - first, to - first)
+    return first, to
+
+
+def _refuse_other_version(state: Document) -> None:
+    found = int(state["schema"])
+    _refuse_newer(found, SCHEMA)
+    if found < SCHEMA:
+        raise StoreRefused(
+            f"the store has schema {found}, this program writes {SCHEMA}: back it up, stop all servers, then run "
+            "`onecard store migrate` with the same --store"
+        )
+
+
+def _refuse_newer(found: int, known: int) -> None:
+    if found > known:
+        raise StoreRefused(f"the store has schema {found}, this program knows {known}: use the newer program")
+
+
+async def _state(database: Database, collections: Collections, zone: str) -> Document:
+    """The store's state, made in a new database."""
+    state = await collections.state.find_one({"_id": "onecard"})
+    if state is not None:
+        return state
     names = set(await database.list_collection_names())
     if names & set(INDEXES) and await collections.state.find_one({"_id": "onecard"}) is None:
         raise StoreRefused("the database holds collections of another program: choose an empty one")
@@ -143,19 +198,37 @@ async def _made(database: Database, collections: Collections, zone: str) -> Docu
     return found
 
 
-async def _indexes(database: Database) -> None:
-    """Collections that a transaction writes to must exist before it."""
+async def _missing(database: Database) -> list[tuple[str, str]]:
+    """(collection, index) of those that are not there. Raises: StoreRefused for one that is another than ours."""
     there = set(await database.list_collection_names())
-    for name, wanted in INDEXES.items():
-        found = await database[name].index_information() if name in there else {}
-        for index, (key, _) in wanted.items():
-            if index in found and [(field, int(way)) for field, way in found[index]["key"]] != key:
-                raise StoreRefused(f"index {index} of collection {name} is another program's: drop it")
-        if name not in there and not wanted:
-            await database.create_collection(name)
-        missing = [IndexModel(key, name=index, **more) for index, (key, more) in wanted.items() if index not in found]
-        if missing:
-            await database[name].create_indexes(missing)
+    missing = []
+    for where, wanted in INDEXES.items():
+        found = await database[where].index_information() if where in there else {}
+        for name, (key, options) in wanted.items():
+            if name not in found:
+                missing.append((where, name))
+            elif [(field, int(way)) for field, way in found[name]["key"]] != key or any(
+                found[name].get(option) != value for option, value in options.items()
+            ):
+                raise StoreRefused(
+                    f'index {name} of {where} is not as OneCard made it: drop it with db.{where}.dropIndex("{name}"), '
+                    "then run `onecard store init`"
+                )
+    return missing
+
+
+async def _make(database: Database, missing: list[tuple[str, str]]) -> None:
+    """The indexes, those of a collection in one pass over it; collections that a transaction writes to exist before."""
+    for where in sorted({where for where, _ in missing}):
+        models = [
+            IndexModel(INDEXES[where][name][0], name=name, **INDEXES[where][name][1])
+            for collection, name in missing
+            if collection == where
+        ]
+        await database[where].create_indexes(models)
+    there = set(await database.list_collection_names())
+    for where in sorted(set(INDEXES) - there):
+        await make_collection(database, where)
 
 
 async def set_zone(collections: Collections, zone: str) -> None:
