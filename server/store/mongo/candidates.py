@@ -27,9 +27,10 @@ from server.search.query import (
 )
 from server.search.types.prefix import in_range
 from server.search.values import Index, Reference, Value
-from server.store.contract import SearchRules
+from server.store.contract import SearchRules, Version
 from server.store.mongo.driver import Document
 from server.store.mongo.frames import Frames, some_values, stored_texts
+from server.store.mongo.reader import version_of
 
 Key = str
 """Type/id"""
@@ -38,13 +39,14 @@ Key = str
 class Candidate:
     """One document, read as far as it is asked."""
 
-    __slots__ = ("_frames", "_stored", "document", "index", "key", "type")
+    __slots__ = ("_body", "_frames", "_stored", "document", "index", "key", "type")
 
     def __init__(self, document: Document, frames: Frames) -> None:
         self.document = document
         self.key: Key = document["_id"]
         self.type: str = document["t"]
         self._frames = frames
+        self._body: bytes | None = None
         self._stored: bytes | None = None
         self.index: Index = {}
 
@@ -59,8 +61,11 @@ class Candidate:
     @property
     def stored(self) -> bytes:
         if self._stored is None:
-            self._stored = self._frames.unpack(self.document["b"])[1]
+            self._body, self._stored = self._frames.unpack(self.document["b"])
         return self._stored
+
+    def version(self) -> Version:
+        return version_of(self.type, self.id, self.document, self._frames, self._body)
 
 
 def parameters_of(criteria: Iterable[Criterion]) -> set[str]:

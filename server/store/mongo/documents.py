@@ -1,6 +1,6 @@
 """Index values -> the keys of a document.
 
-    k  exact symbols (type, shape, codes, uris) and hashed keys (identifiers, references): pages in creation order
+    k  exact symbols (type, shape, codes, uris), hashed keys (identifiers, references, patients): in creation order
     c  symbols of the type's principal code, and patients alone and with each code: pages in order of the clinical date
     r  intervals {p: symbol of parameter and unit, l, u}; quantities also {w, z} as written where that differs
     s  `Type.code|folded text` of strings          g  three-letter pieces of strings and of texts
@@ -190,7 +190,9 @@ class Builder:
     def _document(self, gathered: _Gathered, type: str, id: str, index: Index) -> Document:
         c = set(gathered.codes)
         for patient in gathered.patients:
-            c.add(self._hashes.patient(type, patient))
+            key = self._hashes.patient(type, patient)
+            gathered.k.add(key)
+            c.add(key)
             c.update(self._hashes.patient_code(patient, code) for code in gathered.codes)
         owner = min(gathered.patients, default=id)
         made: Document = {"t": type, "p": self._hashes.shard(owner), "k": sorted(gathered.k)}

@@ -157,7 +157,11 @@ class Filters:
                 Filter(where, "patient and code", exact=False),
                 *(f for f in filters if f is not codes and f is not patients),
             ]
-        if codes is not None and by_date:
+        if by_date and patients is not None:
+            key = self.hashes.patient(self.type, patients.patients[0])
+            others = [f for f in filters if f is not patients]
+            return [Filter({"c": key}, "patient by date", exact=False), *others]
+        if by_date and codes is not None:
             found = list(codes.codes)
             where = {"c": found[0] if len(found) == 1 else {"$in": found}}
             return [Filter(where, f"{codes.name} by date"), *(f for f in filters if f is not codes)]
@@ -242,7 +246,7 @@ class Filters:
         options = []
         if patients:
             keys = sorted({self.hashes.patient(self.type, id) for id in patients})
-            where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": keys}}
+            where: Document = {"k": keys[0] if len(keys) == 1 else {"$in": keys}}
             options.append(Filter(where, "patient", exact=False, patients=tuple(patients) if not others else ()))
         if others:
             hashed = [self.hashes.reference(self.type, code, key) for key in others]

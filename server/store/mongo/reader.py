@@ -21,8 +21,11 @@ FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "b": 1}
 Pair = tuple[str, str]
 
 
-def version_of(type: str, id: str, document: Document, frames: Frames) -> Version:
-    frame = document.get("b")
+def version_of(type: str, id: str, document: Document, frames: Frames, body: bytes | None = None) -> Version:
+    """body: if it was read from the frame already."""
+    if body is None:
+        frame = document.get("b")
+        body = frames.body(frame) if frame is not None else None
     return Version(
         type,
         id,
@@ -30,7 +33,7 @@ def version_of(type: str, id: str, document: Document, frames: Frames) -> Versio
         document["l"],
         read_seq(document["q"]),
         METHODS[document["m"]],
-        frames.body(frame) if frame is not None else None,
+        body,
     )
 
 

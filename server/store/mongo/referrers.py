@@ -53,10 +53,6 @@ class Referrers:
         target = f"{condition.type}/{condition.id}"
         known = await self._symbols.find([REFERENCES, TYPES], {})
         keys = [self._hashes.reference(each["s"], each["v"], target) for each in known if each["k"] == REFERENCES]
-        options: list[Document] = [{"k": {"$in": keys}}] if keys else []
         if condition.type == "Patient":
-            types = [each["v"] for each in known if each["k"] == TYPES]
-            options.append({"c": {"$in": [self._hashes.patient(type, condition.id) for type in types]}})
-        if not options:
-            return None
-        return options[0] if len(options) == 1 else {"$or": options}
+            keys += [self._hashes.patient(each["v"], condition.id) for each in known if each["k"] == TYPES]
+        return {"k": {"$in": keys}} if keys else None

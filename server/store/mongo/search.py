@@ -15,7 +15,7 @@ from server.store.mongo.driver import POOL, Client, Document, Session, failures,
 from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both
 from server.store.mongo.frames import Frames
 from server.store.mongo.ordering import Order, Page, phases, server_order
-from server.store.mongo.reader import version_of
+from server.store.mongo.pages import Pages, Question
 from server.store.mongo.schema import Collections
 from server.store.mongo.sorting import Sorter
 from server.store.mongo.symbols import Symbols
@@ -27,8 +27,9 @@ FEW = 1000
 _BATCH = 100
 _LARGEST_BATCH = 400
 _ESTIMATED = 10_000
-_AT_ONCE = POOL - 4
-"""Searches on their way; the other connections are for reads by id, the writer and the monitor."""
+_AT_ONCE = POOL - 8
+"""Searches that are on their way alone; the other connections are for pages that go together, reads by id, symbols and
+the writer."""
 _TOO_LONG = "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
 
 
@@ -51,19 +52,19 @@ class Searcher:
         self._rules = rules
         self._seconds = seconds
         self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._pages = Pages(collections.resource, self._slots)
 
     # -------------------------------------------------------------------------------- what is asked
 
     async def search(self, query: Query) -> Hits:
         page = Page(query.limit + 1, query.after, query.before)
-        async with self._running(query) as run:
+        async with self._running(query, page=True) as run:
             found = await run.page(query, page)
         more = len(found) > query.limit
         found = found[: query.limit]
         if page.backward:
             found.reverse()
-        hits = [Hit(version_of(one.type, one.id, one.document, self._frames), position) for position, one in found]
-        return Hits(hits, more)
+        return Hits([Hit(one.version(), position) for position, one in found], more)
 
     async def ids(self, query: Query, most: int, session: Session) -> list[tuple[str, str]]:
         """Type/id pairs of the first matches, as the transaction of the session sees them."""
@@ -103,14 +104,22 @@ class Searcher:
 
     def _run(self, session: Session | None) -> Run:
         deadline = time.monotonic() + self._seconds
-        return Run(self._collections, self._symbols, self._hashes, self._frames, self._rules, session, deadline)
+        return Run(
+            self._collections, self._symbols, self._hashes, self._frames, self._rules, self._pages, session, deadline
+        )
 
     @asynccontextmanager
-    async def _running(self, query: Query) -> AsyncIterator[Run]:
-        """One at a time of those that may be on their way. What asks several questions asks them of one snapshot."""
+    async def _running(self, query: Query, *, page: bool = False) -> AsyncIterator[Run]:
+        """One at a time of those that may be on their way; pages in the order of the server go together with others.
+        What asks several questions asks them of one snapshot."""
+        several = any(links(query.where)) or any(key.chain for key in query.sort)
+        if page and not several and server_order(query.types, query.sort) is not None:
+            with failures():
+                yield self._run(None)
+            return
         async with self._slots:
             with failures():
-                if any(links(query.where)) or any(key.chain for key in query.sort):
+                if several:
                     async with snapshot(self._client) as session:
                         yield self._run(session)
                 else:
@@ -131,6 +140,7 @@ class Run:
         hashes: Hashes,
         frames: Frames,
         rules: SearchRules,
+        pages: Pages,
         session: Session | None,
         deadline: float,
     ) -> None:
@@ -138,7 +148,7 @@ class Run:
         self._symbols = symbols
         self._hashes = hashes
         self._frames = frames
-        self._rules = rules
+        self._pages = pages
         self._session = session
         self._deadline = deadline
         self._judge = Judge(rules, self._linked)
@@ -173,7 +183,10 @@ class Run:
             return NOTHING
         by_type = Filter({"t": type, **LIVE}, "type", finds=False)
         if found.finds:
-            return both([found, by_type], found.name) if order.field in ("l", "d") else found
+            if order.field in ("l", "d"):
+                return both([found, by_type], found.name)
+            # Sorted by the server unless its planner sees that it meets enough of them on the way along the type.
+            return both([found, listing], found.name) if order.field is None and _unordered(found.where) else found
         return both([found, by_type if order.field in ("l", "d") else listing])
 
     # -------------------------------------------------------------------------------- pages and counts
@@ -186,40 +199,55 @@ class Run:
         found: list[Found] = []
         if plan is NOTHING:
             return found
-        for phase in phases(order, page, query.types[0]):
-            where = both([plan, Filter(phase.where, "")]).where
-            async for one in self._matching(
-                where, query.types, query.where, plan.exact, phase.sort, page.limit - len(found)
-            ):
+        type, size = query.types[0], page.limit if plan.exact else min(page.limit, _BATCH)
+        kind = f"{query.types} {plan.name} {order.field} {order.descending}"
+        rest = phases(order, page, type)
+        while rest:
+            where = both([plan, Filter(rest[0].where, "")]).where
+            documents = await self._first(Question(where, FIELDS, rest[0].sort, size, self._deadline, kind))
+            for one in await self._fulfilling(documents, query.types, query.where, plan.exact):
                 found.append((order.position(one.document), one))
                 if len(found) == page.limit:
                     return found
+            if len(documents) < size:
+                rest = rest[1:]
+                continue
+            # Most of what the index found does not fulfil the criteria: further from here on.
+            position = order.position(documents[-1])
+            beyond = Page(page.limit, before=position) if page.backward else Page(page.limit, after=position)
+            rest = phases(order, beyond, type)
+            size = min(size * 2, _LARGEST_BATCH)
         return found
 
+    async def _first(self, question: Question) -> list[Document]:
+        left = self._left()
+        if self._session is None:
+            return await self._pages.ask(question)
+        # Within a transaction the time is limited by that of the transaction.
+        cursor = self._collections.resource.find(
+            question.where, question.fields, sort=question.sort, limit=-question.limit, session=self._session
+        )
+        return await cursor.max_time_ms(left).to_list(None)
+
+    async def _fulfilling(
+        self, documents: Sequence[Document], types: Sequence[str], criteria: Sequence[Criterion], exact: bool
+    ) -> list[Candidate]:
+        # A hashed key may lead to another type as well.
+        batch = [Candidate(document, self._frames) for document in documents if document["t"] in types]
+        return batch if exact else await self._judge.fulfilled(batch, criteria)
+
     async def _matching(
-        self,
-        where: Document,
-        types: Sequence[str],
-        criteria: Sequence[Criterion],
-        exact: bool,
-        sort: list[tuple[str, int]] | None,
-        wanted: int | None,
+        self, where: Document, types: Sequence[str], criteria: Sequence[Criterion], exact: bool
     ) -> AsyncIterator[Candidate]:
-        """What really fulfils the criteria, in the order of the server, batch by batch."""
-        size = _BATCH if wanted is None else min(wanted, _BATCH)
+        """All that really fulfils the criteria, in any order, batch by batch."""
+        size = _BATCH
         # Within a transaction the time is limited by that of the transaction.
         cursor = self._collections.resource.find(where, FIELDS, session=self._session, batch_size=size + 1)
-        if sort is not None:
-            cursor = cursor.sort(sort)
-        if exact and wanted is not None:
-            cursor = cursor.limit(wanted)
         cursor = cursor.max_time_ms(self._left())
         try:
             while True:
                 documents = await cursor.to_list(size)
-                # A hashed key may lead to another type as well.
-                batch = [Candidate(document, self._frames) for document in documents if document["t"] in types]
-                for one in batch if exact else await self._judge.fulfilled(batch, criteria):
+                for one in await self._fulfilling(documents, types, criteria, exact):
                     yield one
                 if len(documents) < size:
                     return
@@ -243,7 +271,7 @@ class Run:
             options = {"maxTimeMS": self._left()}
             return await self._collections.resource.count_documents(plan.where, session=self._session, **options)
         total = 0
-        async for _ in self._matching(plan.where, query.types, query.where, False, None, None):
+        async for _ in self._matching(plan.where, query.types, query.where, False):
             total += 1
         return total
 
@@ -253,7 +281,7 @@ class Run:
             return []
         sorter = Sorter(query.sort, page, compare(query.sort), self._frames, self.documents)
         batch: list[Candidate] = []
-        async for one in self._matching(plan.where, query.types, query.where, plan.exact, None, None):
+        async for one in self._matching(plan.where, query.types, query.where, plan.exact):
             batch.append(one)
             if len(batch) == _BATCH:
                 await sorter.add(batch)
@@ -314,7 +342,7 @@ class Run:
         if where is NOTHING:
             return set()
         reached: set[Key] = set()
-        async for one in self._matching(where.where, (criterion.source,), (criterion.criterion,), False, None, None):
+        async for one in self._matching(where.where, (criterion.source,), (criterion.criterion,), False):
             reached |= _referred((one,), criterion.parameter.code, "")
             if keys <= reached:
                 break
@@ -325,11 +353,15 @@ class Run:
         refers = filters.referring(criterion.parameter.code, keys, "reference")
         if inner is NOTHING:
             return NOTHING
-        if inner.codes and refers.where.keys() == {"c"} and len(inner.codes) <= 16:
-            patients = [key.partition("/")[2] for key in keys if key.startswith("Patient/")]
-            pairs = sorted({self._hashes.patient_code(id, code) for id in patients for code in inner.codes})
+        if inner.codes and refers.patients and len(inner.codes) <= 16:
+            pairs = sorted({self._hashes.patient_code(id, code) for id in refers.patients for code in inner.codes})
             return Filter({"c": {"$in": pairs}}, "patient and code", exact=False)
         return both([refers, inner])
+
+
+def _unordered(where: Document) -> bool:
+    """Whether none of the indexes that give creation order leads to what is asked."""
+    return not ("k" in where or "c" in where or "_id" in where or any("k" in each for each in where.get("$and", ())))
 
 
 def _referred(sources: Sequence[Candidate], code: str, prefix: str, *, read: bool = True) -> set[Key]:

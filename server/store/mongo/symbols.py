@@ -8,6 +8,7 @@ may remember them; what it does not remember is looked up before it counts as un
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from server.store.mongo.hashing import Hash
 
 _LARGEST = 200_000
 """Symbols that a process remembers before it starts anew."""
+_AT_ONCE = 2
+"""Questions for symbols that are on their way."""
 _PROBES = 3
 """Numbers tried by the store's hash before the strong one."""
 
@@ -39,6 +42,7 @@ class Symbols:
         self._secret = secret
         self._keys: dict[Name, int] = {}
         self._links: set[tuple[Name, Name]] = set()
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     def key(self, name: Name) -> int | None:
         """If this process knows it already."""
@@ -115,5 +119,6 @@ class Symbols:
 
     async def find(self, spaces: Sequence[str], where: Document) -> list[Document]:
         """Symbols of these spaces for which more holds: {_id, k, s, v, of}."""
-        with failures():
-            return await self._collection.find({"k": {"$in": list(spaces)}, **where}).to_list(None)
+        async with self._at_once:
+            with failures():
+                return await self._collection.find({"k": {"$in": list(spaces)}, **where}).to_list(None)
