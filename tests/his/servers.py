@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mongod import free_port
+from conformance.bench.processes import free_port
 
 _START_SECONDS = 90
 READER = "reader"

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from conformance.bench.processes import free_port
+from conformance.replica_set import Node, until
 from server.cli import main
 from server.store.contract import Commit, StoreRefused
 from server.store.mongo import open_mongo
 from server.store.mongo.cluster import missing_rights, refusal
 from tests.contract.resources import HandRules, put
-from tests.mongod import Node, binary, free_port, until
+from tests.mongod import binary
 
 SET = {"setName": "rs0"}
 ROUTER = {"msg": "isdbgrid"}
@@ -87,10 +89,8 @@ def guarded(folder: Path) -> Iterator[str]:
     node = Node(mongod, folder / "node", free_port(), more=("--keyFile", str(key)))
     node.start()
     try:
-        with MongoClient[dict[str, Any]](f"mongodb://{node.address}/?directConnection=true") as client:
-            config = {"_id": "rs0", "members": [{"_id": 0, "host": node.address}]}
-            until(lambda: client.admin.command("replSetInitiate", config))
-            until(lambda: client.admin.command("createUser", "root", pwd="r", roles=["root"]))
+        until(lambda: node.ask("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": node.address}]}))
+        until(lambda: node.ask({"createUser": "root", "pwd": "r", "roles": ["root"]}))  # the first may, from here
         with MongoClient[dict[str, Any]](f"mongodb://root:r@{node.address}/?replicaSet=rs0") as client:
             for name, role in (("reader", "read"), ("writer", "readWrite")):
                 client.admin.command("createUser", name, pwd="p", roles=[{"role": role, "db": "onecard"}])
@@ -139,10 +139,8 @@ async def test_a_cluster_whose_upgrade_was_not_ended_is_refused(folder: Path) ->
     node = Node(mongod, folder / "node", free_port())
     node.start()
     try:
-        with MongoClient[dict[str, Any]](f"mongodb://{node.address}/?directConnection=true") as client:
-            config = {"_id": "rs0", "members": [{"_id": 0, "host": node.address}]}
-            until(lambda: client.admin.command("replSetInitiate", config))
-            until(lambda: client.admin.command({"setFeatureCompatibilityVersion": "5.0"}))
+        until(lambda: node.ask("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": node.address}]}))
+        until(lambda: node.ask("setFeatureCompatibilityVersion", "5.0"))
         with pytest.raises(StoreRefused, match=r"still writes as MongoDB 5\.0: end its upgrade"):
             await open_mongo(f"mongodb://{node.address}/onecard?replicaSet=rs0", HandRules())
     finally:

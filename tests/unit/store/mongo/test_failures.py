@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from conformance.bench.processes import free_port
+from conformance.replica_set import Node, ReplicaSet
 from server.store.contract import Commit, Scope, StoreRefused, StoreUnavailable
 from server.store.mongo import open_mongo
 from tests.contract.resources import Clock, HandRules, put
-from tests.mongod import Node, ReplicaSet, binary, free_port
+from tests.mongod import binary
 
 pytestmark = [
     pytest.mark.mongo,
