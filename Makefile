@@ -43,8 +43,8 @@ fmt: $(VENV)/.check ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.test ## measure against a trivial handler, in one run
-	@$(BIN)/python -m conformance.bench
+bench: $(VENV)/.test ## measure beside a trivial handler and bare SQLite, in one run; BENCH="--full" for everything
+	@$(BIN)/python -m conformance.bench $(BENCH)
 
 fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000): no 5xx, no stall
 	@N="$(N)" $(BIN)/python -m conformance.fuzz

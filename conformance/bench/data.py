@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import random
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -18,18 +19,41 @@ RESOURCES_PER_PERSON = 330
 """Of the generator, roughly; what is loaded is counted, not assumed."""
 
 
+KEPT = 5_000
+"""Values of a pool at the most: a fair sample of what was loaded."""
+
+
+class Pool(list[str]):
+    """A fair sample of the values it was offered: each is in it with the same probability (reservoir sampling)."""
+
+    def __init__(self, seed: int = 1) -> None:
+        super().__init__()
+        self._random = Random(seed)
+        self._offered = 0
+
+    def offer(self, value: str) -> None:
+        self._offered += 1
+        if len(self) < KEPT:
+            self.append(value)
+        elif (place := self._random.randrange(self._offered)) < KEPT:
+            self[place] = value
+
+
 @dataclass(slots=True)
 class Pools:
     """Values that exist in the data, to ask for."""
 
-    ids: dict[str, list[str]] = field(default_factory=dict)
+    ids: defaultdict[str, Pool] = field(default_factory=lambda: defaultdict(Pool))
     """Logical ids by type."""
-    codes: list[str] = field(default_factory=list)
+    codes: Pool = field(default_factory=Pool)
     """`system|code` of Observations."""
-    condition_codes: list[str] = field(default_factory=list)
-    families: list[str] = field(default_factory=list)
-    identifiers: list[str] = field(default_factory=list)
-    dates: list[str] = field(default_factory=list)
+    condition_codes: Pool = field(default_factory=Pool)
+    procedure_codes: Pool = field(default_factory=Pool)
+    families: Pool = field(default_factory=Pool)
+    identifiers: Pool = field(default_factory=Pool)
+    dates: Pool = field(default_factory=Pool)
+    counts: Counter[str] = field(default_factory=Counter)
+    """Resources by type that were loaded."""
 
 
 def transactions(people: int, pools: Pools, *, entries: int = 100) -> Iterator[bytes]:
@@ -55,51 +79,64 @@ def _entry(resource: dict[str, Any]) -> dict[str, Any]:
 
 def noted(resource: dict[str, Any], pools: Pools) -> dict[str, Any]:
     kind = resource["resourceType"]
-    pools.ids.setdefault(kind, []).append(resource["id"])
+    pools.counts[kind] += 1
+    pools.ids[kind].offer(resource["id"])
     if kind == "Patient":
-        pools.families += [name["family"] for name in resource.get("name", []) if "family" in name][:1]
+        pools.families.offer(resource["name"][0]["family"])
         identifier = resource["identifier"][0]
-        pools.identifiers.append(f"{identifier['system']}|{identifier['value']}")
-    elif kind == "Observation" and len(pools.codes) < 5000:
-        coding = resource["code"]["coding"][0]
-        pools.codes.append(f"{coding['system']}|{coding['code']}")
-        pools.dates.append(str(resource.get("effectiveDateTime", "2026-01-01"))[:10])
-    elif kind == "Condition" and len(pools.condition_codes) < 5000:
-        coding = resource["code"]["coding"][0]
-        pools.condition_codes.append(f"{coding['system']}|{coding['code']}")
+        pools.identifiers.offer(f"{identifier['system']}|{identifier['value']}")
+    elif kind == "Observation":
+        pools.codes.offer(_code(resource))
+        pools.dates.offer(str(resource.get("effectiveDateTime", "2026-01-01"))[:10])
+    elif kind == "Condition":
+        pools.condition_codes.offer(_code(resource))
+    elif kind == "Procedure":
+        pools.procedure_codes.offer(_code(resource))
     return resource
 
 
-class Bodies:
-    """New resources for creates and updates: real ones of the generator, their ids taken off."""
+def _code(resource: dict[str, Any]) -> str:
+    coding = resource["code"]["coding"][0]
+    return f"{coding['system']}|{coding['code']}"
 
-    def __init__(self, pools: Pools, seed: int = 7) -> None:
-        self._random = random.Random(seed)
+
+class Bodies:
+    """New resources of 1 to 2 KB for creates and updates, of the patients that are there.
+
+    templates: real ones of a generator; their ids and what would refer to nothing are taken off.
+    """
+
+    def __init__(self, pools: Pools, seed: int = 7, templates: Iterable[dict[str, Any]] | None = None) -> None:
+        self._random = Random(seed)
         self._patients = pools.ids["Patient"]
-        found = [r for r in itertools.islice(resources(40, SEED), 8000) if r["resourceType"] in _CREATED]
-        self._templates = [{k: v for k, v in r.items() if k != "id"} for r in found]
+        found = itertools.islice(resources(40, SEED), 8000) if templates is None else templates
+        self._templates = [
+            {k: v for k, v in r.items() if k not in _LEFT_OUT} for r in found if r["resourceType"] in _CREATED
+        ]
+        self._observations = [r for r in self._templates if r["resourceType"] == "Observation"]
 
     def resource(self) -> dict[str, Any]:
-        made = dict(self._random.choice(self._templates))
-        reference = {"reference": "Patient/" + self._random.choice(self._patients)}
-        made["subject"] = reference
-        made.pop("encounter", None)
-        return made
+        return self._made(self._templates)
 
     def observation(self) -> dict[str, Any]:
-        while (made := self.resource())["resourceType"] != "Observation":
-            pass
-        return made
+        return self._made(self._observations)
+
+    def _made(self, templates: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            **self._random.choice(templates),
+            "subject": {"reference": "Patient/" + self._random.choice(self._patients)},
+        }
 
 
 _CREATED = ("Observation", "Condition", "MedicationRequest")
+_LEFT_OUT = ("id", "encounter", "requester", "performer", "recorder", "asserter")
 
 Choose = Callable[[], str]
 
 
 def searches(pools: Pools, seed: int = 11) -> dict[str, Choose]:
     """Search shapes by name, each a function that gives the next path below the base."""
-    pick = random.Random(seed).choice
+    pick = Random(seed).choice
 
     def shape(path: str, **values: list[str]) -> Choose:
         def fill() -> str:
@@ -131,5 +168,4 @@ def searches(pools: Pools, seed: int = 11) -> dict[str, Choose]:
             "/Encounter?patient=Patient/{patient}&_include=Encounter:patient&_count=10", patient=patients
         ),
         "exact total by code": shape("/Observation?code={code}&_total=accurate&_count=1", code=pools.codes),
-        "everything": shape("/Patient/{patient}/$everything?_count=200", patient=patients),
     }

@@ -1,19 +1,55 @@
 """A lean closed-loop HTTP/1.1 load generator: plain sockets and epoll, about a quarter of the cost of an HTTP library.
 
-Its own CPU is part of every result, because it shares the machine with the server it measures.
+Each connection follows a script, a generator that yields a Call and is sent the Answer to it: a client that creates,
+reads what it created, and deletes it is written as such. Its own CPU is part of every result, because it shares the
+machine with the server it measures.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 HEADER_END = b"\r\n\r\n"
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+GIVE_UP = 20
+"""Broken connections in a row after which the server is not asked any more."""
+
+
+class Call(NamedTuple):
+    """One request of a script."""
+
+    data: bytes
+    label: str = ""
+    """Latencies are kept by label."""
+    units: int = 1
+    """Resources that it carries, for loads and transactions."""
+    leads: bool = False
+    """Its time counts with the next call's: a client that must read before it can update is timed as one."""
+    expected: tuple[int, ...] = ()
+    """Statuses from 400 on that are right here."""
+
+
+class Answer(NamedTuple):
+    status: int
+    """0 if the connection broke before the answer was whole."""
+    data: bytes
+    """Head and body."""
+
+    @property
+    def body(self) -> bytes:
+        """Not of an answer in chunks."""
+        return self.data[self.data.find(HEADER_END) + 4 :]
+
+
+Script = Generator[Call, Answer, None]
 
 
 @dataclass(slots=True)
@@ -21,29 +57,48 @@ class Result:
     """One workload against one server."""
 
     name: str
-    requests: int = 0
     seconds: float = 0.0
+    units: int = 0
+    """Of the calls that were answered below 400."""
     statuses: Counter[int] = field(default_factory=Counter)
-    latencies: list[float] = field(default_factory=list)
-    """Seconds from sending to the whole answer, one per request."""
+    latencies: dict[str, list[float]] = field(default_factory=dict)
+    """Label -> seconds from sending to the whole answer, one per timed call."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """By label: answers 4xx and 501, which say what the server does not do."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """By label: other answers 5xx and broken connections."""
     generator_cpu: float = 0.0
     """CPU seconds of this process."""
     bytes_read: int = 0
+
+    @property
+    def requests(self) -> int:
+        return sum(self.statuses.values())
 
     @property
     def rate(self) -> float:
         """Requests per second."""
         return self.requests / self.seconds if self.seconds else 0.0
 
-    def percentile(self, share: float) -> float:
-        """Latency in milliseconds that `share` (0..1) of the requests stay within."""
-        if not self.latencies:
+    def percentile(self, share: float, label: str | None = None) -> float:
+        """Latency in milliseconds that `share` (0..1) of the calls stay within; of one label or of all."""
+        if label is None:
+            ordered = sorted(itertools.chain.from_iterable(self.latencies.values()))
+        else:
+            ordered = sorted(self.latencies.get(label, ()))
+        if not ordered:
             return math.nan
-        ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
-    def failures(self) -> int:
-        return sum(count for status, count in self.statuses.items() if status >= 400)
+    def note(self, call: Call, answer: Answer, seconds: float) -> None:
+        self.statuses[answer.status] += 1
+        self.bytes_read += len(answer.data)
+        if 0 < answer.status < 400:
+            self.units += call.units
+        elif answer.status not in call.expected:
+            (self.refused if 400 <= answer.status < 500 or answer.status == 501 else self.failed)[call.label] += 1
+        if not call.leads:
+            self.latencies.setdefault(call.label, []).append(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +110,14 @@ class Target:
     path: str
     """Of the FHIR base, without a trailing slash."""
     token: str | None = None
+    headers: tuple[str, ...] = ()
+    """Further lines `Name: value`."""
 
     def request(self, method: str, path: str, body: bytes | None = None, media_type: str | None = None) -> bytes:
         """The bytes of one keep-alive request; `path` below the base, already percent-encoded."""
         lines = [f"{method} {self.path}{path} HTTP/1.1", f"Host: {self.host}:{self.port}"]
         lines.append("Accept: application/fhir+json")
+        lines += self.headers
         if self.token:
             lines.append(f"Authorization: Bearer {self.token}")
         if body is not None:
@@ -69,40 +127,46 @@ class Target:
 
 
 class _Connection:
-    __slots__ = ("expected", "pending", "received", "sent_at", "socket")
+    __slots__ = ("began", "call", "expected", "received", "script", "socket", "target")
 
-    def __init__(self, target: Target) -> None:
-        self.socket = socket.create_connection((target.host, target.port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.received = b""
-        self.expected = -1
-        self.sent_at = 0.0
-        self.pending = b""
+    def __init__(self, target: Target, script: Script) -> None:
+        self.target = target
+        self.script = script
+        self.call = Call(b"")
+        self.began = 0.0
+        self.connect()
 
-    def send(self, data: bytes) -> None:
+    def connect(self) -> None:
         self.received, self.expected = b"", -1
-        self.sent_at = time.perf_counter()
+        self.socket = socket.create_connection((self.target.host, self.target.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, call: Call) -> None:
+        if not self.call.leads:
+            self.began = time.perf_counter()
+        self.call = call
+        self.received, self.expected = b"", -1
         # Requests are smaller than the socket buffer but for large bundles: those block here, which costs only us.
-        self.socket.sendall(data)
+        self.socket.sendall(call.data)
 
     def receive(self) -> bool:
-        """Read what is there; True once the answer is whole."""
+        """Read what is there; True once the answer is whole.   Raises: ConnectionError."""
         chunk = self.socket.recv(262_144)
         if not chunk:
-            raise ConnectionError("the server closed the connection in the middle of an answer")
+            raise ConnectionError("the server closed the connection before the answer was whole")
         self.received = self.received + chunk if self.received else chunk
         if self.expected < 0:
             end = self.received.find(HEADER_END)
             if end < 0:
                 return False
-            self.expected = _answer_length(self.received, end)
+            self.expected = answer_length(self.received, end)
         if self.expected == 0:  # chunked
-            return self.received.endswith(b"0\r\n\r\n")
+            return self.received.endswith(LAST_CHUNK)
         return len(self.received) >= self.expected
 
 
-def _answer_length(data: bytes, end: int) -> int:
-    """Bytes of the whole answer, 0 if it comes in chunks."""
+def answer_length(data: bytes, end: int) -> int:
+    """Bytes of the whole answer whose head ends at `end`; 0 if it comes in chunks."""
     head = data[:end].lower()
     at = head.find(b"\r\ncontent-length:")
     if at >= 0:
@@ -113,52 +177,79 @@ def _answer_length(data: bytes, end: int) -> int:
     return end + 4
 
 
-def run(
-    name: str,
-    target: Target,
-    next_request: Callable[[], bytes | None],
-    *,
-    connections: int,
-    seconds: float,
-    seen: Callable[[int, bytes], None] | None = None,
-) -> Result:
-    """Keep `connections` requests in flight for `seconds`, or until `next_request` gives None.
+def repeating(requests: Iterable[bytes], *, units: int = 1) -> Callable[[], Script]:
+    """Scripts that send these requests, all connections together, over and over."""
+    calls = itertools.cycle([Call(data, units=units) for data in requests])
 
-    seen(status, whole answer) is called for every answer. Raises: ConnectionError.
+    def script() -> Script:
+        for call in calls:  # noqa: UP028 - what is sent in is for this generator, an iterator cannot take it
+            yield call
+
+    return script
+
+
+def once(calls: Iterable[Call], seen: Callable[[Answer], None] | None = None) -> Callable[[], Script]:
+    """Scripts that send these calls, all connections together, and end; `seen` is given every answer."""
+    shared = iter(calls)
+
+    def script() -> Script:
+        for call in shared:
+            answer = yield call
+            if seen is not None:
+                seen(answer)
+
+    return script
+
+
+def run(name: str, target: Target, script: Callable[[], Script], *, connections: int, seconds: float) -> Result:
+    """Let `connections` clients follow a script each for `seconds`, or until all scripts have ended.
+
+    Raises: ConnectionError (nothing can be sent, or GIVE_UP answers in a row broke off).
     """
     result = Result(name)
     poll = select.epoll()
-    lines = [_Connection(target) for _ in range(connections)]
-    by_number = {line.socket.fileno(): line for line in lines}
+    clients = [_Connection(target, script()) for _ in range(connections)]
+    by_number: dict[int, _Connection] = {}
+    broken = busy = 0
     cpu, started = time.process_time(), time.perf_counter()
     deadline = started + seconds
-    busy = 0
-    for number, line in by_number.items():
-        poll.register(number, select.EPOLLIN)
-        if (data := next_request()) is not None:
-            line.send(data)
+    for client in clients:
+        poll.register(client.socket.fileno(), select.EPOLLIN)
+        by_number[client.socket.fileno()] = client
+        if (call := next(client.script, None)) is not None:
+            client.send(call)
             busy += 1
     while busy:
         for number, _ in poll.poll(10):
-            line = by_number[number]
-            if not line.receive():
-                continue
+            client = by_number[number]
+            try:
+                if not client.receive():
+                    continue
+                answer = Answer(int(client.received[9:12]), client.received)
+                broken = 0
+            except ConnectionError:
+                broken += 1
+                if broken >= GIVE_UP:
+                    raise
+                answer = Answer(0, client.received)
             now = time.perf_counter()
-            status = int(line.received[9:12])
-            result.statuses[status] += 1
-            result.latencies.append(now - line.sent_at)
-            result.bytes_read += len(line.received)
-            if seen is not None:
-                seen(status, line.received)
-            data = next_request() if now < deadline else None
-            if data is None:
+            result.note(client.call, answer, now - client.began)
+            if not answer.status or b"\r\nconnection: close" in answer.data[:1000].lower():
+                poll.unregister(number)
+                client.socket.close()
+                client.connect()
+                poll.register(client.socket.fileno(), select.EPOLLIN)
+                by_number[client.socket.fileno()] = client
+            try:
+                if now >= deadline and not client.call.leads:
+                    raise StopIteration
+                client.send(client.script.send(answer))
+            except StopIteration:
                 busy -= 1
-            else:
-                line.send(data)
     result.seconds = time.perf_counter() - started
-    result.requests = len(result.latencies)
     result.generator_cpu = time.process_time() - cpu
-    for line in lines:
-        line.socket.close()
+    for client in clients:
+        client.script.close()
+        client.socket.close()
     poll.close()
     return result

@@ -15,6 +15,9 @@ from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+PINS = hasattr(os, "sched_setaffinity")
+CORES = os.sched_getaffinity(0) if PINS else set(range(os.cpu_count() or 1))
+"""All that this process was given at its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,29 @@ def disk(path: Path) -> int:
 
 
 @contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """This process, and what it starts meanwhile, on this core; None: on all."""
+    if not PINS:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES if core is None else {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def started(arguments: Sequence[str], ready_url: str, *, core: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A running process that answers `ready_url`; ended by its process id afterwards.
 
-    core: pin it to this CPU core, so that the generator has the other one.
+    core: pin it to this CPU core, so that the generator has the other one; else it has them all.
     """
 
     def pin() -> None:
-        if core is not None and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {core})
+        if PINS:
+            os.sched_setaffinity(0, CORES if core is None else {core})
 
     process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL, preexec_fn=pin)
     try:
