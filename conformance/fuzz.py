@@ -161,7 +161,7 @@ class Requests:
 
 def fault(reply: Reply) -> str | None:
     """What is wrong with an answer, whatever was asked."""
-    if reply.status >= 500 and reply.status != 501:
+    if reply.status >= 500:
         return "a server error"
     if reply.status < 400:
         return None
@@ -176,8 +176,6 @@ def fault(reply: Reply) -> str | None:
         right = False
     if not right:
         return "a refusal without an OperationOutcome"
-    if reply.status == 501 and outcome["issue"][0]["code"] != "not-supported":
-        return "a 501 that does not say what is not supported"
     return None
 
 

@@ -15,7 +15,6 @@ FhirError
 +-- Unprocessable 422       processing: one issue per broken rule
 +-- TooManyRequests 429     throttled (Retry-After)
 +-- TooCostly 403           too-costly, with advice
-+-- NotImplementedHere 501  not-supported
 +-- Unavailable 503         transient (Retry-After)
 +-- StorageFull 507         no-store
 
@@ -104,10 +103,6 @@ class Unprocessable(FhirError):
 
 class TooManyRequests(FhirError):
     status, code = 429, "throttled"
-
-
-class NotImplementedHere(FhirError):
-    status, code = 501, "not-supported"
 
 
 class Unavailable(FhirError):

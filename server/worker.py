@@ -75,6 +75,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
     from server.app import build
+    from server.warming import warm
 
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(_unhandled)
@@ -95,16 +96,17 @@ async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Pl
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     gc.enable()
     await listener.start(sockets)
-    sample = None
+    warming, sample = asyncio.create_task(warm(app.ctx)), None
     try:
         ready()
         if settings.sample and place.first:
             sample = asyncio.create_task(_load_sample(app.ctx))
         await stop.wait()
     finally:
-        if sample is not None:
-            sample.cancel()
-            await asyncio.wait([sample])
+        beside = [task for task in (warming, sample) if task is not None]
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await listener.stop()
         await app.close()
     return OK

@@ -1,12 +1,12 @@
 """What a terminology question can fail with, as data: the server maps `kind` to its own error leaf.
 
-| kind        | the server answers | when |
-|-------------|--------------------|------|
-| invalid     | 400                | a parameter is missing, of the wrong type, or contradicts another |
-| not-found   | 404                | no such code system, value set, concept map or code |
-| processing  | 422                | the definition cannot be evaluated: cycle, unknown filter, missing part |
-| too-costly  | 403                | the expansion is larger than the limit |
-| not-supported | 501              | a parameter or a kind of definition that this server does not do |
+| kind          | the server answers | when |
+|---------------|--------------------|------|
+| invalid       | 400                | a parameter is missing, of the wrong type, or contradicts another |
+| not-found     | 404                | no such code system, value set, concept map or code |
+| processing    | 422                | the definition cannot be evaluated: cycle, unknown filter, missing part |
+| too-costly    | 403                | the expansion is larger than the limit |
+| not-supported | 422                | a parameter or a kind of definition that this server does not do |
 
 https://hl7.org/fhir/R4/terminology-service.html https://hl7.org/fhir/R4/valueset-issue-type.html
 """

@@ -8,7 +8,6 @@ https://hl7.org/fhir/R4/references.html#canonical
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from terminology import thai
 from terminology.concept import Json
 from terminology.conceptmaps.maps import thai_concept_maps
 from terminology.implied import implied
+from terminology.kept import Kept
 from terminology.packed import Packed
 from terminology.system import CodeSystem, ResourceSystem
 
@@ -55,7 +55,7 @@ class Library:
         self._files: dict[str, dict[str | None, CodeSystem]] = {}
         for file in files:
             self._files.setdefault(system_url(file.url), {})[file.version] = file
-        self._systems: OrderedDict[tuple[str, str | None], CodeSystem | None] = OrderedDict()
+        self._systems: Kept[CodeSystem | None] = Kept(KEPT_SYSTEMS)
         self._thai = thai.ThaiLists()
 
     @cached_property
@@ -85,14 +85,7 @@ class Library:
         """The code system, or None if it, or that version of it, is not here. `url` may be a canonical."""
         url, stated = split_canonical(url)
         key = (url, version or stated)
-        if key in self._systems:
-            self._systems.move_to_end(key)
-            return self._systems[key]
-        system = self._find_system(*key)
-        self._systems[key] = system
-        if len(self._systems) > KEPT_SYSTEMS:
-            self._systems.popitem(last=False)
-        return system
+        return self._systems.get((*key, self.generation), lambda: self._find_system(*key))
 
     def _find_system(self, url: str, version: str | None) -> CodeSystem | None:
         stored = self._files.get(url, {})
@@ -108,13 +101,17 @@ class Library:
     def _supplemented(self, resource: Json, url: str) -> Json:
         """With the designations and properties that stored supplements of it give.   codesystem.html#supplements"""
         extra: dict[str, list[Json]] = {}
-        for (kind, _), versions in self._added.items():
-            for supplement in versions.values() if kind == "CodeSystem" else ():
-                of, version = split_canonical(str(supplement.get("supplements", "")))
-                if of == url and version in (None, resource.get("version")):
-                    for concept in supplement.get("concept", ()):
-                        extra.setdefault(str(concept.get("code")), []).append(concept)
+        for supplement in self._stored("CodeSystem"):
+            of, version = split_canonical(str(supplement.get("supplements", "")))
+            if of == url and version in (None, resource.get("version")):
+                for concept in supplement.get("concept", ()):
+                    extra.setdefault(str(concept.get("code")), []).append(concept)
         return {**resource, "concept": [joined(c, extra) for c in resource.get("concept", ())]} if extra else resource
+
+    def _stored(self, resource_type: str) -> list[Json]:
+        """What users stored, every version. Lists are made, not iterators: threads ask while the loop adds."""
+        kept = [versions for (kind, _), versions in list(self._added.items()) if kind == resource_type]
+        return [resource for versions in kept for resource in list(versions.values())]
 
     def resource(self, resource_type: str, canonical: str) -> Json | None:
         """The CodeSystem, ValueSet or ConceptMap as a resource, or None; not those of files and grammars."""
@@ -161,17 +158,14 @@ class Library:
     def _whole(self) -> dict[str, str]:
         """Value set URL -> code system URL, for stored code systems that name their value set of all codes."""
         return {
-            str(resource["valueSet"]): url
-            for (kind, url), versions in self._added.items()
-            for resource in (versions.values() if kind == "CodeSystem" else ())
+            str(resource["valueSet"]): system_url(str(resource["url"]))
+            for resource in self._stored("CodeSystem")
             if "valueSet" in resource
         }
 
     def concept_maps(self) -> Iterator[Json]:
         """Every ConceptMap: stored, official, Thai."""
-        for (kind, _), versions in self._added.items():
-            if kind == "ConceptMap":
-                yield from versions.values()
+        yield from self._stored("ConceptMap")
         for url, resource in (*self._official_maps.items(), *thai_concept_maps().items()):
             if ("ConceptMap", url) not in self._added:
                 yield resource
@@ -185,7 +179,7 @@ class Library:
         """Canonical URLs of all CodeSystems or ValueSets that are here, without the implied ones."""
         thai_urls = self._thai.code_system_urls() if resource_type == "CodeSystem" else self._thai.value_set_urls()
         files = self._files if resource_type == "CodeSystem" else ()
-        added = (url for kind, url in self._added if kind == resource_type)
+        added = (url for kind, url in list(self._added) if kind == resource_type)
         return list(dict.fromkeys((*added, *files, *self._official.urls(resource_type), *thai_urls)))
 
 

@@ -2,12 +2,11 @@
 
 It fulfils `fhir_profiles.terminology_protocol.Terminology`. Views of value sets are kept until a resource is added or
 removed. All methods are plain functions without I/O but for the reads of committed and concept files (microseconds to a
-few milliseconds), so that they may run on the event loop.
+few milliseconds), so that they may run on the event loop; the operations, which may take longer, are called in threads.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import islice
 
@@ -16,6 +15,7 @@ from terminology.compose import Entry, ValueSetView, read_value_set
 from terminology.concept import Concept, Json
 from terminology.errors import TerminologyError, Undecided
 from terminology.folding import fold
+from terminology.kept import Kept
 from terminology.library import Library, split_canonical, system_url
 from terminology.system import CodeSystem
 
@@ -29,29 +29,26 @@ class TerminologyService:
 
     def __init__(self, files: Iterable[CodeSystem] = ()) -> None:
         self.library = Library(files)
-        self._views: OrderedDict[str, ValueSetView | TerminologyError | None] = OrderedDict()
-        self._generation = self.library.generation
+        self._views: Kept[ValueSetView | TerminologyError | None] = Kept(KEPT_VIEWS)
+
+    @property
+    def generation(self) -> int:
+        """terminology_protocol.Terminology"""
+        return self.library.generation
 
     def add(self, resource: Json) -> None:
         """Takes up a stored CodeSystem, ValueSet or ConceptMap (with `url`); it goes before the official one."""
         self.library.add(resource)
+        self._views.clear()
 
     def remove(self, resource_type: str, url: str, version: str | None = None) -> bool:
         """Forgets a resource that `add` took up."""
+        self._views.clear()
         return self.library.remove(resource_type, url, version)
 
     def view(self, value_set: str) -> ValueSetView | None:
         """The value set named by a canonical, or None. Raises: TerminologyError if its definition is broken."""
-        if self._generation != self.library.generation:
-            self._views.clear()
-            self._generation = self.library.generation
-        if value_set in self._views:
-            self._views.move_to_end(value_set)
-            found = self._views[value_set]
-        else:
-            found = self._views[value_set] = self._read_view(value_set)
-            if len(self._views) > KEPT_VIEWS:
-                self._views.popitem(last=False)
+        found = self._views.get((value_set, self.library.generation), lambda: self._read_view(value_set))
         if isinstance(found, TerminologyError):
             raise found
         return found

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#capabilities https://hl7.org/fhir/R4/capabilit
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from server.errors import BadRequest
 from server.messages import FhirRequest, FhirResponse
 from server.search.registry import Registered
 from server.store.contract import instant
+from server.warming import every_parameter
 from server.wire.media import FHIR_JSON
 
 if TYPE_CHECKING:
@@ -62,13 +64,23 @@ async def capabilities(ctx: Context, request: FhirRequest) -> FhirResponse:
         raise BadRequest(f"mode must be one of {', '.join(MODES)}", code="value", expression="mode")
     # Made once for each address of the server and each set of search parameters and profiles: some hundred kilobytes.
     key = (request.base, mode, ctx.search.parameters.generation, ctx.definitions.generation)
-    body = ctx.statements.get(key)
-    if body is None:
-        made = _terminology(ctx, request.base) if mode == "terminology" else _statement(ctx, request.base, mode)
-        if len(ctx.statements) > 20:
-            ctx.statements.clear()
-        body = ctx.statements[key] = write_json(made)
+    body = ctx.statements.get(key) or await _made(ctx, key)
     return FhirResponse(200, body=body)
+
+
+async def _made(ctx: Context, key: tuple[str, str, int, int]) -> bytes:
+    """The statement, made in steps between which others have their turn, by the first of those who wait for it."""
+    base, mode, *_ = key
+    turn = ctx.turns.get("metadata")
+    if turn is None:
+        turn = ctx.turns["metadata"] = asyncio.Lock()
+    async with turn:
+        if key not in ctx.statements:
+            made = _terminology(ctx, base) if mode == "terminology" else await _statement(ctx, base, mode)
+            if len(ctx.statements) > 20:
+                ctx.statements.clear()
+            ctx.statements[key] = await asyncio.to_thread(write_json, made)
+        return ctx.statements[key]
 
 
 def version() -> str:
@@ -91,12 +103,17 @@ def _head(ctx: Context, base: str, resource_type: str) -> dict[str, Any]:
     }
 
 
-def _statement(ctx: Context, base: str, mode: str) -> dict[str, Any]:
+async def _statement(ctx: Context, base: str, mode: str) -> dict[str, Any]:
+    await every_parameter(ctx)
     types = sorted(
         ctx.definitions.resource_types & NORMATIVE if mode == "normative" else ctx.definitions.resource_types
     )
     rows = ctx.routes.rows
     sources = _referring(ctx, types)
+    resources: list[dict[str, Any]] = []
+    for each in types:
+        resources.append(_resource(ctx, each, rows, sources.get(each, ())))
+        await asyncio.sleep(0)
     return {
         **_head(ctx, base, "CapabilityStatement"),
         "description": f"Dates without a time zone are read in {ctx.settings.timezone}.",
@@ -107,7 +124,7 @@ def _statement(ctx: Context, base: str, mode: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "security": _security(ctx),
-                "resource": [_resource(ctx, each, rows, sources.get(each, ())) for each in types],
+                "resource": resources,
                 "interaction": [{"code": code} for code in _SYSTEM_LEVEL if _has(rows, code)],
                 "searchParam": [_parameter(each) for each in _common(ctx)],
                 "operation": _operations(ctx, rows, ""),

@@ -23,6 +23,7 @@ from server.prefer import prefer
 from server.search.query import Position
 from server.search.request import SearchRequest
 from server.store.contract import Hits, Version
+from server.warming import every_parameter, needs_every_parameter
 
 _SAFE = ":/,|$-"
 """Characters that values keep in a link, for people to read."""
@@ -38,6 +39,8 @@ async def search(ctx: Context, request: FhirRequest) -> FhirResponse:
         if (plan.resource_type, plan.compartment) != searched(ctx, request):
             raise BadRequest("_cursor: this page link belongs to another address", code="value")
         return await _answer(ctx, request, plan, first=False)
+    if needs_every_parameter(request):
+        await every_parameter(ctx)
     plan = compiled(ctx, request)
     if plan.summary == "count":
         return await _count_only(ctx, request, plan)

@@ -11,8 +11,9 @@ import orjson
 
 from server.context import Context
 from server.messages import FhirRequest, FhirResponse
-from server.operations.terminology import answered, given
+from server.operations.terminology import answered, failure, given
 from server.store.contract import instant
+from terminology.errors import TerminologyError
 from terminology.operations import ClosureTable
 from terminology.operations import closure as grow
 from terminology.operations.closure import closure_name
@@ -21,9 +22,11 @@ from terminology.operations.closure import closure_name
 async def closure(ctx: Context, request: FhirRequest) -> FhirResponse:
     """200 with a ConceptMap of what is new in the table, or Parameters `result` for a table that begins."""
     parameters = await given(ctx, request)
-    name: list[str] = []
-    answered(lambda: name.append(closure_name(parameters)) or {})  # type: ignore[func-returns-value]
-    key = _key(request.principal.name, name[0])
+    try:
+        name = closure_name(parameters)
+    except TerminologyError as error:
+        raise failure(error) from None
+    key = _key(request.principal.name, name)
     stored = await ctx.store.get_setting(key)
     table = ClosureTable.from_json(orjson.loads(stored)) if stored else None
     grown: list[ClosureTable] = []
@@ -33,7 +36,7 @@ async def closure(ctx: Context, request: FhirRequest) -> FhirResponse:
         grown.append(after)
         return answer
 
-    response = answered(work)
+    response = await answered(work)
     if grown[0] is not table:
         await ctx.store.put_setting(key, orjson.dumps(grown[0].to_json()))
     return response

@@ -6,12 +6,13 @@ What they answer is in `terminology.operations`; here the inputs are brought, an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from fhir_profiles.json_reading import read_json
+from fhir_profiles.json_reading import read_json, write_json
 from server.context import Context
-from server.errors import BadRequest, FhirError, Gone, NotFound, NotImplementedHere, TooCostly, Unprocessable
+from server.errors import BadRequest, FhirError, Gone, NotFound, TooCostly, Unprocessable
 from server.interactions.storing import read_body
 from server.messages import FhirRequest, FhirResponse
 from server.store.contract import instant
@@ -25,9 +26,10 @@ ANSWERS: dict[str, type[FhirError]] = {
     "not-found": NotFound,
     "processing": Unprocessable,
     "too-costly": TooCostly,
-    "not-supported": NotImplementedHere,
+    "not-supported": Unprocessable,
 }
-"""Kind of a TerminologyError -> how it is answered."""
+"""Kind of a TerminologyError -> how it is answered; its issues say the kind as well. What is not supported is a fault
+of no one, but 5xx would say that the server failed: it is 422 with the code `not-supported`."""
 
 # Parameter that the instance stands for when an operation is asked of one.
 _INSTANCE = {"ValueSet": "valueSet", "CodeSystem": "codeSystem", "ConceptMap": "conceptMap"}
@@ -37,7 +39,7 @@ _SHAPE = frozenset({"_format", "_pretty"})
 async def expand(ctx: Context, request: FhirRequest) -> FhirResponse:
     """The codes of a value set.   https://hl7.org/fhir/R4/valueset-operation-expand.html"""
     parameters = await given(ctx, request)
-    return answered(
+    return await answered(
         lambda: operations.expand(
             ctx.terminology, parameters, now=instant(ctx.clock()), identifier=f"urn:uuid:{ctx.ids()}"
         )
@@ -52,25 +54,25 @@ async def validate_code(ctx: Context, request: FhirRequest) -> FhirResponse:
     parameters = await given(ctx, request)
     in_value_set = request.path[0] == "ValueSet"
     check = operations.validate_code_in_value_set if in_value_set else operations.validate_code_in_system
-    return answered(lambda: check(ctx.terminology, parameters))
+    return await answered(lambda: check(ctx.terminology, parameters))
 
 
 async def lookup(ctx: Context, request: FhirRequest) -> FhirResponse:
     """What is known of a code.   https://hl7.org/fhir/R4/codesystem-operation-lookup.html"""
     parameters = await given(ctx, request)
-    return answered(lambda: operations.lookup(ctx.terminology, parameters))
+    return await answered(lambda: operations.lookup(ctx.terminology, parameters))
 
 
 async def subsumes(ctx: Context, request: FhirRequest) -> FhirResponse:
     """How two codes relate.   https://hl7.org/fhir/R4/codesystem-operation-subsumes.html"""
     parameters = await given(ctx, request)
-    return answered(lambda: operations.subsumes(ctx.terminology, parameters))
+    return await answered(lambda: operations.subsumes(ctx.terminology, parameters))
 
 
 async def translate(ctx: Context, request: FhirRequest) -> FhirResponse:
     """What a code is in another system.   https://hl7.org/fhir/R4/conceptmap-operation-translate.html"""
     parameters = await given(ctx, request)
-    return answered(lambda: operations.translate(ctx.terminology, parameters))
+    return await answered(lambda: operations.translate(ctx.terminology, parameters))
 
 
 async def given(ctx: Context, request: FhirRequest) -> Json:
@@ -105,9 +107,16 @@ async def _with_instance(ctx: Context, request: FhirRequest, parameters: Json) -
     return operations.with_resource(parameters, _INSTANCE[kind], resource)
 
 
-def answered(work: Callable[[], Json]) -> FhirResponse:
-    """200 with what the operation gives. Raises: the FhirError of its failure."""
+async def answered(work: Callable[[], Json]) -> FhirResponse:
+    """200 with what the operation gives; made in a thread, for it may read and list ten thousand codes.
+
+    Raises: the FhirError of its failure.
+    """
     try:
-        return FhirResponse(200, resource=work())
+        return FhirResponse(200, body=await asyncio.to_thread(lambda: write_json(work())))
     except TerminologyError as error:
-        raise ANSWERS[error.kind](str(error), issues=error.issues) from None
+        raise failure(error) from None
+
+
+def failure(error: TerminologyError) -> FhirError:
+    return ANSWERS[error.kind](str(error), issues=error.issues)

@@ -17,6 +17,7 @@ from server.outcome import outcome_response
 from server.search.query import And, Criterion, IsType, Or, Query, references_to
 from server.search.values import Reference
 from server.store.contract import RECORDS, Version
+from server.warming import every_parameter
 
 MODES = ("create", "update", "delete", "profile")
 
@@ -86,6 +87,7 @@ async def _delete_issues(ctx: Context, stored: Version | None, segments: tuple[s
         raise Gone(f"{where} was deleted already")
     if not ctx.settings.referential_integrity:
         return []
+    await every_parameter(ctx)
     hits = await ctx.store.search(referring_to(ctx, segments[0], segments[1]))
     if not hits.hits:
         return []

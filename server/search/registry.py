@@ -117,6 +117,10 @@ class SearchParameters:
             found = self._types[resource_type] = self._read_type(resource_type)
         return found
 
+    def is_read(self, resource_type: str) -> bool:
+        """Whether `of` has its answer at hand."""
+        return resource_type in self._types
+
     def find(self, resource_type: str, code: str) -> Registered | None:
         return self.of(resource_type).get(code)
 
@@ -137,9 +141,10 @@ class SearchParameters:
         extracted, but searches for it are refused until `allow`, since what was stored before has none.
         Raises: Unprocessable (an expression that does not compile, an unknown type or base)."""
         definition = self.check(resource)
+        before = self._custom.get(definition.url)
         self._custom[definition.url] = definition
         (self._pending.discard if searchable else self._pending.add)(definition.url)
-        self._changed()
+        self._changed(definition.base if before is None else (*definition.base, *before.base))
 
     def allow(self, url: str) -> None:
         """What was stored before has been indexed: searches for the parameter are answered from now on."""
@@ -150,12 +155,15 @@ class SearchParameters:
 
     def remove(self, url: str) -> None:
         """Forget a parameter that was added; nothing happens if there is none."""
-        if self._custom.pop(url, None) is not None:
+        gone = self._custom.pop(url, None)
+        if gone is not None:
             self._pending.discard(url)
-            self._changed()
+            self._changed(gone.base)
 
-    def _changed(self) -> None:
-        self._types.clear()
+    def _changed(self, bases: Iterable[str]) -> None:
+        """The types that have the parameter are read again; others know nothing of it."""
+        for each in [each for each in self._types if not self._ancestors(each).isdisjoint(bases)]:
+            del self._types[each]
         self.generation += 1
 
     # --- checks of what is added --------------------------------------------------------------------------------

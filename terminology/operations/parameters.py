@@ -112,10 +112,10 @@ class Parameters:
 
     def parts(self, name: str) -> list[dict[str, Json]]:
         """Parameters with parts: by the name of each part, its row."""
-        return [
-            {str(part.get("name")): part for part in row.get("part", ()) if isinstance(part, dict)}
-            for row in self._rows.get(name, ())
-        ]
+        rows = [row.get("part", []) for row in self._rows.get(name, ())]
+        if not all(isinstance(row, list) for row in rows):
+            raise TerminologyError("invalid", f"the parts of the parameter {name} are a list")
+        return [{str(part.get("name")): part for part in row if isinstance(part, dict)} for row in rows]
 
 
 def as_text(name: str, row: Json) -> str:

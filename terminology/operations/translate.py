@@ -104,7 +104,9 @@ def read_dependencies(given: Parameters) -> Iterator[tuple[str, str]]:
         if element is None or concept is None:
             raise TerminologyError("invalid", "a dependency has an element and a concept")
         value = value_of(concept)[1]
-        codings = value.get("coding", [value]) if isinstance(value, dict) else []
+        codings = value.get("coding", [value]) if isinstance(value, dict) else None
+        if not isinstance(codings, list):
+            raise TerminologyError("invalid", "the concept of a dependency is a CodeableConcept or a Coding")
         for coding in codings:
             yield as_text("element", element), read_coding("concept", coding).code
 

@@ -5,8 +5,13 @@ https://hl7.org/fhir/R4/http.html#capabilities https://hl7.org/fhir/R4/capabilit
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from server.access.decide import ANONYMOUS
+from server.interactions.capabilities import capabilities
+from server.messages import FhirRequest
 from server.routes import ROUTES
 
 
@@ -96,3 +101,24 @@ async def test_another_mode_is_400(fhir):
 async def test_the_zone_of_dates_without_one_is_stated(start, setting):
     server = await start(timezone=setting)
     assert setting in (await server.client.get("metadata")).json["description"]
+
+
+async def test_a_statement_is_made_in_steps_and_once_for_all_who_wait_for_it(fhir, server):
+    """Others have their turn on the loop meanwhile: the first statement of a worker takes half a second."""
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(other())
+    made = await asyncio.gather(*(capabilities(server.ctx, request(server)) for _ in range(3)))
+    task.cancel()
+    assert turns > len(server.ctx.definitions.resource_types)
+    assert made[0].body is made[1].body is made[2].body
+
+
+def request(server):
+    return FhirRequest("GET", ("metadata",), [], {}, server.client.base, ANONYMOUS)

@@ -5,7 +5,12 @@ https://hl7.org/fhir/R4/terminology-service.html
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+
+from server.operations import terminology
+from terminology import operations
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
 GENDERS = "http://hl7.org/fhir/ValueSet/administrative-gender"
@@ -133,3 +138,63 @@ async def test_closure_keeps_a_table_under_its_name(fhir, given):
 async def test_a_wrong_question_is_a_4xx_with_an_operation_outcome(fhir, url, status):
     answer = await fhir.get(url)
     assert (answer.status, answer.json["resourceType"]) == (status, "OperationOutcome")
+
+
+async def test_others_have_their_turn_while_a_long_list_is_expanded(fhir, given, server):
+    codes = [{"code": f"c{number}", "display": f"Concept {number}"} for number in range(8000)]
+    await given({**TREE, "id": "long", "url": "urn:long", "concept": codes})
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(other())
+    body = await terminology.answered(
+        lambda: operations.expand(server.ctx.terminology, operations.from_query([("url", "urn:long?fhir_vs")]), now="")
+    )
+    task.cancel()
+    assert body.body.count(b'"code":"c') == 8000
+    assert turns > 1
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "code"),
+    [
+        # "context" is an optional input that this server does not do: no failure of the server, so no 5xx
+        ("ValueSet/$expand?context=Patient.gender", 422, "not-supported"),
+        ("ValueSet/$expand?url=urn:none", 404, "not-found"),
+        (f"ValueSet/$expand?url={GENDERS}&count=x", 400, "invalid"),
+        (f"ValueSet/$expand?url={GENDERS}&colour=red", 400, "invalid"),
+        ("ValueSet/$expand", 400, "invalid"),
+        (f"ValueSet/$validate-code?url={GENDERS}&context=Patient.gender", 422, "not-supported"),
+        (f"CodeSystem/$lookup?system={GENDER}&code=none", 404, "not-found"),
+        ("CodeSystem/$lookup", 400, "invalid"),
+        ("CodeSystem/$subsumes?codeA=a&codeB=b", 400, "invalid"),
+        ("ConceptMap/$translate?system=urn:x", 400, "invalid"),
+        ("ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/all-languages", 422, "processing"),
+    ],
+)
+async def test_what_cannot_be_answered_is_a_4xx_that_says_why(fhir, question, status, code):
+    answer = await fhir.get(question)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (status, code), answer.text
+
+
+ODD = (None, 5, True, [], {}, [[]], "x", {"code": 5}, {"coding": 5}, {"coding": [None]}, {"system": {}})
+
+
+@pytest.mark.parametrize("operation", ["ValueSet/$expand", "ValueSet/$validate-code", "CodeSystem/$validate-code",
+    "CodeSystem/$lookup", "CodeSystem/$subsumes", "ConceptMap/$translate", "$closure"])  # fmt: skip
+async def test_odd_inputs_are_never_a_failure_of_the_server(fhir, operation):
+    names = ("url", "system", "code", "coding", "codeableConcept", "valueSet", "codeSystem", "conceptMap", "concept",
+        "name", "filter", "count", "version", "property", "target", "dependency", "codingA")  # fmt: skip
+    for name in names:
+        for odd in ODD:
+            rows = ({"name": name, kind: odd} for kind in ("valueString", "valueCoding", "resource", "part"))
+            concept = {"name": "concept", "valueCodeableConcept": odd}
+            dependency = {"name": "dependency", "part": [{"name": "element", "valueUri": "urn:x"}, concept]}
+            for row in (*rows, {"name": odd, "valueString": name}, odd, dependency):
+                answer = await fhir.post(operation, {"resourceType": "Parameters", "parameter": [row]})
+                assert answer.status < 500, (row, answer.text)

@@ -184,3 +184,16 @@ def test_a_parameter_that_is_still_being_indexed_is_extracted_but_not_searched(o
         own.compile("Patient", [("eye-colour", "green")])
     own.parameters.allow(str(COLOUR["url"]))
     assert own.compile("Patient", [("eye-colour", "green")])
+
+
+def test_what_was_read_of_other_types_stays_when_a_parameter_comes_or_goes(own: Search) -> None:
+    parameters = own.parameters
+    observation = parameters.of("Observation")
+    parameters.add(COLOUR)
+    assert "eye-colour" in parameters.of("Patient")
+    parameters.add({**COLOUR, "base": ["Person"], "expression": "Person.extension.value as code"})
+    assert "eye-colour" not in parameters.of("Patient")
+    assert "eye-colour" in parameters.of("Person")
+    parameters.remove(str(COLOUR["url"]))
+    assert "eye-colour" not in parameters.of("Person")
+    assert parameters.of("Observation") is observation
