@@ -37,7 +37,8 @@ class Case:
 
     @cached_property
     def hn(self) -> str:
-        return number(self.patient, local(self.hcode, "HN"))
+        """Of a health centre that gives no HN its PID."""
+        return number(self.patient, local(self.hcode, "HN")) or number(self.patient, local(self.hcode, "PID"))
 
     @cached_property
     def cid(self) -> str:

@@ -56,8 +56,10 @@ class Registration:
 
     @property
     def source(self) -> str:
-        """Facility and PID: names the registration in lists for review."""
-        return f"{self.person['HOSPCODE']}/{self.person.get('PID', self.kind)}"
+        """Facility and PID (of a claim file HN): names the registration in lists for review."""
+        person = self.person
+        number = person.get("PID") or (f"HN {person['HN']}" if "HN" in person else self.kind)
+        return f"{person['HOSPCODE']}/{number}"
 
 
 @dataclass(frozen=True, slots=True)

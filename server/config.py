@@ -316,6 +316,12 @@ class Settings:
         "Keep the version in references (Patient/1/_history/2); otherwise it is taken off.",
         "คงเลขรุ่นไว้ในการอ้างอิง",
     )
+    phr_swap_address: bool = setting(
+        True,
+        YES_NO,
+        "MOPH PHR: write the district as `city` and the subdistrict as `district`, as the ministry's test data does.",
+        "MOPH PHR: ส่งอำเภอในช่อง city และตำบลในช่อง district ตามข้อมูลทดสอบของกระทรวง",
+    )
     text_search: bool = setting(
         False,
         YES_NO,

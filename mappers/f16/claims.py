@@ -348,6 +348,7 @@ def _accident(case: Case) -> Iterator[ClaimRow]:
 
 def _laboratory(case: Case) -> Iterator[ClaimRow]:
     systems = (system("cs-thcc-2digit-lab"), system("cs-th-icd10tm-lab"), local(case.hcode, "LabItem"))
+    told: list[Row] = []
     for resource in case.of("Observation"):
         test = next((code for url in systems if (code := code_of(resource.get("code"), url))), "")
         if test:
@@ -358,8 +359,11 @@ def _laboratory(case: Case) -> Iterator[ClaimRow]:
                 "DATESERV": _day(resource.get("effectiveDateTime")),
             }
             keys.pop("AN", None)
-            row = _read("LAB", resource, keys)
-            yield "LAB", {"HCODE": case.hcode, "PERSON_ID": case.cid, **row}
+            row = {"HCODE": case.hcode, "PERSON_ID": case.cid, **_read("LAB", resource, keys)}
+            # One test may stand in two files of the 43: the laboratory's and that of a screening.
+            if row not in told:
+                told.append(row)
+                yield "LAB", row
 
 
 _WRITERS: tuple[Callable[[Case], Iterator[ClaimRow]], ...] = (

@@ -362,7 +362,12 @@ def _laboratory(row: Row) -> Resource:
 
 
 def _leave(row: Row) -> Resource:
-    return {"resourceType": "Basic", "code": concept(RECORD, "leave-day"), "author": facility(row)}
+    return {
+        "resourceType": "Basic",
+        "code": concept(RECORD, "leave-day"),
+        "subject": encounter(row),
+        "author": facility(row),
+    }
 
 
 MAPS: dict[str, FileMap] = {

@@ -1,4 +1,4 @@
-"""`onecard import f43 PATH...`: zips and folders of the 43 files into the store, beside normal service."""
+"""`onecard import f43|f16 PATH...`: zips and folders of the 43 files or the claim files into the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
 from server.intake.f43.importing import Report, import_f43
-from server.intake.f43.sources import F43Source, open_source
+from server.intake.f43.sources import F43Source, open_claims, open_source
 from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
@@ -23,11 +23,15 @@ SMALL = 300_000
 """Bytes of rows that one process writes sooner than several would have started."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, family: str) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="zip, folder or file / ไฟล์ zip หรือโฟลเดอร์")
     parser.add_argument(
         "--processes", type=int, metavar="N", help="how many work at a time; small files need none / จำนวนโปรเซส"
     )
+    if family == "f16":
+        parser.add_argument(
+            "--hcode", default="", help="of the facility, where no row tells it / รหัสสถานพยาบาล (เมื่อแฟ้มไม่ระบุ)"
+        )
     parser.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(parser, SETTINGS)
 
@@ -36,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
     try:
         settings = settings_of(args)
-        sources = [open_source(path) for path in args.paths]
+        claims = args.format == "f16"
+        sources = [open_claims(path, args.hcode) if claims else open_source(path) for path in args.paths]
         reports = asyncio.run(_import(args, settings, sources))
     except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
@@ -84,13 +89,14 @@ def summary(report: Report) -> str:
     for file, counts in report.files.items():
         told = f"{counts.read:>9,} rows  {counts.mapped:>9,} in  {counts.unchanged:>9,} unchanged"
         more = f"  {counts.older:,} older" if counts.older else ""
+        more += f"  {counts.elsewhere:,} of visits known from elsewhere / มีอยู่แล้ว" if counts.elsewhere else ""
         more += f"  {counts.refused:,} refused / ไม่รับ" if counts.refused else ""
         lines.append(f"  {file:<20}{told}{more}")
     lines += [f"  {error}" for error in report.errors]
     if report.reviews:
         lines.append(f"  {len(report.reviews):,} pairs with one citizen id were kept apart / ขัดแย้งกัน ไม่รวมเป็นคนเดียว")
     if report.ignored:
-        lines.append(f"  not of the 43 files / ไม่ใช่แฟ้มใน 43 แฟ้ม: {', '.join(report.ignored[:10])}")
+        lines.append(f"  not read, of another name / ไม่ได้อ่าน: {', '.join(report.ignored[:10])}")
     if report.quarantine:
         lines.append(f"  what was refused is kept in / ข้อมูลที่ไม่รับเก็บไว้ที่ {report.quarantine}")
     lines.append(f"  report / รายงานคุณภาพข้อมูล: {report.html}")

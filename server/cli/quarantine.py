@@ -17,7 +17,7 @@ from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError, find_sources
 from server.intake.f43.importing import import_f43
-from server.intake.f43.sources import open_source
+from server.intake.f43.sources import F43Source
 from server.intake.importing import import_fhir
 from server.intake.quarantine import read_quarantine
 from server.intake.retry import purge, quarantine_file, unpack
@@ -78,8 +78,8 @@ def _summed(path: Path) -> dict[str, Any]:
 def _retry(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
     path = quarantine_file(folder, args.id)
     with tempfile.TemporaryDirectory(dir=folder) as unpacked:  # beside the quarantine: as private as it
-        unpack(path, Path(unpacked))
-        report = asyncio.run(_again(settings, args.id, Path(unpacked)))
+        rows = unpack(path, Path(unpacked))
+        report = asyncio.run(_again(settings, rows, Path(unpacked)))
     purge(folder, args.id)
     if args.json:
         print(json.dumps(report.as_json(), ensure_ascii=False))
@@ -88,17 +88,15 @@ def _retry(args: argparse.Namespace, settings: Settings, folder: Path) -> int:
     return 1 if report.refused else 0
 
 
-async def _again(settings: Settings, import_id: str, folder: Path) -> Any:
+async def _again(settings: Settings, rows: F43Source | None, folder: Path) -> Any:
     """The report of a new import, with its `summary` as text."""
     from server.app import build_context
 
     ctx = await build_context(settings)
     processes = os.cpu_count() or 1
     try:
-        if import_id.startswith("f43"):
-            own = await import_f43(
-                settings, ctx, open_source(folder), processes=0, advance=lambda resources, read: None
-            )
+        if rows is not None:
+            own = await import_f43(settings, ctx, rows, processes=0, advance=lambda resources, read: None)
             return _Told(own, importing_f43.summary(own))
         fhir = await import_fhir(
             settings,

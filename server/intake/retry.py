@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from server.intake.documents import SourceError
+from server.intake.f43.sources import F43Source, Member
 from server.intake.quarantine import read_quarantine
 
-_IMPORT = re.compile(r"(f43|fhir)-[0-9]{8}-[0-9]{6}-[0-9a-f]{6}\Z")
+_IMPORT = re.compile(r"(f43|f16|jhcis|hosxp|fhir)-[0-9]{8}-[0-9]{6}-[0-9a-f]{6}\Z")
 REPORTS = (".ndjson", ".html", ".csv")
 """What an import leaves in the folder of the quarantine."""
 
@@ -28,21 +29,29 @@ def purge(folder: Path, import_id: str) -> None:
             (folder / f"{import_id}{suffix}").unlink(missing_ok=True)
 
 
-def unpack(path: Path, folder: Path) -> None:
-    """The kept rows as files again: `FILE-1.txt` for each header of the 43 files, `documents.ndjson` for FHIR."""
-    headers: dict[tuple[str, str], Path] = {}
-    for row in read_quarantine(path):
-        if path.name.startswith("fhir-"):
+def unpack(path: Path, folder: Path) -> F43Source | None:
+    """The kept rows as files again, one for each header that they came with; None where they are FHIR documents, then
+    in `documents.ndjson`."""
+    kind = path.name.partition("-")[0]
+    if kind == "fhir":
+        for row in read_quarantine(path):
             _append(folder / "documents.ndjson", row["data"].replace("\n", " "))
-            continue
+        return None
+    files: dict[tuple[str, str, str, tuple[str, ...]], Path] = {}
+    for row in read_quarantine(path):
         header, newline, line = row["data"].rpartition("\n")
-        place = (row["source"], header)
-        if place not in headers:
-            headers[place] = folder / str(len(headers)) / f"{row['source']}.txt"
-            headers[place].parent.mkdir(mode=0o700)
+        place = (row["source"], header, row.get("hcode", ""), tuple(row.get("absent", ())))
+        if place not in files:
+            files[place] = folder / str(len(files)) / f"{row['source']}.txt"
+            files[place].parent.mkdir(mode=0o700)
             if newline:
-                _append(headers[place], header)
-        _append(headers[place], line)
+                _append(files[place], header)
+        _append(files[place], line)
+    members = [
+        Member(file, None, name, file.stat().st_size, frozenset(absent), hcode)
+        for (name, _, hcode, absent), file in files.items()
+    ]
+    return F43Source(path, tuple(members), kind=kind)
 
 
 def _append(path: Path, line: str) -> None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from fhir_profiles.json_reading import read_json
 from mappers.f43.files import write_rows
 from mappers.f43.layout import LAYOUTS
-from mappers.f43.links import FAMILY
-from mappers.f43.maps import MAPS
 from mappers.layout import V24
 from mappers.links import Resource, Row
-from mappers.part import FIRST, key_columns, row_identifier, row_system
+from mappers.part import FIRST, key_columns, row_identifier
+from mappers.rows import LAYOUTS as ALL
+from mappers.rows import MAPS
 from server.context import Context
 from server.intake.f43.keys import IDS_KEY, Ids, part_types
 from server.intake.pages_of_store import pages
@@ -74,7 +74,7 @@ async def rows_of(ctx: Context, file: str, hcode: str) -> AsyncIterator[list[Row
     if secret is None:
         return
     ids = Ids(secret)
-    criteria = [("identifier", row_system(FAMILY, file) + "|")]
+    criteria = [("identifier", MAPS[file].system + "|")]
     query = ctx.search.criteria(part_types(file)[FIRST], criteria, ctx.settings.fhir_base)
     async for hits in pages(ctx.store, query):
         rows = await _rows(ctx, ids, file, hcode, hits)
@@ -88,9 +88,9 @@ async def _rows(ctx: Context, ids: Ids, file: str, hcode: str, hits: Hits) -> li
     found: list[tuple[str, dict[str, Resource]]] = []
     for hit in hits.hits:
         resource = read_json(hit.version.body or b"{}", max_depth=depth)
-        value = row_identifier(resource, row_system(FAMILY, file))
+        value = row_identifier(resource, MAPS[file].system)
         # Found by its id: a copy that somebody made under another id is no row of ours.
-        mine = key_columns(LAYOUTS[file], value).get("HOSPCODE") == hcode and hit.version.id == ids.of(file, value)
+        mine = key_columns(ALL[file], value).get("HOSPCODE") == hcode and hit.version.id == ids.of(file, value)
         if mine and "#" not in value:
             found.append((value, {FIRST: resource}))
     names = [name for name in part_types(file) if name]

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from mappers import identity
-from mappers.f43.files import read_rows
-from mappers.f43.layout import LAYOUTS
+from mappers.f16 import files as claim_files
+from mappers.f43 import files as f43_files
 from mappers.layout import V24
 from mappers.reading import ReadRow
+from mappers.rows import CLAIM_FILES, LAYOUTS
 from server.context import Context
 from server.intake.documents import SourceError
 from server.intake.f43 import keys
@@ -180,7 +181,7 @@ class _Import:
         known = await ctx.store.get_setting(BY_CONTENT + content)
         record = json.loads(await ctx.store.get_setting(RECORD + known.decode()) or b"{}") if known else {}
         if not record or record["complete"]:
-            import_id = f"f43-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+            import_id = f"{source.kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
             record = {"source": source.path.name, "started": ctx.clock(), "done": [], "complete": False}
             await ctx.store.put_setting(BY_CONTENT + content, import_id.encode())
         else:
@@ -241,7 +242,7 @@ class _Import:
                 yield piece
 
         try:
-            for row in read_rows(member.file, pieces(), absent=member.absent):
+            for row in _rows_of(member, pieces()):
                 if row.problems:
                     self._problem(row, member, header)
                 if row.values or row.refused:
@@ -270,13 +271,13 @@ class _Import:
         try:
             for member in members:
                 for row in self._read(member):
-                    person = f"{row.row['HOSPCODE']}/{row.row.get('PID', '')}"
+                    person = "/".join(keys.person_of(row.row) or ())
                     pickle.dump(row, partitions[zlib.crc32(person.encode()) % PARTITIONS])
             batch: list[list[Numbered]] = []
             for partition in partitions:
-                people: dict[tuple[str, str], list[Numbered]] = {}
+                people: dict[keys.PersonKey | None, list[Numbered]] = {}
                 for row in _pickled(partition):
-                    people.setdefault((row.row["HOSPCODE"], row.row["PID"]), []).append(row)
+                    people.setdefault(keys.person_of(row.row), []).append(row)
                 for rows in people.values():
                     batch.append(rows)
                     if len(batch) >= max(1, self._group // 2):
@@ -294,7 +295,7 @@ class _Import:
         refusals = [Refusal.of(problem) for problem in row.problems]
         self._keep(refusals)
         if row.refused:
-            self._set_aside(member.file, row.number, refusals, row.raw, _header(member.file, header))
+            self._set_aside(member.file, row.number, refusals, row.raw, _header(member.file, header), member)
 
     def _keep(self, refusals: Iterable[Refusal]) -> None:
         for each in refusals:
@@ -304,7 +305,9 @@ class _Import:
                 self.report.refusals.append(each)
             pickle.dump(each, self._problems)
 
-    def _set_aside(self, file: str, number: int, refusals: list[Refusal], line: str, header: str) -> None:
+    def _set_aside(
+        self, file: str, number: int, refusals: list[Refusal], line: str, header: str, member: Member
+    ) -> None:
         issues = [
             {
                 "severity": "error" if each.grave else "warning",
@@ -316,7 +319,15 @@ class _Import:
             for each in refusals
         ]
         data = (f"{header}\n{line}" if header else line).encode()
-        self._quarantine.add(source=file, document=number, status=422, issues=issues, data=data)
+        self._quarantine.add(
+            source=file,
+            document=number,
+            status=422,
+            issues=issues,
+            data=data,
+            hcode=member.hcode,
+            absent=sorted(member.absent),
+        )
 
     def _take(self, job: Job, answer: Answer) -> None:
         for file, counts in answer.counts.items():
@@ -333,7 +344,8 @@ class _Import:
             if found := refused.get((row.file, row.number)):
                 columns = LAYOUTS[row.file].columns(V24)
                 line = "|".join(row.row.get(column, "") for column in columns)
-                self._set_aside(row.file, row.number, found, line, "|".join(columns))
+                member = next(each for each in self._source.members if each.file == row.file)
+                self._set_aside(row.file, row.number, found, line, "|".join(columns), member)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -357,6 +369,12 @@ class _Import:
         self._record["complete"] = not self.report.errors
         self._record["resources"] = self.report.resources
         await self._note()
+
+
+def _rows_of(member: Member, pieces: Iterable[bytes]) -> Iterator[ReadRow]:
+    if member.file in CLAIM_FILES:
+        return claim_files.read_rows(member.file, member.hcode, pieces)
+    return f43_files.read_rows(member.file, pieces, absent=member.absent)
 
 
 def _header(file: str, beginning: bytes) -> str:

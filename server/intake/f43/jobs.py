@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mappers.links import Row
 from mappers.problems import Problem
 
-PERSON_FILES = ("PERSON", "ADDRESS", "DISABILITY", "DEATH")
+PERSON_FILES = ("PERSON", "ADDRESS", "DISABILITY", "DEATH", "PAT")
 """What the shared Patient is computed from: the rows of one person come together."""
 
 
@@ -69,7 +69,7 @@ class Review(NamedTuple):
     """Two registrations with one citizen id that were not taken for one person."""
 
     one: str
-    """Facility and PID."""
+    """Facility and PID (of a claim file HN)."""
     other: str
     reasons: tuple[str, ...]
 
@@ -89,6 +89,8 @@ class Counts:
     """Versions written."""
     unresolved: int = 0
     """Rows that refer to something that is not in the store."""
+    elsewhere: int = 0
+    """Claim rows of a visit that the store knows from another source: not taken a second time."""
 
     def add(self, other: Counts) -> None:
         for name in self.__slots__:

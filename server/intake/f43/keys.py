@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from mappers.f43.layout import LAYOUTS
-from mappers.f43.links import FAMILY
-from mappers.f43.maps import MAPS
 from mappers.links import HCODE, VILLAGE, Resource, Row
-from mappers.part import row_system, row_value
+from mappers.part import row_value
+from mappers.rows import CLAIM_FILES, FILE_OF_SYSTEM, LAYOUTS, MAPS
 
 IDS_KEY = "import/f43-ids-key"
 """Setting of the store."""
@@ -25,7 +23,6 @@ IDS_KEY = "import/f43-ids-key"
 REMEMBERED = 20_000
 """Ids that are not computed again: rows that lie beside each other refer to the same things."""
 
-FILE_OF_SYSTEM = {row_system(FAMILY, file): file for file in LAYOUTS}
 _LOCAL = re.compile(r"https://terms\.sil-th\.org/hcode/[59]/([^/]+)/(\w+)\Z")
 _HOMES: dict[str, tuple[str, str]] = {
     "VN": ("SERVICE", "SEQ"),
@@ -34,11 +31,23 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Refer": ("REFER_HISTORY", "REFERID"),
 }
 """Kind of a facility's own number -> file whose first resource it names, and its key column there."""
+_CLAIM_HOMES = {"VN": ("OPD", "SEQ"), "AN": ("IPD", "AN")}
+"""The same for what rows of claim files name."""
 
 
 class PersonKey(NamedTuple):
+    """A facility's own number of a person: PID in the 43 files, HN in claim files."""
+
     hcode: str
-    pid: str
+    number: str
+    kind: str = "PID"
+
+
+def person_of(row: Row) -> PersonKey | None:
+    """Whom a row is about; None where it names nobody."""
+    if "PID" in row:
+        return PersonKey(row["HOSPCODE"], row["PID"])
+    return PersonKey(row["HOSPCODE"], row["HN"], "HN") if "HN" in row else None
 
 
 class Home(NamedTuple):
@@ -81,20 +90,22 @@ class Ids:
 
     def person(self, key: PersonKey) -> str:
         """Id of the registration (Basic) of a person at a facility."""
-        return self.of("PERSON", row_value(LAYOUTS["PERSON"], {"HOSPCODE": key.hcode, "PID": key.pid}))
+        file = "PERSON" if key.kind == "PID" else "PAT"
+        return self.of(file, row_value(LAYOUTS[file], {"HOSPCODE": key.hcode, key.kind: key.number}))
 
-    def meant(self, reference: dict[str, Any], row: Row) -> Meant | None:
-        """What a reference by identifier in a row's resource means; None for what no row of the 43 files makes."""
+    def meant(self, reference: dict[str, Any], row: Row, file: str = "") -> Meant | None:
+        """What a reference by identifier in a resource of a row of a file means; None for what no row makes."""
         system, value = reference["identifier"].get("system", ""), reference["identifier"]["value"]
         if system == HCODE:
             return Facility(value)
         if local := _LOCAL.match(system):
             hcode, what = local.groups()
-            if what == "PID":
-                return PersonKey(hcode, value)
-            if what not in _HOMES:
+            if what in ("PID", "HN"):
+                return PersonKey(hcode, value, what)
+            homes = _CLAIM_HOMES if file in CLAIM_FILES else _HOMES
+            if what not in homes:
                 return None
-            file, column = _HOMES[what]
+            file, column = homes[what]
             return Home(
                 reference["type"],
                 self.of(file, row_value(LAYOUTS[file], {**row, "HOSPCODE": hcode, column: value})),

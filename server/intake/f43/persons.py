@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from fhir_profiles.json_reading import read_json
 from mappers import identity
-from mappers.f43.layout import LAYOUTS
+from mappers.f16 import registration as claimed
+from mappers.f16.links import FAMILY as CLAIMS
 from mappers.f43.links import FAMILY
-from mappers.f43.maps import MAPS
 from mappers.identity import Registration
-from mappers.links import CID, Row
+from mappers.links import CID, Row, local
 from mappers.part import FIRST, by_part, file_of, row_system, row_value
+from mappers.rows import LAYOUTS, MAPS
 from server.errors import FhirError
 from server.intake.f43.group import Group, source_of
 from server.intake.f43.jobs import PERSON_FILES, Numbered, Refusal, Review
-from server.intake.f43.keys import Facility, PersonKey, logical_references
+from server.intake.f43.keys import Facility, PersonKey, logical_references, person_of
 from server.interactions.conditional import find
 from server.store.contract import Version
 
@@ -59,7 +60,7 @@ class _Known:
 
 async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[Numbered]]) -> None:
     """Collect registrations and Patients of some people into the group. Raises: Banned."""
-    persons = [_Person(PersonKey(rows[0].row["HOSPCODE"], rows[0].row["PID"]), rows) for rows in people]
+    persons = [_Person(key, rows) for rows in people if (key := person_of(rows[0].row)) is not None]
     banned = [person for person in persons if person.key in writer.banned]
     for person in banned:
         _refuse_banned(group, person, writer.banned[person.key])
@@ -94,17 +95,19 @@ def _refuse_banned(group: Group, person: _Person, reason: str) -> None:
 
 async def _find_patients(writer: Writer, group: Group, persons: Sequence[_Person]) -> None:
     """The Patient of every person: the one it had, one that it meets, or a new one."""
-    from server.intake.f43.writer import patient_of
-
     stored = await writer.ctx.store.read_many([("Basic", writer.ids.person(person.key)) for person in persons])
+    claimed_by_hn = await _claimed(writer, [p for p, version in zip(persons, stored, strict=True) if version is None])
     pending: list[_Known] = []
     for person, version in zip(persons, stored, strict=True):
         if version is not None:
             person.patient = patient_of(version)
-        row = next((each.row for each in person.rows if each.file == "PERSON"), None)
-        if not person.patient and row is not None:
-            registration = Registration(row)
-            person.patient = await _meeting(writer, group, registration, pending)
+        registration = _registration(person.rows)
+        if not person.patient and registration is not None:
+            person.patient = claimed_by_hn.get(person.key, "")
+            if not person.patient and person.key.kind == "HN":
+                person.patient = await with_hn(writer, group, person.key)
+            if not person.patient:
+                person.patient = await _meeting(writer, group, registration, pending)
             if not person.patient:
                 person.patient, person.minted = writer.ctx.ids(), True
                 pending.append(_Known(person.patient, []))
@@ -115,6 +118,36 @@ async def _find_patients(writer: Writer, group: Group, persons: Sequence[_Person
             known.registrations.append(registration)
         if person.patient:
             group.patients[person.key] = person.patient
+
+
+def _registration(rows: Sequence[Numbered]) -> Registration | None:
+    """What the rows of one person say first."""
+    for each in rows:
+        if each.file == "PERSON":
+            return Registration(each.row)
+        if each.file == "PAT":
+            return claimed.registration(each.row)
+    return None
+
+
+async def _claimed(writer: Writer, persons: Sequence[_Person]) -> dict[PersonKey, str]:
+    """Patients that claim files of the same facility gave to the HN of a PERSON row: they mean one person by it."""
+    asked = {}
+    for person in persons:
+        row = next((each.row for each in person.rows if each.file == "PERSON"), None)
+        if row is not None and "HN" in row:
+            asked[person.key] = ("Basic", writer.ids.person(PersonKey(row["HOSPCODE"], row["HN"], "HN")))
+    found = await writer.ctx.store.read_many(list(asked.values())) if asked else ()
+    return {key: patient_of(version) for key, version in zip(asked, found, strict=True) if version is not None}
+
+
+async def with_hn(writer: Writer, group: Group, key: PersonKey) -> str:
+    """Id of the only active Patient with a facility's HN, "" for none."""
+    own = [("identifier", f"{local(key.hcode, 'HN')}|{key.number}")]
+    found = await find(writer.ctx, "Patient", own, writer.ctx.settings.fhir_base)
+    group.conditions.add(found.condition)
+    active = [version.id for version in found.versions if is_active(version)]
+    return active[0] if len(active) == 1 else ""
 
 
 async def _meeting(writer: Writer, group: Group, registration: Registration, pending: Sequence[_Known]) -> str:
@@ -153,6 +186,15 @@ def is_active(patient: Version) -> bool:
     return patient.body is not None and read_json(patient.body, max_depth=100).get("active") is not False
 
 
+def patient_of(registration: Version) -> str:
+    """Id of the Patient that a registration (Basic) belongs to, "" for none."""
+    if registration.body is None:
+        return ""
+    subject = read_json(registration.body, max_depth=100).get("subject", {})
+    kind, _, number = str(subject.get("reference", "")).partition("/")
+    return number if kind == "Patient" else ""
+
+
 # --- what a Patient is made of ----------------------------------------------------------------------------------------
 
 
@@ -167,9 +209,10 @@ async def rows_of_patient(ctx: Context, patient: str) -> Rows:
     for kind, criteria in asked:
         found = await find(ctx, kind, criteria, ctx.settings.fhir_base, limit=MANY)
         resources = [read_json(version.body, max_depth=100) for version in found.versions if version.body]
-        for file in {file for resource in resources if (file := file_of(resource, FAMILY)) in PERSON_FILES}:
+        files = {file_of(resource, family) for resource in resources for family in (FAMILY, CLAIMS)}
+        for file in files.intersection(PERSON_FILES):
             assert file is not None
-            for parts in by_part(resources, row_system(FAMILY, file)).values():
+            for parts in by_part(resources, MAPS[file].system).values():
                 if FIRST in parts:
                     row = MAPS[file].from_fhir(parts)
                     rows[file, row_value(LAYOUTS[file], row)] = row
@@ -177,11 +220,12 @@ async def rows_of_patient(ctx: Context, patient: str) -> Rows:
 
 
 def registrations_in(rows: Rows) -> list[Registration]:
-    """Registrations of rows: one for each PERSON row, with the others of the same facility and PID."""
-    beside: dict[PersonKey, dict[str, list[Row]]] = {}
+    """Registrations of rows: one for each PERSON row, with the others of the same facility and PID, and for each PAT
+    row."""
+    beside: dict[PersonKey | None, dict[str, list[Row]]] = {}
     for (file, _), row in rows.items():
-        beside.setdefault(PersonKey(row["HOSPCODE"], row["PID"]), {}).setdefault(file, []).append(row)
-    return [
+        beside.setdefault(person_of(row), {}).setdefault(file, []).append(row)
+    found = [
         Registration(
             files["PERSON"][0],
             addresses=tuple(files.get("ADDRESS", ())),
@@ -191,6 +235,7 @@ def registrations_in(rows: Rows) -> list[Registration]:
         for files in beside.values()
         if "PERSON" in files
     ]
+    return found + [claimed.registration(row) for files in beside.values() for row in files.get("PAT", ())]
 
 
 async def _write_patients(writer: Writer, group: Group, persons: Sequence[_Person]) -> None:
@@ -203,7 +248,7 @@ async def _write_patients(writer: Writer, group: Group, persons: Sequence[_Perso
     for (number, own), version in zip(touched.items(), current, strict=True):
         rows = {} if version is None else await rows_of_patient(writer.ctx, number)
         keys = {person.key for person in own}
-        rows |= {place: row for place, row in group.rows.items() if PersonKey(row["HOSPCODE"], row["PID"]) in keys}
+        rows |= {place: row for place, row in group.rows.items() if person_of(row) in keys}
         await _write_patient(writer, group, own, number, version, registrations_in(rows))
 
 
@@ -220,14 +265,15 @@ async def _write_patient(
     patient = identity.shared_patient(registrations, writer.now, writer.rules)
     await resolve_facilities(writer, group, patient)
     key = own[0].key
+    file = "PERSON" if key.kind == "PID" else "PAT"
     try:
-        prepared = writer.prepare(patient, number, version, source_of(writer.import_id, key.hcode, "PERSON"))
+        prepared = writer.prepare(patient, number, version, source_of(writer.import_id, key.hcode, file))
     except FhirError as error:
-        writer.ban({"HOSPCODE": key.hcode, "PID": key.pid}, error)
+        writer.ban(key, error)
     group.answer.reviews += _no_longer_meeting(writer, own, registrations)
     if prepared is not None:
-        group.put(prepared, version, f"PERSON {key.hcode}/{key.pid}")
-        group.answer.of("PERSON").resources += 1
+        group.put(prepared, version, f"{file} {key.hcode}/{key.number}")
+        group.answer.of(file).resources += 1
 
 
 async def resolve_facilities(writer: Writer, group: Group, resource: dict[str, object]) -> None:
@@ -243,7 +289,7 @@ def _no_longer_meeting(writer: Writer, own: Sequence[_Person], registrations: li
     keys = {person.key for person in own}
     found = []
     for one in registrations:
-        if PersonKey(one.person["HOSPCODE"], one.person["PID"]) not in keys:
+        if person_of(one.person) not in keys:
             continue
         meetings = [(other, identity.meet(one, other, writer.rules)) for other in registrations if other is not one]
         found += [Review(one.source, other.source, meeting.reasons) for other, meeting in meetings if meeting.review]

@@ -28,6 +28,7 @@ _COUNTS = (
     ("older", "เก่ากว่าที่มี"),
     ("refused", "ไม่รับ"),
     ("unresolved", "อ้างถึงสิ่งที่ไม่มี"),
+    ("elsewhere", "มีจากแหล่งอื่นแล้ว"),
     ("resources", "ทรัพยากร FHIR"),
 )
 _STYLE = """body{font:15px/1.5 system-ui,"Noto Sans Thai",sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}
@@ -73,7 +74,7 @@ def _page(report: Report, shown: Sequence[Refusal]) -> str:
     for counts in report.files.values():
         total.add(counts)
     parts = [
-        f"<h1>คุณภาพข้อมูล 43 แฟ้ม / Data quality</h1><p>{escape(report.source)} · {escape(report.import_id)} · "
+        f"<h1>คุณภาพข้อมูล / Data quality</h1><p>{escape(report.source)} · {escape(report.import_id)} · "
         f"{total.read:,} rows, {total.refused:,} refused, {report.seconds:.1f} s</p>",
         *(f"<p><strong>{escape(error)}</strong></p>" for error in report.errors),
         _counts(report.files, total),

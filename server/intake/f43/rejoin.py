@@ -15,13 +15,13 @@ from typing import Any
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
 from mappers import identity
-from mappers.f43.layout import LAYOUTS
 from mappers.identity import Registration
 from mappers.part import key_columns
+from mappers.rows import FILE_OF_SYSTEM, LAYOUTS
 from server.context import Context
 from server.errors import NotFound, Unprocessable
 from server.intake.f43.group import provenance_put
-from server.intake.f43.keys import FILE_OF_SYSTEM, PersonKey
+from server.intake.f43.keys import PersonKey, person_of
 from server.intake.f43.persons import is_active, registrations_in, rows_of_patient
 from server.intake.pages_of_store import pages
 from server.interactions import storing
@@ -54,17 +54,31 @@ async def split(ctx: Context, patient: str) -> Moved:
     """
     await _patient(ctx, patient)
     registrations = registrations_in(await rows_of_patient(ctx, patient))
-    if len(registrations) < 2:
+    believed = _by_facility(identity.by_precedence(registrations, _now(ctx), identity.Rules()))
+    if len(believed) < 2:
         raise Unprocessable("The Patient has fewer than two registrations: there is nothing to split")
-    believed = identity.by_precedence(registrations, _now(ctx), identity.Rules())
     made, moved = [patient], 0
-    for registration in believed[1:]:
+    for together in believed[1:]:
         number = ctx.ids()
-        await _compute(ctx, number, [registration], f"split from Patient/{patient}", seealso=patient)
-        moved += await _move(ctx, patient, number, [registration], "split")
+        await _compute(ctx, number, together, f"split from Patient/{patient}", seealso=patient)
+        moved += await _move(ctx, patient, number, together, "split")
         made.append(number)
-    await _compute(ctx, patient, believed[:1], "split")
+    await _compute(ctx, patient, believed[0], "split")
     return Moved(tuple(made), moved)
+
+
+def _by_facility(registrations: Iterable[Registration]) -> list[list[Registration]]:
+    """Registrations that stay together: a facility's claim files and its 43 files mean one person by one HN."""
+    found: list[list[Registration]] = []
+    for each in registrations:
+        own = (each.person["HOSPCODE"], each.person.get("HN"))
+        for others in found:
+            if own[1] and any((other.person["HOSPCODE"], other.person.get("HN")) == own for other in others):
+                others.append(each)
+                break
+        else:
+            found.append([each])
+    return found
 
 
 async def merge(ctx: Context, source: str, target: str) -> Moved:
@@ -134,7 +148,7 @@ async def _move(ctx: Context, source: str, target: str, registrations: Iterable[
     """
     keys = None
     if registrations is not None:
-        keys = {PersonKey(each.person["HOSPCODE"], each.person["PID"]) for each in registrations}
+        keys = {person_of(each.person) for each in registrations}
     moved: list[tuple[Resource, str]] = []
     count = 0
     query = referring_to(ctx, "Patient", source)
@@ -163,14 +177,14 @@ def _person_of(resource: Resource) -> PersonKey | None:
         file = FILE_OF_SYSTEM.get(entry.get("system", ""))
         if file is None:
             continue
-        key = key_columns(LAYOUTS[file], entry["value"])
-        if "PID" in key:
-            return PersonKey(key["HOSPCODE"], key["PID"])
+        if (found := person_of(key_columns(LAYOUTS[file], entry["value"]))) is not None:
+            return found
     for name in ("subject", "patient", "beneficiary"):
         identifier = resource.get(name, {}).get("identifier", {}) if isinstance(resource.get(name), dict) else {}
         system = str(identifier.get("system", ""))
-        if system.endswith("/PID"):
-            return PersonKey(system.split("/")[-2], identifier["value"])
+        *_, hcode, kind = ("", "", *system.split("/"))
+        if kind in ("PID", "HN"):
+            return PersonKey(hcode, identifier["value"], kind)
     return None
 
 

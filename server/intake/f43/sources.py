@@ -1,4 +1,4 @@
-"""The files of a 43-file zip or folder as members with their bytes in pieces; what is no honest zip is refused.
+"""The 43 files or the claim files of a zip or folder as members, their bytes in pieces; no dishonest zip is read.
 
 Nothing is unpacked to disk. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mappers.f16 import files as claims
+from mappers.f16.layout import LAYOUTS
 from mappers.f43.files import file_of_name
 from server.intake.documents import SourceError
 
@@ -37,6 +39,8 @@ class Member:
     """Bytes, unpacked."""
     absent: frozenset[str] = frozenset()
     """Required columns that the source does not have: no row is refused for them."""
+    hcode: str = ""
+    """Facility of a claim file, whose rows do not tell it."""
 
     @property
     def name(self) -> str:
@@ -50,11 +54,45 @@ class F43Source:
     path: Path
     members: tuple[Member, ...]
     ignored: tuple[str, ...] = field(default=())
-    """Names of files that are none of the 43."""
+    """Names of files that are none of the wanted ones."""
+    kind: str = "f43"
+    """Begins the ids of its imports: `f43`, `f16`, `jhcis`, `hosxp`."""
 
 
 def open_source(path: Path) -> F43Source:
-    """What a zip, a folder or a single file holds. Raises: SourceError, in words for whoever sent the file."""
+    """The 43 files in a zip, a folder or a single file. Raises: SourceError, in words for whoever sent the file."""
+    members, ignored = _members(path, file_of_name)
+    if not members:
+        raise SourceError(f"{path}: none of the 43 files is in it (PERSON.txt, SERVICE.txt ...) / ไม่พบแฟ้มใน 43 แฟ้ม")
+    return F43Source(path, tuple(members), tuple(ignored))
+
+
+def open_claims(path: Path, hcode: str = "") -> F43Source:
+    """The claim files in a zip or folder. hcode: of the facility; empty: what the files say themselves.
+
+    Raises: SourceError.
+    """
+    members, ignored = _members(path, claims.file_of_name)
+    if not members:
+        raise SourceError(f"{path}: none of the 16 claim files is in it (PAT.txt, OPD.txt ...) / ไม่พบแฟ้มใน 16 แฟ้ม")
+    hcode = hcode or _hcode_in(members)
+    if not hcode:
+        raise SourceError(f"{path}: no row tells the facility: say --hcode / ไม่พบรหัสสถานพยาบาล ให้ระบุ --hcode")
+    return F43Source(path, tuple(replace(each, hcode=hcode) for each in members), tuple(ignored), "f16")
+
+
+def _hcode_in(members: list[Member]) -> str:
+    """HCODE of the first row that has one."""
+    for member in members:
+        if "HCODE" in LAYOUTS[member.file].by_name:
+            for row in claims.read_rows(member.file, "00000", chunks(member)):
+                if found := row.values.get("HCODE"):
+                    return found
+    return ""
+
+
+def _members(path: Path, name_of: Callable[[str], str | None]) -> tuple[list[Member], list[str]]:
+    """The files that are wanted, and the names of the others."""
     if not path.exists():
         raise SourceError(f"{path}: there is no such file or folder / ไม่พบไฟล์หรือโฟลเดอร์")
     found: list[tuple[str, Path, str | None, int]]
@@ -66,14 +104,12 @@ def open_source(path: Path) -> F43Source:
         found = [(path.name, path, None, path.stat().st_size)]
     members, ignored = [], []
     for name, where, inner, size in found:
-        file = file_of_name(name) if name.lower().endswith(ENDINGS) else None
+        file = name_of(name) if name.lower().endswith(ENDINGS) else None
         if file is None:
             ignored.append(name)
         else:
             members.append(Member(where, inner, file, size))
-    if not members:
-        raise SourceError(f"{path}: none of the 43 files is in it (PERSON.txt, SERVICE.txt ...) / ไม่พบแฟ้มใน 43 แฟ้ม")
-    return F43Source(path, tuple(members), tuple(ignored))
+    return members, ignored
 
 
 def _below(folder: Path) -> list[Path]:

@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 
 from fhir_profiles.json_reading import read_json, write_json
 from mappers import identity
-from mappers.f43.layout import LAYOUTS
-from mappers.f43.maps import MAPS
 from mappers.links import HCODE, Resource, Row, organization
 from mappers.part import FIRST, Mapped, row_value
 from mappers.problems import Problem
+from mappers.rows import CLAIM_FILES, LAYOUTS, MAPS
 from server.context import Context
 from server.errors import FhirError
-from server.intake.f43 import persons
+from server.intake.f43 import persons, visits
 from server.intake.f43.group import (
     Group,
     live,
@@ -30,7 +29,7 @@ from server.intake.f43.group import (
     source_of,
 )
 from server.intake.f43.jobs import PERSON_FILES, Answer, Job, Numbered, PersonsJob, Refusal
-from server.intake.f43.keys import Facility, Home, Ids, PersonKey, logical_references, part_types
+from server.intake.f43.keys import Facility, Home, Ids, PersonKey, logical_references, part_types, person_of
 from server.interactions import storing
 from server.interactions.conditional import find
 from server.store.contract import Commit, CommitRefused, Version
@@ -63,6 +62,9 @@ class Writer:
         self._existing: set[tuple[str, str]] = set()
         self._patients: dict[PersonKey, str] = {}
         self._organizations: dict[str, str] = {}
+        self.asked: set[visits.VisitKey] = set()
+        self.elsewhere: set[visits.VisitKey] = set()
+        """Visits of claim rows that were looked for, and those of them that another source wrote."""
         self.banned: dict[PersonKey, str] = {}
         """Persons whose registration or Patient broke rules of FHIR: refused, without a Patient; and why."""
 
@@ -108,9 +110,10 @@ class Writer:
     async def _commit(self, group: Group, job: Job) -> None:
         if not group.changes:
             return
-        file = "PERSON" if isinstance(job, PersonsJob) else job.file
+        file = job.persons[0][0].file if isinstance(job, PersonsJob) else job.file
         hcode = min(group.facilities, default="-")
-        provenance = group.provenance(self.ctx, f"43 files: {file}", source_of(self.import_id, hcode, file))
+        family = "claim files" if file in CLAIM_FILES else "43 files"
+        provenance = group.provenance(self.ctx, f"{family}: {file}", source_of(self.import_id, hcode, file))
         await self.ctx.store.commit(Commit([*group.changes.values(), provenance], tuple(group.conditions)))
 
     def _remember(self, group: Group) -> None:
@@ -128,6 +131,8 @@ class Writer:
 
     async def write_rows(self, group: Group, file: str, rows: Iterable[Numbered]) -> None:
         """Collect into the group what rows of one file change."""
+        if file in CLAIM_FILES and file != "PAT":
+            rows = await visits.only_ours(self, group, file, list(rows))
         plans = [plan for row in rows if (plan := self._plan(group, file, row)) is not None]
         await self._resolve(group, plans)
         stored = await self._stored(file, plans)
@@ -148,8 +153,8 @@ class Writer:
             return Plan(row, key, MAPS[file].to_fhir(row.row))
         except (LookupError, ValueError, TypeError) as error:
             # A text that a mapper did not expect: this row waits for a better mapper, the others go on.
-            if file == "PERSON":
-                self.ban(row.row, error)
+            if file in ("PERSON", "PAT"):
+                self.ban(person_of(row.row), error)
             self._refuse(group, file, refusals_of(file, row.number, error))
             return None
 
@@ -193,8 +198,8 @@ class Writer:
         try:
             written = self._changes(group, file, plan, stored)
         except FhirError as error:
-            if file == "PERSON":
-                self.ban(plan.row.row, error)
+            if file in ("PERSON", "PAT"):
+                self.ban(person_of(plan.row.row), error)
             self._refuse(group, file, refusals_of(file, plan.row.number, error))
             return
         group.rows[place] = plan.row.row
@@ -203,16 +208,17 @@ class Writer:
         if written:
             counts.mapped += 1
             group.facilities.add(plan.row.row["HOSPCODE"])
-            if file in PERSON_FILES:
-                group.touched.add(PersonKey(plan.row.row["HOSPCODE"], plan.row.row["PID"]))
+            if file in PERSON_FILES and (key := person_of(plan.row.row)):
+                group.touched.add(key)
         else:
             counts.unchanged += 1
 
-    def ban(self, row: Row, error: Exception) -> None:
+    def ban(self, person: PersonKey | None, error: Exception) -> None:
         """A person without a Patient: what is refused of it must not leave references to nothing.
         Raises: Banned, to start the group over."""
         [reason, *_] = refusals_of("PERSON", 0, error)
-        self.banned[PersonKey(row["HOSPCODE"], row["PID"])] = reason.english
+        assert person is not None
+        self.banned[person] = reason.english
         raise persons.Banned
 
     def stored_row(self, file: str, stored: Mapping[str, Version]) -> Row | None:
@@ -259,10 +265,13 @@ class Writer:
     async def _resolve(self, group: Group, plans: Sequence[Plan]) -> None:
         """Add `reference` where the thing that a number names is in the store or in this group."""
         found = []
+        file = plans[0].row.file if plans else ""
+        if file in CLAIM_FILES:
+            await visits.name_patients(self, plans)
         for plan in plans:
             for mapped in plan.mapped:
                 for element in logical_references(mapped.resource):
-                    meant = self.ids.meant(element, plan.row.row)
+                    meant = self.ids.meant(element, plan.row.row, file)
                     if meant is not None:
                         found.append((plan, element, meant))
         await self._look_for_patients(group, {meant for _, _, meant in found if isinstance(meant, PersonKey)})
@@ -295,11 +304,14 @@ class Writer:
                 self._existing.add(target)
 
     async def _look_for_patients(self, group: Group, wanted: set[PersonKey]) -> None:
-        """The Patient of a PID is the subject of the facility's registration."""
+        """The Patient of a PID or HN is the subject of the facility's registration."""
         unknown = sorted(wanted - self._patients.keys() - group.patients.keys())
         asked = [("Basic", self.ids.person(key)) for key in unknown]
         for key, version in zip(unknown, await self.ctx.store.read_many(asked) if asked else (), strict=True):
-            if version is not None and (patient := patient_of(version)):
+            patient = persons.patient_of(version) if version is not None else ""
+            if not patient and key.kind == "HN":
+                patient = await persons.with_hn(self, group, key)
+            if patient:
                 self._patients[key] = patient
 
     async def facility(self, group: Group, hcode: str) -> str:
@@ -318,15 +330,6 @@ class Writer:
         group.put(prepared, None, f"- {hcode}")
         self._organizations[hcode] = number
         return number
-
-
-def patient_of(registration: Version) -> str:
-    """Id of the Patient that a registration (Basic) belongs to, "" for none."""
-    if registration.body is None:
-        return ""
-    subject = read_json(registration.body, max_depth=100).get("subject", {})
-    kind, _, number = str(subject.get("reference", "")).partition("/")
-    return number if kind == "Patient" else ""
 
 
 def _duplicate(file: str, number: int) -> Refusal:

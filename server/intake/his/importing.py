@@ -108,7 +108,7 @@ async def import_his(
         await _check_account(reader, entries, wanted, told)
         ((now,),) = await reader.fetch(lambda dialect: Statement(_NOW[dialect.name], ()))
         since = wanted.since or (None if wanted.whole else await _since(ctx, wanted, database))
-        source = await _spooled(reader, entries, since, spool, read)
+        source = await _spooled(reader, wanted.system, entries, since, spool, read)
         seconds = time.monotonic() - began
         await reader.close()
         imported = None
@@ -155,7 +155,12 @@ def _file_name(shown: str) -> str:
 
 
 async def _spooled(
-    reader: Reader, entries: Sequence[Rows], since: datetime | None, folder: Path, read: Callable[[int], None]
+    reader: Reader,
+    system: str,
+    entries: Sequence[Rows],
+    since: datetime | None,
+    folder: Path,
+    read: Callable[[int], None],
 ) -> F43Source:
     """The rows as files of the 43, one a file, with a header of the columns that the database has."""
     spool = _Spool(folder, entries)
@@ -166,7 +171,7 @@ async def _spooled(
                 read(len(rows))
     finally:
         spool.close()
-    return F43Source(folder, spool.members(entries))
+    return F43Source(folder, spool.members(entries), kind=system)
 
 
 class _Spool:
