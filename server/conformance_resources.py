@@ -96,6 +96,8 @@ class ConformanceResources:
 
     def _take(self, version: Version) -> None:
         key = (version.type, version.id)
+        if version.type == "ValueSet":
+            self._terminology.name(f"ValueSet/{version.id}", None if version.body is None else read_json(version.body))
         gone = self._taken.pop(key, None)
         if gone is not None and version.type in TERMINOLOGY:
             self._terminology.remove(version.type, *gone)

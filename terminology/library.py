@@ -47,7 +47,7 @@ def split_canonical(canonical: str) -> tuple[str, str | None]:
 
 
 class Library:
-    """Not changed but by `add` and `remove`, which raise `generation`."""
+    """Not changed but by `add`, `remove` and `name`, which raise `generation`."""
 
     def __init__(self, files: Iterable[CodeSystem] = ()) -> None:
         self.generation = 0
@@ -55,6 +55,7 @@ class Library:
         self._files: dict[str, dict[str | None, CodeSystem]] = {}
         for file in files:
             self._files.setdefault(system_url(file.url), {})[file.version] = file
+        self._literal: dict[str, Json] = {}
         self._systems: Kept[CodeSystem | None] = Kept(KEPT_SYSTEMS)
         self._thai = thai.ThaiLists()
 
@@ -76,6 +77,14 @@ class Library:
             del self._added[key]
         self._changed()
         return gone is not None
+
+    def name(self, reference: str, value_set: Json | None) -> None:
+        """Lets `value_set` be asked for by a literal reference (`ValueSet/123`) as by its url; None: no more."""
+        if value_set is None:
+            self._literal.pop(reference, None)
+        else:
+            self._literal[reference] = value_set
+        self._changed()
 
     def _changed(self) -> None:
         self.generation += 1
@@ -140,8 +149,10 @@ class Library:
         return thai_concept_maps().get(url)
 
     def value_set(self, canonical: str) -> Json | None:
-        """The ValueSet, stored or implied by a code system (`?fhir_vs`, `CodeSystem.valueSet`), or None."""
-        return self.resource("ValueSet", canonical) or self._implicit(*split_canonical(canonical))
+        """The ValueSet, stored or implied by a code system (`?fhir_vs`, `CodeSystem.valueSet`), or None. It may also
+        be named by its literal reference."""
+        found = self._literal.get(canonical) or self.resource("ValueSet", canonical)
+        return found or self._implicit(*split_canonical(canonical))
 
     def _implicit(self, url: str, version: str | None) -> Json | None:
         """https://hl7.org/fhir/R4/valueset.html#implicit and the all-codes value set of a code system."""

@@ -46,6 +46,11 @@ class TerminologyService:
         self._views.clear()
         return self.library.remove(resource_type, url, version)
 
+    def name(self, reference: str, value_set: Json | None) -> None:
+        """`ValueSet/123`, a literal reference, means this stored value set; None: nothing any more."""
+        self.library.name(reference, value_set)
+        self._views.clear()
+
     def view(self, value_set: str) -> ValueSetView | None:
         """The value set named by a canonical, or None. Raises: TerminologyError if its definition is broken."""
         found = self._views.get((value_set, self.library.generation), lambda: self._read_view(value_set))

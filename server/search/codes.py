@@ -4,6 +4,8 @@ https://hl7.org/fhir/R4/search.html#subsumption
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fhir_profiles.terminology_protocol import Terminology
 from server.search.query import TokenOperand
 from server.search.registry import Registered
@@ -15,11 +17,12 @@ CODED = frozenset({"CodeableConcept", "Coding", "code", "Quantity"})
 
 
 def expand(
-    written: str, modifier: str, registered: Registered, terminology: Terminology, limit: int
+    written: str, modifier: str, registered: Registered, terminology: Terminology, limit: int, bases: Iterable[str] = ()
 ) -> tuple[TokenOperand, ...]:
-    """Operands of one value of an OR list. Raises: Unreadable."""
+    """Operands of one value of an OR list. bases: of this server, whose ValueSets may be named by their address.
+    Raises: Unreadable."""
     if modifier in ("in", "not-in"):
-        return _of_value_set(unescape(written), registered, terminology, limit)
+        return _of_value_set(unescape(written), registered, terminology, limit, bases)
     operand = token.parse(written, "")
     assert isinstance(operand, TokenOperand)
     system = operand.system if not operand.any_system else registered.implied_system
@@ -39,10 +42,15 @@ def expand(
     return tuple(TokenOperand(system, code, False) for code in codes)
 
 
-def _of_value_set(url: str, registered: Registered, terminology: Terminology, limit: int) -> tuple[TokenOperand, ...]:
-    codes = terminology.expand(url, limit=limit + 1)
+def _of_value_set(
+    url: str, registered: Registered, terminology: Terminology, limit: int, bases: Iterable[str]
+) -> tuple[TokenOperand, ...]:
+    """The value set is named by its canonical URL, or literally: relative (`ValueSet/123`) or by its address here."""
+    relative = (url.removeprefix(f"{base}/") for base in bases if url.startswith(f"{base}/ValueSet/"))
+    found = (terminology.expand(each, limit=limit + 1) for each in (url, *relative))
+    codes = next((each for each in found if each is not None), None)
     if codes is None:
-        raise Unreadable("the value set is not known here, or cannot be listed; it is named by its canonical URL")
+        raise Unreadable("the value set is not known here, or cannot be listed; it is named by its canonical URL or id")
     if len(codes) > limit:
         raise Unreadable(f"the value set has more than {limit} codes")
     # Codes of elements that imply no system are compared alone.

@@ -124,7 +124,9 @@ class Criteria:
             found = self._operands(
                 registered,
                 asked,
-                lambda text: codes.expand(text, modifier, registered, self.terminology, self.limits.expansion),
+                lambda text: codes.expand(
+                    text, modifier, registered, self.terminology, self.limits.expansion, self.setting.bases
+                ),
             )
             match = Match(parameter, "", found) if found else NOTHING
             return Not(match) if modifier == "not-in" else match

@@ -113,6 +113,59 @@ async def test_tokens_match_by_system_and_code(search, query, found):
     assert await search(f"Patient?{query}") == found
 
 
+BOILING = {"system": "urn:states", "code": "boiling"}
+FROZEN = {"system": "urn:states", "code": "frozen"}
+STATES = {
+    "resourceType": "CodeSystem", "id": "states", "url": "urn:states", "status": "active", "content": "complete",
+    "concept": [{"code": "boiling"}, {"code": "frozen"}],
+}  # fmt: skip
+
+
+def states(name, *codes, **more):
+    """A ValueSet of some of the codes."""
+    include = {"system": "urn:states", "concept": [{"code": code} for code in codes]}
+    return {"resourceType": "ValueSet", "id": name, "status": "active", "compose": {"include": [include]}, **more}
+
+
+async def test_a_value_set_is_named_by_canonical_url_with_or_without_version_or_by_literal_reference(
+    fhir, search, given
+):
+    await given(
+        STATES,
+        states("v1", "boiling", url="urn:vs", version="1"),
+        states("v2", "boiling", "frozen", url="urn:vs", version="2"),
+        states("bare", "frozen"),
+        observation("b", code={"coding": [BOILING]}),
+        observation("f", code={"coding": [FROZEN]}),
+        observation("t", code={"text": "neither"}),
+    )
+    for value_set, found in (
+        ("urn:vs", ["b", "f"]),
+        ("urn:vs|1", ["b"]),
+        ("urn:vs|2", ["b", "f"]),
+        ("ValueSet/v1", ["b"]),
+        ("ValueSet/bare", ["f"]),
+        (f"{fhir.base}/ValueSet/bare", ["f"]),
+        ("ValueSet/v1,ValueSet/bare", ["b", "f"]),
+    ):
+        assert await search(f"Observation?code:in={value_set}") == found, value_set
+        others = sorted({"b", "f", "t"} - set(found))
+        assert await search(f"Observation?code:not-in={value_set}") == others, value_set
+    for unknown in ("urn:vs|3", "ValueSet/none", "http://elsewhere.example/fhir/ValueSet/bare", "CodeSystem/states"):
+        answer = await fhir.get(f"Observation?code:in={unknown}")
+        assert answer.status == 400, unknown
+        assert "not known here" in answer.diagnostics
+
+
+async def test_a_literal_reference_follows_what_is_stored(fhir, search, given):
+    await given(STATES, states("v", "boiling"), observation("b", code={"coding": [BOILING]}))
+    assert await search("Observation?code:in=ValueSet/v") == ["b"]
+    await given(states("v", "frozen"))
+    assert await search("Observation?code:in=ValueSet/v") == []
+    await fhir.delete("ValueSet/v")
+    assert (await fhir.get("Observation?code:in=ValueSet/v")).status == 400
+
+
 async def test_text_finds_tokens_by_display_or_text(search, given):
     await given(
         observation("1", code={"coding": [{"system": LOINC, "code": "8480-6", "display": "Systolic pressure"}]}),
