@@ -39,6 +39,10 @@ class ExpandedCode(NamedTuple):
 
 
 class Terminology(Protocol):
+    @property
+    def generation(self) -> int:
+        """Another number whenever an answer may be another one."""
+
     def validate_code(
         self,
         value_set: str,
@@ -71,6 +75,8 @@ class Terminology(Protocol):
 
 class NoTerminology:
     """Knows no value set: validation without bindings, as for a first start or a test of structure alone."""
+
+    generation = 0
 
     def validate_code(
         self,

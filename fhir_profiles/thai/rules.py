@@ -251,6 +251,11 @@ def native(key: str, expression: str | None) -> Native | None:
     return rule.native if rule is not None and rule.expression == expression else None
 
 
+def is_era_rule(key: str, expression: str | None) -> bool:
+    """Whether it is the rule of ours that asks every date for the Christian era."""
+    return native(key, expression) is _buddhist_dates
+
+
 def constraint(key: str) -> dict[str, Any]:
     """ElementDefinition.constraint of a rule, its text in both languages.   Raises: KeyError."""
     rule = RULES[key]

@@ -25,6 +25,8 @@ class Invariant(NamedTuple):
     holds: Callable[[Any, Environment], bool]
     places: Callable[[Any], Sequence[tuple[str | int, ...]]] | None = None
     """Where below the value a rule that is decided in Python is broken; it is asked instead of `holds`."""
+    expression: str = ""
+    """FHIRPath, as it is evaluated."""
 
 
 class Invariants(Protocol):

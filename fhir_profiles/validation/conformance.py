@@ -173,7 +173,7 @@ class Walk:
 
     def _type(self, node: ProfileNode, item: Item) -> None:
         rows = node.element.types
-        own = [row for row in rows if self._is_type(item.type, row.code)]
+        own = [row for row in rows if is_type(item.type, row.code)]
         if not own:
             expected = ", ".join(sorted({row.code for row in rows}))
             self._report(item.location, "structure", f"{item.type} was found, expected {expected}")
@@ -185,11 +185,6 @@ class Walk:
         profiles = [profile for row in own for profile in row.profiles if self._profiles.tree(profile) is not None]
         if profiles and all(row.profiles for row in own):
             self._any_profile(profiles, item)
-
-    def _is_type(self, actual: str, declared: str) -> bool:
-        if actual == declared or declared in ("Resource", "BackboneElement", "Element"):
-            return True
-        return "." not in actual and declared == "DomainResource"
 
     def _targets(self, node: ProfileNode, rows: Sequence[ElementType], item: Item) -> None:
         targets = tuple(target for row in rows for target in row.targets)
@@ -313,6 +308,13 @@ class Walk:
             ):
                 return index
         return None
+
+
+def is_type(actual: str, declared: str) -> bool:
+    """Whether a value of a type falls under a type that an element declares."""
+    if actual == declared or declared in ("Resource", "BackboneElement", "Element"):
+        return True
+    return "." not in actual and declared == "DomainResource"
 
 
 def _anything(value: Any, environment: Environment) -> None:

@@ -87,13 +87,13 @@ def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[F
                     continue
                 location = (*holder.location, name, index)
                 walk.check(url, Item(extension, "Extension", location))
-                fault = _misplaced(definitions.structure(url), holder, name, definitions)
+                fault = misplaced(definitions.structure(url), holder, name, definitions)
                 if fault is not None:
                     findings.append((location, Problem("error", "structure", fault)))
     return findings
 
 
-def _misplaced(structure: Structure, holder: Holder, name: str, definitions: Definitions) -> str | None:
+def misplaced(structure: Structure, holder: Holder, name: str, definitions: Definitions) -> str | None:
     if structure.elements[0].is_modifier != (name == "modifierExtension"):
         expected = "modifierExtension" if structure.elements[0].is_modifier else "extension"
         return f"the extension {structure.id} must stand in {expected}"

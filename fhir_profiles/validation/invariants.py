@@ -66,7 +66,8 @@ class FhirPathInvariants:
             return _decided_in_python(constraint, check, self._definitions)
         holds = predicate(constraint, self._definitions, start_type)
         guard = self._guard(constraint, start_type, holds)
-        return Invariant(constraint.key, constraint.severity, constraint.human, guard, holds)
+        text = MISWRITTEN.get(constraint.key, constraint.expression or "")
+        return Invariant(constraint.key, constraint.severity, constraint.human, guard, holds, None, text)
 
     def _guard(self, constraint: Constraint, node: str, holds: Holds) -> frozenset[str] | None:
         """Members without which the rule is fulfilled: those it names, if it holds for an object without them."""
@@ -94,7 +95,8 @@ def _decided_in_python(constraint: Constraint, check: Native, definitions: Defin
     def holds(value: Any, environment: Environment) -> bool:
         return not places(value)
 
-    return Invariant(constraint.key, constraint.severity, constraint.human, None, holds, places)
+    text = constraint.expression or ""
+    return Invariant(constraint.key, constraint.severity, constraint.human, None, holds, places, text)
 
 
 def predicate(constraint: Constraint, definitions: Definitions, start_type: str) -> Holds:

@@ -90,6 +90,16 @@ class SchemaBuilder:
         root = core_schema.definition_reference_schema(type_name)
         return SchemaValidator(core_schema.definitions_schema(root, list(self._done.values())))
 
+    def value(self, each: Property) -> SchemaValidator:
+        """Validator of one value of a primitive member, with all that the element asks of it."""
+        self._done, self._wanted = {}, []
+        schema = self._value(each)
+        while self._wanted:
+            node = self._wanted.pop()
+            if node not in self._done:
+                self._done[node] = self._node(node)
+        return SchemaValidator(core_schema.definitions_schema(schema, list(self._done.values())))
+
     # --- nodes --------------------------------------------------------------------------------------------------
 
     def _ref(self, node: str) -> CoreSchema:
@@ -153,14 +163,14 @@ class SchemaBuilder:
             return core_schema.with_info_plain_validator_function(self._dispatch[name])
         literal = self._literal(each)
         schema = literal if literal is not None else self._ref(each.type)
-        checks = [] if literal is not None else self._binding_checks(each)
+        checks = [] if literal is not None else self.binding_checks(each)
         if each.type == "xhtml" and self._severity == "error":
             checks.append(_narrative)
         if checks:
             schema = core_schema.no_info_after_validator_function(value_check(checks), schema)
         if each.type == "Reference" and self._severity == "error":
             schema = core_schema.with_info_after_validator_function(self._reference(each), schema)
-        if invariants := self._element_invariants(each):
+        if invariants := self.element_invariants(each):
             schema = core_schema.with_info_after_validator_function(_invariants_check(invariants), schema)
         return schema
 
@@ -173,7 +183,8 @@ class SchemaBuilder:
         codes = self._terminology.codes_of(binding.value_set)
         return core_schema.literal_schema(sorted({code.code for code in codes})) if codes else None
 
-    def _binding_checks(self, each: Property) -> list[Callable[[Any], Problem | None]]:
+    def binding_checks(self, each: Property) -> list[Callable[[Any], Problem | None]]:
+        """What bindings ask of a value that is no code of an enumerated value set."""
         binding = each.element.binding
         if binding is None:
             return []
@@ -196,7 +207,8 @@ class SchemaBuilder:
 
         return checked
 
-    def _element_invariants(self, each: Property) -> tuple[Invariant, ...]:
+    def element_invariants(self, each: Property) -> tuple[Invariant, ...]:
+        """Rules that an element, or the profile of its type, puts on its value."""
         found: tuple[Invariant, ...] = ()
         if each.type != each.element.path and each.element.content_reference is None and each.type != "xhtml":
             found = self._invariants.of_element(each.element.path, each.type, self._severity)

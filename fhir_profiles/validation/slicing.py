@@ -64,7 +64,7 @@ class Discriminators:
         """Whether the item is in the slice `node`."""
         tests = node.kept.get(("tests", ""))
         if tests is None:
-            tests = node.kept["tests", ""] = [(*each, self._quick(*each, node)) for each in discriminators]
+            tests = node.kept["tests", ""] = [(*each, self.quick(*each, node)) for each in discriminators]
         decided = False
         for kind, path, quick in tests:
             answer = quick(item.value) if quick is not None else self._answer(kind, path, node, item)
@@ -73,7 +73,7 @@ class Discriminators:
             decided = decided or answer is True
         return decided
 
-    def _quick(self, kind: str, path: str, node: ProfileNode) -> Quick | None:
+    def quick(self, kind: str, path: str, node: ProfileNode) -> Quick | None:
         """The same as `_answer` for the usual slices, which are told apart by one plain value or pattern; None for the
         others."""
         if kind not in ("value", "pattern"):
@@ -118,7 +118,7 @@ class Discriminators:
         if kind == "exists":
             return _exists(nodes, bool(found))
         if kind == "type":
-            return self._has_type(node, steps, found)
+            return self.has_type(node, steps, found)
         if kind == "profile":
             return self._has_profile(node, steps, found)
         asked = [each for each in nodes if self.is_specific(each)]
@@ -214,7 +214,7 @@ class Discriminators:
         nodes = self._nodes([node], steps[:-1] if resolved else steps)
         return [row for each in nodes for row in each.element.types], resolved
 
-    def _has_type(self, node: ProfileNode, steps: Sequence[tuple[str, str]], found: Sequence[Item]) -> bool | None:
+    def has_type(self, node: ProfileNode, steps: Sequence[tuple[str, str]], found: Sequence[Item]) -> bool | None:
         rows, resolved = self._rows(node, steps)
         types = (
             {self._type_of(target) for row in rows for target in row.targets} if resolved else {r.code for r in rows}

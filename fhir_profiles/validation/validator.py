@@ -20,6 +20,7 @@ from fhir_profiles.validation.issues import Explainer, Location, excused_by_exte
 from fhir_profiles.validation.items import Item
 from fhir_profiles.validation.problems import PROBLEMS, Problem, Run, raised
 from fhir_profiles.validation.schema import Mode, SchemaBuilder
+from fhir_profiles.validation.sight import Sight
 
 MAX_ISSUES = 50
 
@@ -36,6 +37,9 @@ class Validator:
         self._schemas: dict[tuple[Mode, str], SchemaValidator] = {}
         self._node_checks: dict[tuple[str, str], NodeCheck] = {}
         self._builders = {mode: self._builder(mode) for mode in Mode}
+        self._sight = Sight(
+            definitions, self._terminology, self._invariants, self._profiles, self._builders[Mode.STRICT]
+        )
 
     def validate(
         self,
@@ -54,12 +58,26 @@ class Validator:
             text = f"{found} was found as resourceType, expected a resource type of FHIR R4"
             return [Issue("error", "structure", text, None)]
         run = Run(resource=resource, root=resource)  # type: ignore[arg-type]
+        if not advice and self._is_right_at_sight(type_name, resource, profiles, run):
+            return []
         issues = self._errors(type_name, resource, run, limit)
         if not issues:
             issues += self._conformance(type_name, resource, profiles, run, advice)
         if advice:
             issues += self._advice(type_name, resource, run)
         return list(dict.fromkeys(issues))[:limit]
+
+    def _is_right_at_sight(
+        self, type_name: str, resource: Mapping[str, Any], profiles: Sequence[str], run: Run
+    ) -> bool:
+        """Whether there is nothing to say about it: certainly."""
+        if not all(self._definitions.has_structure(url) for url in profiles):
+            return False
+        meta = resource.get("meta")
+        claimed = meta.get("profile", []) if meta.__class__ is dict else []
+        if claimed.__class__ is not list or not all(each.__class__ is str for each in claimed):
+            return False
+        return self._sight.is_right(type_name, resource, run, (*profiles, *claimed))
 
     # --- profiles --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,514 @@
+"""What is right at sight: one walk over a resource for its type, its profiles and its extensions, without messages.
+
+Nearly all resources are right, and most look like others before them. So each place (a type at a path, under the nodes
+of profiles that speak of it) keeps, by the names of an object's members, what is then left to ask: required and
+forbidden members, choices, cardinalities and the rules that cannot be broken are decided once for all objects with
+these names.
+
+Yes is certain; no means that the whole validation (`schema.py`, `conformance.py`, `extensions.py`) has to judge and say
+what is wrong. Contained resources, entries, `_name` members and rare forms of slicing are always left to it.
+https://hl7.org/fhir/R4/validation.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydantic_core import SchemaValidator
+
+from fhir_profiles.definitions import Constraint, Definitions, Element, ElementType, Property
+from fhir_profiles.fhirpath.environment import Environment
+from fhir_profiles.fhirpath.values import deep_equal
+from fhir_profiles.terminology_protocol import Terminology
+from fhir_profiles.thai.rules import is_era_rule
+from fhir_profiles.validation.bindings import STRING_TYPES, binding_check, maximum_check
+from fhir_profiles.validation.checks import Invariant, NodeCheck
+from fhir_profiles.validation.conformance import Profiles, is_type
+from fhir_profiles.validation.extensions import Holder, misplaced
+from fhir_profiles.validation.invariants import CHECKED_ELSEWHERE, FhirPathInvariants
+from fhir_profiles.validation.items import Item, fits_pattern
+from fhir_profiles.validation.primitives import INTEGER_RANGES
+from fhir_profiles.validation.problems import Run
+from fhir_profiles.validation.profile_tree import ProfileNode, ProfileTree
+from fhir_profiles.validation.references import reference_check, target_types
+from fhir_profiles.validation.schema import SchemaBuilder
+from fhir_profiles.validation.sight_arrays import (
+    Bounds,
+    Quick,
+    Slices,
+    Taken,
+    array_test,
+    choice_test,
+    extensions_test,
+)
+from fhir_profiles.validation.sight_values import (
+    Memory,
+    Test,
+    asks_for_presence,
+    bound,
+    christian,
+    is_near_sighted,
+    known_content,
+    literally,
+    never,
+    printable,
+    reference_test,
+    remembered,
+    rule_test,
+    whole_number,
+)
+from fhir_profiles.validation.slicing import Discriminators, steps_of
+
+MAX_SHAPES = 20_000
+"""Shapes and places that are kept; then all are made anew."""
+SHAPE_ERRORS = (AttributeError, TypeError, KeyError, IndexError)
+_DATES = frozenset(["date", "dateTime", "instant"])
+_REPEATED = frozenset(["CodeableConcept", "Coding", "Meta"])
+"""Types whose very content comes again and again."""
+
+Spoken = tuple[ProfileTree, ProfileNode]
+"""A node of a profile, and the tree it belongs to."""
+
+
+class Place(NamedTuple):
+    """A value as far as it is known before it is seen."""
+
+    type: str
+    """`Observation`, `Observation.component`, `Quantity`, `code`."""
+    path: str
+    """From the resource, without indexes and types of choices: `Observation.component.value`."""
+    property: Property | None
+    """What it is of its parent; None for a resource."""
+    spoken: tuple[Spoken, ...] = ()
+    """What profiles say of it."""
+    url: str = ""
+    """Of an extension."""
+
+    def key(self) -> tuple[object, ...]:
+        element = self.property.element.path if self.property else ""
+        return self.type, self.path, element, tuple(id(node) for _, node in self.spoken), self.url
+
+
+class Shape:
+    """What is left to ask of an object whose members have certain names."""
+
+    __slots__ = ("members", "once", "rules")
+
+    def __init__(self, members: Sequence[Test], rules: Sequence[Test], once: Sequence[Test] = ()) -> None:
+        self.members = tuple(members)
+        """One for each member, in order."""
+        self.rules = tuple(rules)
+        """Asked of the whole object, when the members are right."""
+        self.once = tuple(once)
+        """The same, but what one object fulfils all with these names do."""
+
+
+UNKNOWN = Shape((), (never,))
+"""Of objects that are wrong or that the whole validation has to judge."""
+
+
+class Sight:
+    """Tells of resources that nothing is wrong with them."""
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        terminology: Terminology,
+        invariants: FhirPathInvariants,
+        profiles: Profiles,
+        builder: SchemaBuilder,
+    ) -> None:
+        self._definitions = definitions
+        self._terminology = terminology
+        self._invariants = invariants
+        self._profiles = profiles
+        self._builder = builder
+        self._forget()
+
+    def _forget(self) -> None:
+        self._generations = (self._definitions.generation, self._terminology.generation)
+        self._memory = Memory()
+        self._roots: dict[tuple[str, tuple[str, ...]], Test] = {}
+        self._tests: dict[tuple[object, ...], Test] = {}
+        self._made = 0
+        self._discriminators = Discriminators(
+            self._profiles.items,
+            self._terminology,
+            self._definitions.type_of,
+            self._profiles.tree,
+            lambda url, item: False,
+            Environment(),
+        )
+
+    @property
+    def kept(self) -> int:
+        """Places and shapes that are kept."""
+        return self._made
+
+    def is_right(self, type_name: str, resource: Any, run: Run, urls: tuple[str, ...]) -> bool:
+        """Whether the resource is certainly right under its type and the profiles `urls`, of which unknown ones ask
+        nothing."""
+        if self._generations != (self._definitions.generation, self._terminology.generation) or self._made > MAX_SHAPES:
+            self._forget()
+        key = (type_name, urls)
+        test = self._roots.get(key)
+        if test is None:
+            self._made += 1
+            test = self._roots[key] = self._root(type_name, urls)
+        try:
+            return test(resource, run)
+        except SHAPE_ERRORS:
+            return False  # what tells slices apart is asked before the items are known to be well-formed
+
+    def _root(self, type_name: str, urls: tuple[str, ...]) -> Test:
+        spoken: list[Spoken] = []
+        for url in dict.fromkeys(urls):
+            wanted = self._definitions.type_of(url)
+            if wanted is None:
+                continue
+            if type_name != wanted and not self._definitions.is_a(type_name, wanted):
+                return never
+            tree = self._profiles.tree(url)
+            if tree is not None:
+                spoken.append((tree, tree.root))
+        return self._test(Place(type_name, type_name, None, tuple(spoken)))
+
+    # --- one value --------------------------------------------------------------------------------------------------
+
+    def _test(self, place: Place) -> Test:
+        key = place.key()
+        found = self._tests.get(key)
+        if found is None:
+            self._made += 1
+            found = self._tests[key] = self._made_test(place)
+        return found
+
+    def _made_test(self, place: Place) -> Test:
+        if place.type == "Resource":
+            return never
+        if self._definitions.is_primitive(place.type) or place.type.startswith("System."):
+            return self._primitive(place)
+        if place.type in _REPEATED and place.property is not None and self._looks_at_itself(place):
+            return known_content(self._object(place), self._memory)
+        return self._object(place)
+
+    def _looks_at_itself(self, place: Place) -> bool:
+        """Whether no rule on the value or below it, extensions apart, asks of anything beyond it."""
+        assert place.property is not None
+        own = place.property.element.constraints
+        below = [rule for _, node in place.spoken for rule in _rules_below(node)]
+        return all(is_near_sighted(rule.expression) for rule in (*own, *below))
+
+    def _primitive(self, place: Place) -> Test:
+        assert place.property is not None
+        kind = place.type
+        exact = self._exact(place.property)
+        asked = self._asked_of_value(place)
+        if asked is None:
+            return never
+        own, rules = place.property.element.constraints, self._rules_of_profiles(place)
+        asked += [rule_test(each) for each in rules]
+        is_plain = not asked and not own and place.property.element.binding is None
+        expressions = [*(each.expression for each in own), *(each.expression for each in rules)]
+        near = all(map(is_near_sighted, expressions))
+        test = _all_of(exact, asked)
+        if kind in _DATES:
+            return christian(remembered(test, self._memory) if near else test)
+        if kind in INTEGER_RANGES and is_plain:
+            return whole_number(test, *INTEGER_RANGES[kind])
+        if kind == "decimal" and is_plain:
+            return whole_number(test, None, None)
+        if kind in ("string", "markdown") and is_plain:
+            return printable(test)
+        if (kind in STRING_TYPES or kind.startswith("System.")) and near:
+            return remembered(test, self._memory)
+        return test
+
+    def _exact(self, property_: Property) -> Test:
+        """What the base says of a primitive, as the whole validation asks it."""
+        schema: SchemaValidator = self._builder.value(property_)
+
+        def test(value: Any, run: Run) -> bool:
+            return schema.isinstance_python(value, context=run)
+
+        return test
+
+    def _object(self, place: Place) -> Test:
+        shapes: dict[tuple[str, ...], Shape] = {}
+
+        def test(value: Any, run: Run) -> bool:
+            if value.__class__ is not dict:
+                return False
+            names = tuple(value)
+            shape = shapes.get(names)
+            if shape is None:
+                self._made += 1
+                shape = shapes[names] = self._shape(place, names)
+            for ask, member in zip(shape.members, value.values(), strict=False):
+                if not ask(member, run):
+                    return False
+            for rule in shape.rules:
+                if not rule(value, run):
+                    return False
+            if shape.once:
+                for rule in shape.once:
+                    if not rule(value, run):
+                        return False
+                shape.once = ()
+            return True
+
+        return test
+
+    # --- what is asked of a value itself ------------------------------------------------------------------------------
+
+    def _asked_of_value(self, place: Place) -> list[Test] | None:
+        """What profiles ask of the value itself, rules and references apart; None for what is left to the whole
+        validation."""
+        tests: list[Test] = []
+        for _, node in place.spoken:
+            element = node.element
+            if element.minimum is not None or element.maximum is not None:
+                return None
+            if node.narrows and not self._is_of_type(node, place.type):
+                return None
+            if node.asks_content:
+                tests.append(_content_test(element))
+            if node.bound and element.binding is not None and element.binding.strength == "required":
+                made = [make(self._terminology, element.binding, place.type) for make in (binding_check, maximum_check)]
+                tests += bound(check for check in made if check is not None)
+        return tests
+
+    def _is_of_type(self, node: ProfileNode, type_name: str) -> bool:
+        own = own_rows(node, type_name)
+        if not own:
+            return False
+        if type_name == "Extension":
+            return True  # those that are known are held to their definitions by their urls
+        profiles = [profile for row in own for profile in row.profiles if self._profiles.tree(profile) is not None]
+        return not (profiles and all(row.profiles for row in own))
+
+    def _rules_of_profiles(self, place: Place) -> list[Invariant]:
+        """`christian` has asked the rule about the era of every date."""
+        found = []
+        for _, node in place.spoken:
+            for each in node.constraints:
+                if each.severity == "error" and each.expression and each.key not in CHECKED_ELSEWHERE:
+                    invariant = (
+                        None if is_era_rule(each.key, each.expression) else self._profiles.invariant(each, place.type)
+                    )
+                    if invariant is not None:
+                        found.append(invariant)
+        return found
+
+    def _rules(self, place: Place, names: tuple[str, ...]) -> tuple[list[Test], list[Test]]:
+        """Rules for each object with these names, and those that one of them settles for all."""
+        found: list[Invariant] = list(self._invariants.of_node(place.type, "error"))
+        if place.property is not None:
+            found += self._builder.element_invariants(place.property)
+        always: list[Test] = []
+        once: list[Test] = []
+        found += self._rules_of_profiles(place)
+        for each in found:
+            if each.guard is None or not each.guard.isdisjoint(names):
+                (once if asks_for_presence(each.expression) else always).append(rule_test(each))
+        return always, once
+
+    def _reference(self, place: Place) -> Test:
+        """What the base and the profiles say about where a Reference points."""
+        assert place.property is not None
+        definitions = self._definitions
+        targets = [place.property.type_row.targets if place.property.type_row else ()]
+        targets += [
+            tuple(target for row in own_rows(node, "Reference") for target in row.targets)
+            for _, node in place.spoken
+            if node.narrows
+        ]
+        allowed = definitions.resource_types
+        checks = []
+        for each in targets:
+            types = target_types(each, definitions.type_of)
+            allowed = allowed & types if types else allowed
+            checks.append(reference_check(types, definitions.resource_types))
+        is_followed = any(self._profiles.tree(target) is not None for each in targets[1:] for target in each)
+        return reference_test(checks, allowed, is_followed)
+
+    # --- what is below ------------------------------------------------------------------------------------------------
+
+    def _shape(self, place: Place, names: tuple[str, ...]) -> Shape:
+        """What is left to ask of objects with these members."""
+        spoken = self._spoken_below(place, names) if self._has_right_names(place.type, names) else None
+        asked = self._asked_of_value(place)
+        if spoken is None or asked is None:
+            return UNKNOWN
+        properties = self._definitions.properties(place.type)
+        members = [
+            self._member(place, properties[name], tuple(spoken.get(name, ())))
+            if name in properties
+            else literally(place.type)
+            for name in names
+        ]
+        if never in members:
+            return UNKNOWN
+        always, once = self._rules(place, names)
+        if place.property is not None:
+            asked += bound(self._builder.binding_checks(place.property))
+        if place.type == "Reference":
+            asked.append(self._reference(place))
+        return Shape(members, [*asked, *always], once)
+
+    def _has_right_names(self, type_name: str, names: tuple[str, ...]) -> bool:
+        """Whether the base allows an object with these members, and all of them can be judged here."""
+        known = {each.name: each for each in self._definitions.properties(type_name).values()}
+        is_resource = self._definitions.type_kinds.get(type_name) == "resource"
+        required = {name for name, each in known.items() if each.element.min > 0 and not each.element.is_choice}
+        if is_resource:
+            required.add("resourceType")
+        if not required.issubset(names) or "contained" in names:
+            return False
+        if not all(name in known or (is_resource and name == "resourceType") for name in names):
+            return False
+        check = NodeCheck(self._definitions, type_name, self._invariants, "error")
+        return type_name == "Reference" or not check.structural(dict.fromkeys(names))
+
+    def _spoken_below(self, place: Place, names: tuple[str, ...]) -> dict[str, list[Spoken]] | None:
+        """What profiles say of the members that are there; None where one is missing, or must not be there."""
+        found: dict[str, list[Spoken]] = {}
+        for tree, node in place.spoken:
+            for name, child in tree.below(node).items():
+                members = self._profiles.items.members(place.type, name)
+                present = [each for each in members.each if each.name in names]
+                if not present:
+                    if child.needed:
+                        return None
+                    continue
+                most = child.element.max
+                if len(present) > 1 or (most is not None and most < 1):
+                    return None
+                found.setdefault(present[0].name, []).append((tree, child))
+        return found
+
+    def _member(self, parent: Place, property_: Property, spoken: tuple[Spoken, ...]) -> Test:
+        element = property_.element
+        place = Place(property_.type, f"{parent.path}.{element.name}", property_, spoken)
+        sliced = [(tree, node) for tree, node in spoken if node.slices and node.slicing is not None]
+        slicings = [self._slices(node, property_) for _, node in sliced]
+        known = [each for each in slicings if each is not None]
+        if len(known) < len(slicings):
+            return never
+
+        def with_slices(taken: Taken) -> Place:
+            inner = [(tree, node.slices[i]) for (tree, node), i in zip(sliced, taken, strict=True) if i >= 0]
+            return place._replace(spoken=(*spoken, *inner))
+
+        bounds = _bounds(property_, [node for _, node in spoken])
+        if property_.type == "Extension":
+            if any(each.member != "url" for each in known):
+                return never
+            return extensions_test(bounds, known, lambda url, taken: self._extension(parent, with_slices(taken), url))
+        if element.is_array:
+            repeated = property_.type in _REPEATED and self._looks_at_itself(place)
+            return array_test(bounds, known, lambda taken: self._test(with_slices(taken)), repeated)
+        if known:
+            return choice_test(known, lambda taken: self._test(with_slices(taken)))
+        return self._test(place)
+
+    def _slices(self, node: ProfileNode, property_: Property) -> Slices | None:
+        """How the slices of an element are told apart; None where that takes more than a look at the value."""
+        slicing = node.slicing
+        assert slicing is not None
+        if slicing.ordered or slicing.rules == "openAtEnd" or any(each.slices for each in node.slices):
+            return None
+        tests = []
+        for each in node.slices:
+            made = self._slice_tests(node, each, slicing.discriminators, property_)
+            if made is None:
+                return None
+            tests.append(made)
+        paths = {steps_of(path) if kind in ("value", "pattern") else () for kind, path in slicing.discriminators}
+        [steps, *others] = paths or {()}
+        member = steps[0][1] if not others and len(steps) == 1 and steps[0][0] == "name" else ""
+        limits = [
+            (index, each.element.min, each.element.max)
+            for index, each in enumerate(node.slices)
+            if each.element.min > 0 or each.element.max is not None
+        ]
+        return Slices(tuple(tests), member, slicing.rules == "closed", tuple(limits))
+
+    def _slice_tests(
+        self, node: ProfileNode, each: ProfileNode, discriminators: Iterable[tuple[str, str]], property_: Property
+    ) -> tuple[Quick, ...] | None:
+        """What tells an item of a slice; nothing for a slice that none can be in, None for what cannot be told here."""
+        if not discriminators:
+            is_named = each.element.slice_name == property_.name
+            return None if not node.element.is_choice else (_always,) if is_named else ()
+        tests: list[Quick] = []
+        for kind, path in discriminators:
+            quick = self._discriminators.quick(kind, path, each)
+            if quick is not None:
+                tests.append(quick)
+                continue
+            if kind != "type" or steps_of(path):
+                return None
+            answer = self._discriminators.has_type(each, (), [Item(None, property_.type, ())])
+            if answer is False:
+                return ()
+            tests += [_always] if answer else []
+        return tuple(tests)
+
+    def _extension(self, holder: Place, place: Place, url: str) -> Test:
+        """The test of extensions with this url, those of known ones with their definitions."""
+        definitions = self._definitions
+        spoken = place.spoken
+        if definitions.is_known_extension(url):
+            if definitions.type_of(url) != "Extension":
+                return never
+            structure = definitions.structure(url)
+            around = Holder({"url": holder.url}, holder.type, holder.property, holder.path, (), {})
+            assert place.property is not None
+            is_plain = all(kind in ("element", "extension") for kind, _ in structure.contexts)
+            if not is_plain or misplaced(structure, around, place.property.name, definitions) is not None:
+                return never
+            tree = self._profiles.tree(url)
+            spoken = spoken if tree is None else (*spoken, (tree, tree.root))
+        return self._test(place._replace(spoken=spoken, url=url))
+
+
+def own_rows(node: ProfileNode, type_name: str) -> list[ElementType]:
+    """Type rows of a profile's element that a value of the type falls under."""
+    return [row for row in node.element.types if is_type(type_name, row.code)]
+
+
+def _rules_below(node: ProfileNode) -> Iterator[Constraint]:
+    yield from node.constraints
+    for each in (*node.children.values(), *node.slices):
+        yield from _rules_below(each)
+
+
+def _bounds(property_: Property, nodes: Sequence[ProfileNode]) -> Bounds:
+    """How many values the base and the profiles allow; an array is never empty."""
+    elements = [property_.element, *(node.element for node in nodes)]
+    most = [each.max for each in elements if each.max is not None]
+    return Bounds(max(1, *(each.min for each in elements)), min(most) if most else None)
+
+
+def _content_test(element: Element) -> Test:
+    """Fixed value, pattern and length."""
+    fixed, pattern, most = element.fixed, element.pattern, element.max_length
+
+    def test(value: Any, run: Run) -> bool:
+        return (
+            (fixed is None or deep_equal(value, fixed))
+            and (pattern is None or fits_pattern(value, pattern))
+            and (most is None or value.__class__ is not str or len(value) <= most)
+        )
+
+    return test
+
+
+def _all_of(exact: Test, asked: Sequence[Test]) -> Test:
+    return (lambda value, run: exact(value, run) and all(each(value, run) for each in asked)) if asked else exact
+
+
+def _always(value: Any) -> bool:
+    return True

@@ -1,0 +1,234 @@
+"""What is right at sight is right: the walk without messages never accepts what the whole validation refuses.
+
+The oracle is the whole validation itself, which `advice=True` always asks.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fhir_profiles.definitions import CORE, Definitions
+from fhir_profiles.json_reading import copy_json, read_json
+from fhir_profiles.thai import ThaiProfiles, add_to
+from fhir_profiles.thai.differential import profile_url
+from fhir_profiles.validation import Validator
+from fhir_profiles.validation.problems import Run
+from fhir_profiles.validation.sight import Sight
+from fhir_profiles.validation.sight_values import Memory
+from terminology.service import TerminologyService
+from tests.unit.fhir_profiles.validation.test_mutations import EXAMPLES, bend, names, places, scalars
+from tests.unit.fhir_profiles.validation.test_vital_signs import blood_pressure
+
+TESTS = Path(__file__).parents[3]
+THAI: dict[str, Any] = json.loads((TESTS / "unit/fhir_profiles/thai/examples.json").read_text("utf-8"))
+DEFINITIONS = add_to(Definitions())
+VALIDATOR = Validator(DEFINITIONS, TerminologyService())
+CLAIMS = [profile_url(name) for name in ThaiProfiles().sources] + [
+    CORE + name
+    for name in ("vitalsigns", "bp", "bmi", "heartrate", "bodyweight", "Patient", "familymemberhistory-genetic")
+]
+
+
+def claiming(resource: dict[str, Any], *urls: str) -> dict[str, Any]:
+    meta = resource.get("meta", {})
+    return {**resource, "meta": {**meta, "profile": [*meta.get("profile", ()), *urls]}}
+
+
+def golden() -> list[dict[str, Any]]:
+    """Resources of the mappers."""
+    files = sorted((TESTS / "golden/f43/resources").glob("*.json"))
+    return [each for path in files for each in read_json(b'{"all":' + path.read_bytes() + b"}")["all"]]
+
+
+OFFICIAL = [read_json(path.read_bytes()) for path in sorted(EXAMPLES.glob("*.json"))]
+MAPPED = golden()
+PROFILED = [claiming(each["good"], profile_url(name)) for name, each in THAI.items()]
+SEEDS = [*OFFICIAL, *MAPPED, *PROFILED, claiming(blood_pressure(), CORE + "bp")]
+WORDS = [
+    "2567-01-31",
+    "2024-02-30",
+    "Patient/1",
+    "Observation/1",
+    "#x",
+    "9999999999994",
+    "1234567890123",
+    "final",
+    " x",
+]
+EXTENSION = {"url": CORE + "patient-birthPlace", "valueAddress": {"city": "Nan"}}
+
+
+def is_right(validator: Validator, resource: Any) -> bool:
+    """What the walk says by itself."""
+    profiles = (resource.get("meta") or {}).get("profile") or []
+    sight: Sight = validator._sight
+    return sight.is_right(resource["resourceType"], resource, Run(resource=resource, root=resource), tuple(profiles))
+
+
+def errors(validator: Validator, resource: Any) -> list[str]:
+    issues = validator.validate(resource, advice=True, limit=1000)
+    return [each.diagnostics for each in issues if each.severity == "error"]
+
+
+def test_nearly_everything_that_the_mappers_make_is_right_at_sight() -> None:
+    assert len(MAPPED) > 100
+    left = [each["resourceType"] for each in MAPPED if not is_right(VALIDATOR, each)]
+    assert len(left) < len(MAPPED) / 10, left
+
+
+def test_what_is_right_at_sight_is_right_the_second_time_too() -> None:
+    first = [is_right(VALIDATOR, each) for each in SEEDS]
+    assert first == [is_right(VALIDATOR, each) for each in SEEDS]
+
+
+@pytest.mark.parametrize("number", range(len(SEEDS)))
+def test_a_seed_that_is_right_at_sight_has_no_error(number: int) -> None:
+    if is_right(VALIDATOR, SEEDS[number]):
+        assert errors(VALIDATOR, SEEDS[number]) == []
+
+
+@pytest.mark.parametrize("name", THAI)
+def test_a_bad_example_of_a_profile_is_not_right_at_sight(name: str) -> None:
+    good = claiming(THAI[name]["good"], profile_url(name))
+    for _, change in THAI[name]["bad"]:
+        bad = copy_json(good)
+        for path, value in change.items():
+            put(bad, path, value)
+        assert not is_right(VALIDATOR, bad), change
+
+
+def put(resource: Any, path: str, value: Any) -> None:
+    *steps, last = (int(step) if step.isdigit() else step for step in path.split("."))
+    for step in steps:
+        resource = resource[step]
+    if value is None:
+        del resource[last]
+    else:
+        resource[last] = value
+
+
+@st.composite
+def bent(draw: st.DrawFn) -> Any:
+    """A seed with some mutations, which may also bring texts, objects and profiles of other seeds."""
+    resource = copy_json(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.sampled_from(places(resource)))
+        how = draw(st.sampled_from(["replace", "remove", "add", "wrap", "double"]))
+        other = draw(st.sampled_from(SEEDS))
+        value = draw(
+            scalars
+            | st.sampled_from(WORDS)
+            | st.just(EXTENSION)
+            | st.just([EXTENSION])
+            | st.sampled_from([copy_json(at(other, each)) for each in places(other)])
+        )
+        if place != ("resourceType",):
+            bend(resource, place, how, value, draw(names | st.sampled_from(list(other))))
+    if draw(st.booleans()) and resource.get("meta", {}).__class__ is dict:
+        profiles = resource.get("meta", {}).get("profile", [])
+        if profiles.__class__ is list:
+            resource = {
+                **resource,
+                "meta": {**resource.get("meta", {}), "profile": [*profiles, draw(st.sampled_from(CLAIMS))]},
+            }
+    return resource
+
+
+def at(value: Any, place: tuple[Any, ...]) -> Any:
+    for step in place:
+        value = value[step]
+    return value
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bent())
+def test_what_the_walk_accepts_the_whole_validation_accepts(resource: Any) -> None:
+    if isinstance(resource.get("resourceType"), str) and not VALIDATOR.validate(resource):
+        assert errors(VALIDATOR, resource) == []
+
+
+def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a walk that accepts everything, the bent resources tell."""
+    monkeypatch.setattr(Sight, "is_right", lambda *_: True)
+    wrong = {"resourceType": "Patient", "gender": "boy"}
+    assert VALIDATOR.validate(wrong) == []
+    assert errors(VALIDATOR, wrong) != []
+
+
+def test_an_object_that_was_refused_settles_no_rule_for_others() -> None:
+    """A rule that asks for presence is settled by objects that are right alone."""
+    broken = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueString": 1}
+    reason = {"dataAbsentReason": {"text": "x"}}  # obs-6: never beside a value
+    assert not is_right(VALIDATOR, {**broken, **reason})
+    both = {**broken, **reason, "valueString": "1"}
+    assert errors(VALIDATOR, both)
+    for _ in range(3):
+        assert not is_right(VALIDATOR, both)
+
+
+def test_a_new_definition_or_value_set_is_asked_at_once() -> None:
+    definitions = add_to(Definitions())
+    terminology = TerminologyService()
+    validator = Validator(definitions, terminology)
+    url = "http://example.org/StructureDefinition/strict"
+    resource = claiming(
+        {"resourceType": "Basic", "code": {"coding": [{"system": "http://example.org", "code": "a"}]}}, url
+    )
+    assert is_right(validator, resource)
+    definitions.add(profile_binding_code(url, "http://example.org/ValueSet/letters"))
+    assert is_right(validator, resource)  # the value set is not known
+    terminology.add(letters("b"))
+    assert not is_right(validator, resource)
+    terminology.add(letters("a"))
+    assert is_right(validator, resource)
+
+
+def letters(code: str) -> dict[str, Any]:
+    return {
+        "resourceType": "ValueSet",
+        "url": "http://example.org/ValueSet/letters",
+        "status": "active",
+        "compose": {"include": [{"system": "http://example.org", "concept": [{"code": code}]}]},
+    }
+
+
+def profile_binding_code(url: str, value_set: str) -> dict[str, Any]:
+    base = DEFINITIONS.structure_resource("Basic")
+    elements = [dict(each) for each in base["snapshot"]["element"]]
+    for each in elements:
+        if each["path"] == "Basic.code":
+            each["binding"] = {"strength": "required", "valueSet": value_set}
+    return {
+        "resourceType": "StructureDefinition",
+        **base,
+        "url": url,
+        "derivation": "constraint",
+        "snapshot": {"element": elements},
+    }
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    memory = Memory(limit=10_000)
+    seen = memory.place()
+    for number in range(1000):
+        memory.keep(seen, f"{number}")
+    assert 0 < len(seen) < 200
+    memory.keep(seen, "x" * 5000)
+    assert "x" * 5000 not in seen
+
+
+def test_many_ways_to_write_a_resource_do_not_pile_up() -> None:
+    validator = Validator(DEFINITIONS, TerminologyService())
+    draw = random.Random(1)
+    basic = {"resourceType": "Basic", "code": {"text": "x"}}
+    for number in range(30):
+        url = f"http://example.org/{draw.random()}/{number}"
+        assert is_right(validator, {**basic, "extension": [{"url": url, "valueString": "x"}]})
+    assert validator._sight.kept < 200
