@@ -14,6 +14,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -207,49 +208,71 @@ def run(name: str, target: Target, script: Callable[[], Script], *, connections:
     Raises: ConnectionError (nothing can be sent, or GIVE_UP answers in a row broke off).
     """
     result = Result(name)
-    poll = select.epoll()
-    clients = [_Connection(target, script()) for _ in range(connections)]
-    by_number: dict[int, _Connection] = {}
-    broken = busy = 0
-    cpu, started = time.process_time(), time.perf_counter()
-    deadline = started + seconds
-    for client in clients:
-        poll.register(client.socket.fileno(), select.EPOLLIN)
-        by_number[client.socket.fileno()] = client
-        if (call := next(client.script, None)) is not None:
-            client.send(call)
-            busy += 1
-    while busy:
-        for number, _ in poll.poll(10):
-            client = by_number[number]
-            try:
-                if not client.receive():
-                    continue
-                answer = Answer(int(client.received[9:12]), client.received)
-                broken = 0
-            except ConnectionError:
-                broken += 1
-                if broken >= GIVE_UP:
-                    raise
-                answer = Answer(0, client.received)
-            now = time.perf_counter()
-            result.note(client.call, answer, now - client.began)
-            if not answer.status or b"\r\nconnection: close" in answer.data[:1000].lower():
-                poll.unregister(number)
-                client.socket.close()
-                client.connect()
-                poll.register(client.socket.fileno(), select.EPOLLIN)
-                by_number[client.socket.fileno()] = client
-            try:
-                if now >= deadline and not client.call.leads:
-                    raise StopIteration
-                client.send(client.script.send(answer))
-            except StopIteration:
-                busy -= 1
-    result.seconds = time.perf_counter() - started
-    result.generator_cpu = time.process_time() - cpu
-    for client in clients:
-        client.script.close()
-        client.socket.close()
-    poll.close()
+    with closing(_Clients(target, script, connections)) as clients:
+        cpu, began = time.process_time(), time.perf_counter()
+        clients.follow(result, began + seconds)
+        result.seconds = time.perf_counter() - began
+        result.generator_cpu = time.process_time() - cpu
     return result
+
+
+class _Clients:
+    """All connections of a run, in one thread."""
+
+    def __init__(self, target: Target, script: Callable[[], Script], connections: int) -> None:
+        self._poll = select.epoll()
+        self._clients = [_Connection(target, script()) for _ in range(connections)]
+        self._by_number: dict[int, _Connection] = {}
+        self._broken = 0
+        for client in self._clients:
+            self._watch(client)
+
+    def _watch(self, client: _Connection) -> None:
+        self._poll.register(client.socket.fileno(), select.EPOLLIN)
+        self._by_number[client.socket.fileno()] = client
+
+    def follow(self, result: Result, deadline: float) -> None:
+        busy = 0
+        for client in self._clients:
+            if (call := next(client.script, None)) is not None:
+                client.send(call)
+                busy += 1
+        while busy:
+            for number, _ in self._poll.poll(10):
+                client = self._by_number[number]
+                answer = self._received(client)
+                if answer is None:
+                    continue
+                now = time.perf_counter()
+                result.note(client.call, answer, now - client.began)
+                if not answer.status or b"\r\nconnection: close" in answer.data[:1000].lower():
+                    self._poll.unregister(number)
+                    client.socket.close()
+                    client.connect()
+                    self._watch(client)
+                if now >= deadline and not client.call.leads:
+                    busy -= 1
+                    continue
+                try:
+                    client.send(client.script.send(answer))
+                except StopIteration:
+                    busy -= 1
+
+    def _received(self, client: _Connection) -> Answer | None:
+        """None while the answer is not whole."""
+        try:
+            if not client.receive():
+                return None
+        except ConnectionError:
+            self._broken += 1
+            if self._broken >= GIVE_UP:
+                raise
+            return Answer(0, client.received)
+        self._broken = 0
+        return Answer(int(client.received[9:12]), client.received)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.script.close()
+            client.socket.close()
+        self._poll.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
@@ -76,6 +77,8 @@ class Bench:
     pid: int | None = None
     """The server's process; None if it is not ours."""
     database_pid: int | None = None
+    prepared: int = 5_000
+    """Different requests of a workload, made before it is measured."""
     only: tuple[str, ...] = ()
     """Parts of names: the other workloads are left out. The load is always done."""
     pools: Pools = field(default_factory=Pools)
@@ -169,26 +172,27 @@ class Workload(NamedTuple):
         return bench.seconds * self.times
 
 
-def _templates() -> Iterator[Resource]:
-    return itertools.islice(Synthea(SEED + 1).resources(4_000), 4_000)
+@cache
+def _templates() -> list[Resource]:
+    return list(Synthea(SEED + 1).resources(2_000))
 
 
 def reads(bench: Bench) -> Callable[[], Script]:
     pick = Random(3).choice
     ids = [(kind, number) for kind, numbers in bench.pools.ids.items() for number in numbers]
-    return repeating(bench.target.request("GET", "/{}/{}".format(*pick(ids))) for _ in range(20_000))
+    return repeating(bench.target.request("GET", "/{}/{}".format(*pick(ids))) for _ in range(bench.prepared))
 
 
 def creates(bench: Bench) -> Callable[[], Script]:
     bodies = Bodies(bench.pools, templates=_templates())
-    made = (bodies.resource() for _ in range(5_000))
+    made = (bodies.resource() for _ in range(bench.prepared))
     return repeating(bench.target.request("POST", "/" + each["resourceType"], orjson.dumps(each)) for each in made)
 
 
 def updates(bench: Bench) -> Callable[[], Script]:
     bodies, pick = Bodies(bench.pools, seed=8, templates=_templates()), Random(9).choice
     prepared = []
-    for _ in range(5_000):
+    for _ in range(bench.prepared):
         number = pick(bench.pools.ids["Observation"])
         body = orjson.dumps({**bodies.observation(), "id": number})
         prepared.append(bench.target.request("PUT", f"/Observation/{number}", body))
@@ -236,7 +240,7 @@ def fresh(bench: Bench) -> Callable[[], Script]:
 def _search(name: str) -> Workload:
     def prepared(bench: Bench) -> Callable[[], Script]:
         path = searches(bench.pools)[name]
-        return repeating(bench.target.request("GET", path()) for _ in range(2_000))
+        return repeating(bench.target.request("GET", path()) for _ in range(bench.prepared))
 
     return Workload(prepared)
 
