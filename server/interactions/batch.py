@@ -12,7 +12,7 @@ from typing import Any
 from server import boundary
 from server.context import Context
 from server.errors import BadRequest, FhirError
-from server.interactions.entry import entries_of, entry_request, response_bundle, response_entry
+from server.interactions.entry import entries_or_errors_of, entry_request, response_bundle, response_entry
 from server.interactions.storing import read_body
 from server.interactions.transaction import transaction
 from server.messages import FhirRequest, FhirResponse
@@ -39,7 +39,7 @@ async def bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 
 async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
-    rows = entries_of(ctx, body)
+    rows = await entries_or_errors_of(ctx, body)
     answers: list[bytes] = [b""] * len(rows)
     gate = asyncio.Semaphore(TOGETHER)
 
@@ -47,14 +47,18 @@ async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fh
         async with gate:
             answers[number] = await _answer(ctx, request, rows[number])
 
+    # Entries that cannot be read are answered with the first.
+    method_of = [PHASES[0][0] if isinstance(row, FhirError) else row["request"]["method"] for row in rows]
     for methods in PHASES:
-        chosen = [number for number, row in enumerate(rows) if row["request"]["method"] in methods]
+        chosen = [number for number, method in enumerate(method_of) if method in methods]
         await asyncio.gather(*map(answer, chosen))
     return FhirResponse(200, body=response_bundle(ctx, "batch-response", answers))
 
 
-async def _answer(ctx: Context, outer: FhirRequest, row: dict[str, Any]) -> bytes:
+async def _answer(ctx: Context, outer: FhirRequest, row: dict[str, Any] | FhirError) -> bytes:
     try:
+        if isinstance(row, FhirError):
+            raise row
         request = entry_request(ctx, outer, row)
         if request.method == "POST" and not request.path:
             raise BadRequest("A Bundle within a Bundle is not processed")

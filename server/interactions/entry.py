@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#transaction https://hl7.org/fhir/R4/bundle.htm
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
@@ -26,6 +27,8 @@ from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
 from server.wire import target
 
+TURN = 32
+"""Entries looked at before others have their turn on the loop."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 JSON = "application/fhir+json"
 
@@ -38,24 +41,80 @@ _CONDITIONS = {"ifMatch": "if-match", "ifNoneMatch": "if-none-match", "ifNoneExi
 
 
 def entries_of(ctx: Context, bundle: dict[str, Any]) -> list[dict[str, Any]]:
-    """The entries of a Bundle whose envelope is sound; their resources are not looked at.
+    """The entries of a transaction whose envelope is sound; their resources are not looked at.
 
-    Raises: TooLarge (too many entries), Unprocessable.
+    Raises: TooLarge (too many entries), Unprocessable, BadRequest.
     """
+    rows = _listed(ctx, bundle)
+    _check_envelope(ctx, bundle, rows)
+    for number, row in enumerate(rows):
+        _check_request(row, number)
+    return rows
+
+
+async def entries_or_errors_of(ctx: Context, bundle: dict[str, Any]) -> list[dict[str, Any] | FhirError]:
+    """The entries of a batch, each of which stands for itself: in place of one that is not sound, what is wrong.
+
+    Raises: TooLarge (too many entries), Unprocessable (the Bundle is wrong whatever its entries are).
+    """
+    rows = _listed(ctx, bundle)
+    found: list[dict[str, Any] | FhirError] = list(rows)
+    try:
+        _check_envelope(ctx, bundle, rows)
+    except Unprocessable:
+        for number, row in enumerate(rows):
+            if number % TURN == 0:
+                await asyncio.sleep(0)
+            found[number] = _entry_or_error(ctx, bundle, row, number)
+        _check_envelope(ctx, bundle, [row for row in found if not isinstance(row, FhirError)])
+    for number, row in enumerate(found):
+        if not isinstance(row, FhirError):
+            try:
+                _check_request(row, number)
+            except BadRequest as error:
+                found[number] = error
+    return found
+
+
+def _entry_or_error(ctx: Context, bundle: dict[str, Any], row: Any, number: int) -> dict[str, Any] | FhirError:
+    alone = {"resourceType": "Bundle", "type": bundle.get("type"), "entry": [_without_resource(row)]}
+    issues = [
+        issue._replace(expression=(issue.expression or "Bundle.entry[0]").replace("entry[0]", f"entry[{number}]"))
+        for issue in ctx.validator.validate(alone)
+    ]
+    if any(issue.severity in ("error", "fatal") for issue in issues):
+        return Unprocessable("The entry breaks rules of FHIR", issues=issues)
+    found: dict[str, Any] = row
+    return found
+
+
+def _listed(ctx: Context, bundle: dict[str, Any]) -> list[Any]:
+    """Raises: TooLarge, Unprocessable."""
     rows = bundle.get("entry", [])
-    if isinstance(rows, list) and len(rows) > ctx.settings.max_entries:
+    if not isinstance(rows, list):
+        raise Unprocessable("entry must be a list", code="structure", expression="Bundle.entry")
+    if len(rows) > ctx.settings.max_entries:
         raise TooLarge(f"More than {ctx.settings.max_entries} entries", expression="Bundle.entry")
-    envelope = dict(bundle)
-    if isinstance(rows, list) and rows:
+    return list(rows)
+
+
+def _check_envelope(ctx: Context, bundle: dict[str, Any], rows: list[Any]) -> None:
+    """Raises: Unprocessable."""
+    envelope = {name: value for name, value in bundle.items() if name != "entry"}
+    if rows:
         # Entries that are right at sight need not all be validated: one of them stands for the Bundle having some.
         envelope["entry"] = [_without_resource(row) for row in (rows[:1] if _are_plain(rows) else rows)]
+    elif bundle.get("entry") == []:
+        envelope["entry"] = []  # an empty array is nothing that JSON of FHIR has
     issues = ctx.validator.validate(envelope)
     if any(issue.severity in ("error", "fatal") for issue in issues):
         raise Unprocessable("The Bundle breaks rules of FHIR", issues=issues)
-    for number, row in enumerate(rows):
-        if "request" not in row:
-            raise BadRequest("request is missing", code="required", expression=f"Bundle.entry[{number}].request")
-    return list(rows)
+
+
+def _check_request(row: dict[str, Any], number: int) -> None:
+    """Raises: BadRequest."""
+    if "request" not in row:
+        raise BadRequest("request is missing", code="required", expression=f"Bundle.entry[{number}].request")
 
 
 def _are_plain(rows: list[Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
+import pytest
+
 from tests.spec.people import HN, bundle, entry, identifier, patient
 
 
@@ -100,3 +102,55 @@ async def test_many_entries_are_all_stored(fhir):
 async def test_an_unknown_url_is_an_entry_with_404_and_one_of_another_server_400(fhir):
     answer = await send(fhir, entry("GET", "Nothing/1"), entry("GET", "https://elsewhere.example/Patient/1"))
     assert statuses(answer) == ["404", "400"]
+
+
+GOOD = {"request": {"method": "GET", "url": "metadata"}}
+
+
+@pytest.mark.parametrize(
+    ("bad", "status", "place"),
+    [
+        ({"request": {"method": "FETCH", "url": "Patient/1"}}, "422", ".request.method"),
+        ({"request": {"method": "get", "url": "Patient/1"}}, "422", ".request.method"),
+        ({"request": {"url": "Patient/1"}}, "422", ".request.method"),
+        ({"request": {"method": "GET"}}, "422", ".request.url"),
+        ({"request": {"method": "GET", "url": "Patient/1 2"}}, "422", ".request.url"),
+        ({"request": {"method": "GET", "url": 5}}, "422", ".request.url"),
+        ({"request": {"method": "GET", "url": "Patient/1", "ifModifiedSince": "soon"}}, "422", ".ifModifiedSince"),
+        ({"request": 5}, "422", ".request"),
+        ({"resource": {"resourceType": "Patient"}}, "422", ""),
+        ({"fullUrl": "urn:uuid:1"}, "422", ""),
+        ({}, "422", ""),
+        (None, "422", ""),
+        ("GET Patient/1", "422", ""),
+        ({**GOOD, "colour": "red"}, "422", ""),
+        (entry("POST", "Patient", {"resourceType": "Patient", "gender": 5}), "422", "Patient.gender"),
+        (entry("POST", "Patient", {"resourceType": "Nothing"}), "400", "resourceType"),
+        (entry("POST", "Patient", 5), "400", "resourceType"),
+        (entry("POST", "Patient"), "400", None),
+        (entry("PUT", "Patient/a_b", patient("1")), "400", None),
+        (entry("GET", "../Patient/1"), "400", None),
+    ],
+)
+async def test_an_entry_that_is_wrong_fails_for_itself_and_a_transaction_as_a_whole(fhir, bad, status, place):
+    """The success or failure of one entry SHOULD NOT alter that of another."""
+    good = entry("POST", "Patient", patient())
+    answer = await send(fhir, good, bad, good)
+    assert (answer.status, statuses(answer)) == (200, ["201", status, "201"]), answer.text
+    [issue] = answer.json["entry"][1]["response"]["outcome"]["issue"][:1]
+    if place is not None:
+        assert issue["expression"][0].endswith(place), issue
+    if place and place.startswith("."):
+        assert issue["expression"][0].startswith("Bundle.entry[1]"), issue
+    answer = await fhir.post("", bundle("transaction", good, bad, good))
+    assert 400 <= answer.status < 500
+    assert (await fhir.get("Patient?_summary=count")).json["total"] == 2
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"entry": 5}, {"entry": []}, {"entry": [GOOD], "total": "x"}, {"entry": [{**GOOD, "fullUrl": "urn:x"}] * 2}],
+)
+async def test_a_batch_that_is_wrong_as_a_bundle_is_refused(fhir, more):
+    answer = await fhir.post("", {"resourceType": "Bundle", "type": "batch", **more})
+    assert answer.status == 422, answer.text
