@@ -1,7 +1,8 @@
 """Links between the entries of a transaction, rewritten to the identities the server gives.
 
 Replaced are resource references, elements of type uri, url, oid and uuid, and links and images of narratives;
-elements of type canonical are not.   https://hl7.org/fhir/R4/http.html#trules
+elements of type canonical are not, says the specification.   https://hl7.org/fhir/R4/http.html#trules
+A Bundle that is itself an entry (a document, say) resolves within itself first: links between its own entries stay.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ def restful_root(full_url: str | None) -> str | None:
     return found[1] if found else None
 
 
+def _full_urls(bundle: dict[str, Any]) -> set[str]:
+    entries = bundle.get("entry")
+    rows = entries if isinstance(entries, list) else ()
+    urls = (row.get("fullUrl") for row in rows if isinstance(row, dict))
+    return {url for url in urls if isinstance(url, str)}
+
+
 class Links:
     """Rewrites the links of resources, one transaction's.
 
@@ -43,8 +51,17 @@ class Links:
 
     def rewrite(self, resource: dict[str, Any], full_url: str | None) -> None:
         """Replace the links of a resource in place."""
-        root = restful_root(full_url)
-        self._walk(resource, [(resource["resourceType"], resource)], root)
+        self._resource(resource, [(resource["resourceType"], resource)], restful_root(full_url))
+
+    def _resource(self, node: dict[str, Any], trail: list[tuple[str, dict[str, Any]]], root: str | None) -> None:
+        own = _full_urls(node) & self._identities.keys() if node.get("resourceType") == "Bundle" else ()
+        if not own:
+            self._walk(node, trail, root)
+            return
+        outer = self._identities
+        self._identities = {url: where for url, where in outer.items() if url not in own}
+        self._walk(node, trail, None)
+        self._identities = outer
 
     def _walk(self, node: dict[str, Any], trail: list[tuple[str, dict[str, Any]]], root: str | None) -> None:
         for name, value in node.items():
@@ -59,7 +76,7 @@ class Links:
                     node[name] = new
             elif kind is dict:
                 trail.append((name, value))
-                self._walk(value, trail, root)
+                (self._resource if name == "resource" else self._walk)(value, trail, root)
                 trail.pop()
             elif kind is list:
                 self._walk_list(name, value, trail, root)
@@ -114,7 +131,12 @@ class Links:
         try:
             for step, value in trail[1:]:
                 kind = value.get("resourceType")
-                node = kind if isinstance(kind, str) else self._definitions.properties(node)[step].type
+                if isinstance(kind, str):
+                    node = kind
+                elif step[:1] == "_":
+                    node = "Element"  # what a primitive has beside its value: `_birthDate`
+                else:
+                    node = self._definitions.properties(node)[step].type
             return self._definitions.properties(node)[name].type in _REPLACED_TYPES
         except KeyError:
             return False  # an unknown element: the validator says so

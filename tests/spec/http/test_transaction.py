@@ -236,6 +236,28 @@ async def test_a_conditional_reference_may_match_what_the_transaction_creates(fh
     )
 
 
+async def test_conditional_references_are_replaced_wherever_they_are(fhir, given):
+    await given(patient("1", identifier=identifier("77")))
+    asked, found = reference("Patient?identifier=77"), reference("Patient/1")
+    resource = observation(
+        subject=asked,
+        performer=[asked],
+        contained=[{"resourceType": "Specimen", "id": "s", "subject": asked}],
+        specimen=reference("#s"),
+        extension=[{"url": "urn:x", "extension": [{"url": "y", "valueReference": asked}]}],
+        _status={"extension": [{"url": "urn:x", "valueReference": asked}]},
+    )
+    answer = await send(
+        fhir, entry("POST", "Observation", resource), entry("PUT", "Observation/u", {**resource, "id": "u"})
+    )
+    assert answer.status == 200, answer.text
+    for name in ("id-1", "u"):
+        stored = (await fhir.get(f"Observation/{name}")).json
+        assert stored["subject"] == stored["performer"][0] == stored["contained"][0]["subject"] == found
+        assert stored["extension"][0]["extension"][0]["valueReference"] == found
+        assert stored["_status"]["extension"][0]["valueReference"] == found
+
+
 @pytest.mark.parametrize("matches", [0, 2])
 async def test_a_conditional_reference_with_no_or_several_matches_fails_the_transaction(fhir, given, matches):
     for number in range(matches):
@@ -373,6 +395,26 @@ async def test_a_json_patch_is_an_entry_with_a_binary(fhir, given):
     answer = await send(fhir, entry("PATCH", "Patient/1", binary))
     assert answer.json["entry"][0]["response"]["status"] == "200 OK"
     assert (await fhir.get("Patient/1")).json["active"] is True
+
+
+@pytest.mark.parametrize("link", [A, "urn:oid:1.2.3.4", "Patient?identifier=77"])
+async def test_links_and_conditional_references_of_json_and_merge_patches_are_replaced(fhir, given, link):
+    await given(observation("1"), observation("2"))
+
+    def binary(kind, content):
+        data = base64.b64encode(json.dumps(content).encode()).decode()
+        return {"resourceType": "Binary", "contentType": kind, "data": data}
+
+    operations = [{"op": "add", "path": "/subject", "value": reference(link)}]
+    answer = await send(
+        fhir,
+        entry("PATCH", "Observation/1", binary("application/json-patch+json", operations)),
+        entry("PATCH", "Observation/2", binary("application/merge-patch+json", {"subject": reference(link)})),
+        entry("POST", "Patient", patient(identifier=identifier("77")), full_url=A if "?" in link else link),
+    )
+    assert answer.status == 200, answer.text
+    for name in ("1", "2"):
+        assert (await fhir.get(f"Observation/{name}")).json["subject"] == reference("Patient/id-1")
 
 
 async def test_a_fhirpath_patch_is_an_entry_with_parameters_and_its_links_are_replaced(fhir, given):
