@@ -3,11 +3,14 @@
 Source: `thai.json`, one list a line (`{"id", "name", "title", "codes": [[code, display, parent?], ...]}`), from
 sil-th/terminology-ig (declared CC0-1.0). Two generations of URLs exist; both are understood, the newer is written:
 `https://terms.sil-th.org/core/CodeSystem/cs-...` (2023) and `https://terms.sil-th.org/CodeSystem/cs-...` (2022).
+
+`own.json` has, in the same form, the lists that nobody publishes, under our own canonical base; it is written by
+`mappers/own_lists.py`, because the columns of the files are among them.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +21,13 @@ from fhir_profiles.canonical import CANONICAL
 Json = dict[str, Any]
 
 SOURCE = Path(__file__).with_name("thai.json")
+OWN_SOURCE = Path(__file__).with_name("own.json")
 CORE = "https://terms.sil-th.org/core/"
 OLDER = "https://terms.sil-th.org/"
 VERSION = "0.1.2"
 """Version of the published package silth.fhir.terminology.core."""
+OWN_VERSION = "1.0.0"
+"""Version of our own lists."""
 
 EMPTY_BY_DESIGN = frozenset({"cs-th-local-drug-code", "cs-th-local-procedure-code"})
 """Every facility's own codes: published without content, any code may occur."""
@@ -31,17 +37,6 @@ VALUE_SET_NAMES = {
     "vs-eclaim-coverage-use": "cs-eclaim-coverage-type",
 }
 """Published value set ids that do not simply repeat the id of their code system."""
-
-OWN_LISTS: dict[str, Json] = {
-    "f43-sex": {
-        "id": "f43-sex",
-        "name": "F43Sex",
-        "title": "43 แฟ้ม: รหัสเพศ",
-        "codes": [["1", "ชาย"], ["2", "หญิง"]],
-        "english": {"1": "Male", "2": "Female"},
-    }
-}
-"""Lists of the 43 files that SIL-TH does not publish, under our own canonical base."""
 
 LOCATION_LEVELS = {
     "vs-dopa-location-city": ("[0-9]{2}", "จังหวัด"),
@@ -59,6 +54,12 @@ def newer(url: str) -> str:
     return url
 
 
+@cache
+def own_lists() -> dict[str, Json]:
+    """Our own lists by id: rows of `own.json`, with `english` (code to name) and `content` where they have them."""
+    return {row["id"]: row for row in orjson.loads(OWN_SOURCE.read_bytes())}
+
+
 class ThaiLists:
     """The lists by URL of the newer generation. The file is read on the first question for a SIL-TH URL."""
 
@@ -68,19 +69,19 @@ class ThaiLists:
         return {line.split(b'"', 4)[3].decode(): line for line in lines}
 
     def code_system_urls(self) -> list[str]:
-        own = (f"{CANONICAL}/CodeSystem/{name}" for name in OWN_LISTS)
+        own = (f"{CANONICAL}/CodeSystem/{name}" for name in own_lists())
         return [*(f"{CORE}CodeSystem/{name}" for name in self._rows), *own]
 
     def value_set_urls(self) -> list[str]:
         names = ["vs-" + name.removeprefix("cs-") for name in self._rows]
-        own = (f"{CANONICAL}/ValueSet/vs-{name}" for name in OWN_LISTS)
+        own = (f"{CANONICAL}/ValueSet/vs-{name}" for name in own_lists())
         return [*(f"{CORE}ValueSet/{name}" for name in (*names, *VALUE_SET_NAMES, *LOCATION_LEVELS)), *own]
 
     def code_system(self, url: str) -> Json | None:
         """The CodeSystem, or None."""
         own = url.removeprefix(CANONICAL + "/CodeSystem/")
-        if own in OWN_LISTS:
-            return code_system(OWN_LISTS[own], CANONICAL + "/")
+        if own != url and own in own_lists():
+            return code_system(own_lists()[own], CANONICAL + "/", OWN_VERSION)
         name = url.removeprefix(CORE + "CodeSystem/")
         row = self._rows.get(name) if name != url else None
         return None if row is None else code_system(orjson.loads(row))
@@ -88,8 +89,9 @@ class ThaiLists:
     def value_set(self, url: str) -> Json | None:
         """The ValueSet, or None."""
         own = url.removeprefix(CANONICAL + "/ValueSet/vs-")
-        if own in OWN_LISTS:
-            return value_set(f"vs-{own}", OWN_LISTS[own]["title"], own, base=CANONICAL + "/")
+        if own != url and own in own_lists():
+            title = own_lists()[own]["title"]
+            return value_set(f"vs-{own}", title, own, base=CANONICAL + "/", version=OWN_VERSION)
         name = url.removeprefix(CORE + "ValueSet/")
         if name == url:
             return None
@@ -102,7 +104,7 @@ class ThaiLists:
         return None if row is None else value_set(name, orjson.loads(row)["title"], system)
 
 
-def code_system(row: Json, base: str = CORE) -> Json:
+def code_system(row: Json, base: str = CORE, version: str = VERSION) -> Json:
     """The CodeSystem of one line of the file. A code whose display is blank at the source keeps only its code."""
     concepts = []
     for code, display, *parent in row["codes"]:
@@ -114,12 +116,12 @@ def code_system(row: Json, base: str = CORE) -> Json:
         if parent:
             concept["property"] = [{"code": "parent", "valueCode": parent[0]}]
         concepts.append(concept)
-    local = row["id"] in EMPTY_BY_DESIGN
+    content = "not-present" if row["id"] in EMPTY_BY_DESIGN else row.get("content", "complete")
     return {
         "resourceType": "CodeSystem",
         "id": row["id"],
         "url": f"{base}CodeSystem/{row['id']}",
-        "version": VERSION,
+        "version": version,
         "name": row["name"],
         "title": row["title"],
         "status": "active",
@@ -127,7 +129,7 @@ def code_system(row: Json, base: str = CORE) -> Json:
         "language": "th",
         "caseSensitive": True,
         "valueSet": f"{base}ValueSet/vs-{row['id'].removeprefix('cs-')}",
-        "content": "not-present" if local else "complete",
+        "content": content,
         "count": len(concepts),
         **({"hierarchyMeaning": "grouped-by"} if any(len(c) > 2 for c in row["codes"]) else {}),
         **({"property": [PARENT]} if any(len(c) > 2 for c in row["codes"]) else {}),
@@ -143,7 +145,15 @@ PARENT = {
 }
 
 
-def value_set(name: str, title: str, system: str, filters: list[Json] | None = None, *, base: str = CORE) -> Json:
+def value_set(
+    name: str,
+    title: str,
+    system: str,
+    filters: list[Json] | None = None,
+    *,
+    base: str = CORE,
+    version: str = VERSION,
+) -> Json:
     """All codes of one Thai system, or those that meet the filters."""
     include: Json = {"system": f"{base}CodeSystem/{system}"}
     if filters:
@@ -152,7 +162,7 @@ def value_set(name: str, title: str, system: str, filters: list[Json] | None = N
         "resourceType": "ValueSet",
         "id": name,
         "url": f"{base}ValueSet/{name}",
-        "version": VERSION,
+        "version": version,
         "name": "".join(part.capitalize() for part in name.split("-")),
         "title": title,
         "status": "active",

@@ -2,7 +2,8 @@
 
 The facts (urls, contexts, types, value sets, Thai titles) are those of sil-th/extension-ig and sil-th/th-core, declared
 CC0-1.0, which are written for R5; contexts that R4 lacks are left out. Extensions of the earlier guides (2022) bear the
-same ids under other bases, some of them other names; they are held to the same definition.
+same ids under other bases, some of them other names; they are held to the same definition. `own/...` are extensions of
+our own, under our canonical base: the rows from which the mappers made a resource (`docs/decisions/f43-round-trip.md`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.definitions import CORE
-from fhir_profiles.thai.differential import EXTENSIONS
+from fhir_profiles.thai.differential import EXTENSIONS, VERSION
 from fhir_profiles.thai.rules import constraint, translation
 from fhir_profiles.thai.systems import VALUE_SETS
 
@@ -33,7 +35,9 @@ _OLDER_NAMES = {
 }
 _CORE_GUIDE = "th/core/"
 """Begins the ids of extensions that th-core itself defines."""
-_RULES = {"ex-address-address-code": ("th-area",)}
+OWN = "own/"
+"""Begins the ids of our own."""
+_RULES = {"ex-address-address-code": ("th-area",), "own/f43-row": ("th-row",), "own/f16-row": ("th-row",)}
 _REFERENCE = re.compile(r"Reference\((\w+)\)\Z")
 
 
@@ -59,9 +63,11 @@ def table() -> dict[str, list[Row]]:
 
 
 def published_url(identity: str) -> str:
-    """The url of the newer generation."""
+    """The url of the newer generation, or of our own."""
     if identity.startswith(_CORE_GUIDE):
         return f"{_BASE}{_CORE_GUIDE}StructureDefinition/{identity.removeprefix(_CORE_GUIDE)}"
+    if identity.startswith(OWN):
+        return f"{CANONICAL}/StructureDefinition/{identity.removeprefix(OWN)}"
     return EXTENSIONS + identity
 
 
@@ -83,6 +89,7 @@ def structure_definition(url: str) -> dict[str, Any]:
         "resourceType": "StructureDefinition",
         "id": identity.rpartition("/")[2],
         "url": url,
+        **({"version": VERSION} if identity.startswith(OWN) else {}),
         "name": "".join(part.title() for part in row.id.rpartition("/")[2].split("-")),
         "title": row.title,
         "_title": translation(row.thai),
@@ -117,7 +124,8 @@ def _elements(url: str, row: Row, parts: Iterable[Row]) -> Iterable[dict[str, An
         yield {"id": identity + ".url", "path": "Extension.extension.url", "fixedUri": part.part}
         yield _value(f"{identity}.value[x]", "Extension.extension.value[x]", part)
     yield {"id": "Extension.url", "path": "Extension.url", "fixedUri": url}
-    if parts:
+    # The columns of a row are many: one rule tells them (th-row), a slice each would cost every write dearly.
+    if parts or row.id.startswith(OWN):
         yield {"id": "Extension.value[x]", "path": "Extension.value[x]", "max": "0"}
     else:
         yield {"id": "Extension.extension", "path": "Extension.extension", "max": "0"}

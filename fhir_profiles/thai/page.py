@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fhir_profiles.thai import ThaiProfiles
-from fhir_profiles.thai.extensions import published_url, table
+from fhir_profiles.thai.extensions import OWN, Row, published_url, table
 from fhir_profiles.thai.rules import RULES
 from fhir_profiles.thai.systems import LOCAL, identifier_kinds
 
@@ -56,13 +56,19 @@ def tables() -> str:
             (
                 f"`{published_url(identity)}`",
                 row.context.replace("; ", ", "),
-                row.type or ", ".join(f"{part.part}: {part.type}" for part in parts),
+                _value(row, parts),
                 row.thai,
             )
             for identity, (row, *parts) in table().items()
         ),
     )
     return "\n".join(lines)
+
+
+def _value(row: Row, parts: Iterable[Row]) -> str:
+    if row.id.startswith(OWN):
+        return "file: code, and columns by name: string"
+    return row.type or ", ".join(f"{part.part}: {part.type}" for part in parts)
 
 
 def page(text: str) -> str:

@@ -155,6 +155,24 @@ def _level_expression() -> str:
     return " and ".join(shapes + [f"({each})" for each in nested])
 
 
+# --- rows of files ----------------------------------------------------------------------------------------------------
+
+_COLUMN = r"[A-Z][A-Z0-9_]*"
+_COLUMN_NAME = re.compile(_COLUMN + r"\Z")
+
+
+def _row(extension: Any, definitions: Definitions) -> Sequence[Location]:
+    """The name of the file once, and the columns that are kept: each under its name, as text."""
+    files = 0
+    for part in extension.get("extension", ()):
+        url = part.get("url")
+        if url == "file" and "valueCode" in part:
+            files += 1
+        elif "valueString" not in part or not isinstance(url, str) or not _COLUMN_NAME.match(url):
+            return _HERE
+    return _HOLDS if files == 1 else _HERE
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 _SYSTOLIC = "component.where(code.coding.where(code = '8480-6').exists()).value.ofType(Quantity).value"
@@ -211,6 +229,14 @@ RULES: dict[str, Rule] = {
         "รหัสจังหวัดต้องมี 2 หลัก อำเภอ 4 หลัก ตำบล 6 หลัก และต้องอยู่ในพื้นที่เดียวกัน",
         _level_expression(),
         _area,
+    ),
+    "th-row": Rule(
+        "error",
+        "A row has the name of its file once, and the columns kept of it under their names in capital letters, as text",
+        "ต้องมีชื่อแฟ้มหนึ่งค่า และคอลัมน์ที่เก็บไว้ต้องใช้ชื่อคอลัมน์ตัวพิมพ์ใหญ่ และเป็นข้อความ",
+        "extension.where(url = 'file' and value is code).count() = 1"
+        f" and extension.where(url != 'file').all(url.matches('^{_COLUMN}$') and value is string)",
+        _row,
     ),
     "th-bp": Rule(
         "warning",

@@ -17,11 +17,17 @@ from typing import NamedTuple
 
 from fhir_profiles.canonical import CANONICAL
 from terminology.concept import Json
-from terminology.thai import CORE, OWN_LISTS, VERSION
+from terminology.thai import CORE, VERSION, own_lists
 
 FOLDER = Path(__file__).parent
 REVERSED = {"wider": "narrower", "narrower": "wider", "subsumes": "specializes", "specializes": "subsumes"}
 """Equivalence read from the other side; the others are the same from both."""
+
+COMMENTS = {
+    "narrower": "The target says more than the source: it is the code to write where nothing more is known",
+    "inexact": "Source and target overlap; neither says exactly what the other does",
+}
+"""What stands beside such a target where the row has no comment of its own: R4 asks for one (cmd-1)."""
 
 
 class MapHead(NamedTuple):
@@ -89,7 +95,7 @@ def place(head: MapHead, target: str) -> tuple[str, str]:
 
 def list_url(list_id: str, kind: str = "CodeSystem") -> str:
     """URL of a Thai list, or of its value set."""
-    base = f"{CANONICAL}/" if list_id in OWN_LISTS else CORE
+    base = f"{CANONICAL}/" if list_id in own_lists() else CORE
     name = list_id if kind == "CodeSystem" else "vs-" + list_id.removeprefix("cs-")
     return f"{base}{kind}/{name}"
 
@@ -106,10 +112,7 @@ def forth(head: MapHead) -> Json:
     for row in rows(head.id):
         if row.direction != "back":
             system, code = place(head, row.target)
-            target: Json = {"code": code} if code else {}
-            target["equivalence"] = row.equivalence
-            if row.comment:
-                target["comment"] = row.comment
+            target = _target(code, row.equivalence, row.comment)
             groups.setdefault(system, {}).setdefault(row.source, []).append(target)
     source = list_url(head.source)
     return resource(head, head.id, ((source, system, elements) for system, elements in groups.items()))
@@ -120,12 +123,16 @@ def back(head: MapHead) -> Json:
     for row in rows(head.id):
         if row.direction != "to" and row.target:
             system, code = place(head, row.target)
-            target: Json = {"code": row.source, "equivalence": REVERSED.get(row.equivalence, row.equivalence)}
-            if row.comment:
-                target["comment"] = row.comment
+            target = _target(row.source, REVERSED.get(row.equivalence, row.equivalence), row.comment)
             groups.setdefault(system, {}).setdefault(code, [target])
     target_system = list_url(head.source)
     return resource(head, f"{head.id}-back", ((system, target_system, elements) for system, elements in groups.items()))
+
+
+def _target(code: str, equivalence: str, comment: str) -> Json:
+    comment = comment or COMMENTS.get(equivalence, "")
+    target: Json = {"code": code} if code else {}
+    return {**target, "equivalence": equivalence, **({"comment": comment} if comment else {})}
 
 
 def resource(head: MapHead, map_id: str, groups: Iterable[tuple[str, str, dict[str, list[Json]]]]) -> Json:

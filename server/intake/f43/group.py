@@ -10,6 +10,7 @@ import orjson
 
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.issue import Issue
+from fhir_profiles.thai.choice import claim
 from mappers.links import HCODE, Resource, Row, logical
 from server.context import Context
 from server.errors import Unprocessable
@@ -94,6 +95,7 @@ def provenance_put(ctx: Context, resource: Resource) -> Put:
     """Checked like every resource; its targets keep their versions (`Provenance.target` is about versions)."""
     number = ctx.ids()
     resource = {**resource, "id": number}
+    claim(resource)
     storing.check(ctx, resource)
     text = ctx.search.text("Provenance", resource) if ctx.settings.text_search else None
     body = storing.body_of(resource, number)

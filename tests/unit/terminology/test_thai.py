@@ -4,7 +4,7 @@ import pytest
 
 from terminology.folding import words
 from terminology.service import TerminologyService
-from terminology.thai import CORE, OWN_LISTS, ThaiLists, newer
+from terminology.thai import CORE, ThaiLists, newer, own_lists
 
 EMPTY = {"cs-th-local-drug-code", "cs-th-local-procedure-code"}
 LISTS = [url.rpartition("/")[2] for url in ThaiLists().code_system_urls() if url.startswith(CORE)]
@@ -57,6 +57,23 @@ def test_both_generations_of_urls_are_understood(official: TerminologyService) -
             assert (check.verdict, check.display) == ("yes", "โสด")
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_answers_under_both_urls_and_is_written_under_the_newer(
+    official: TerminologyService, name: str
+) -> None:
+    older = "https://terms.sil-th.org/"
+    value_set = "vs-" + name.removeprefix("cs-")
+    for kind, identity in (("CodeSystem", name), ("ValueSet", value_set)):
+        by_older = official.library.resource(kind, f"{older}{kind}/{identity}")
+        assert by_older is not None
+        assert by_older == official.library.resource(kind, f"{CORE}{kind}/{identity}")
+        assert by_older["url"] == f"{CORE}{kind}/{identity}"
+    if name not in EMPTY:
+        code = next(iter(official.library.code_system(CORE + "CodeSystem/" + name).all())).code  # type: ignore[union-attr]
+        check = official.validate_code(f"{older}ValueSet/{value_set}", f"{older}CodeSystem/{name}", code)
+        assert check.verdict == "yes"
+
+
 def test_value_sets_with_names_of_their_own(official: TerminologyService) -> None:
     codes = official.codes_of(CORE + "ValueSet/vs-eclaim-refer-reason")
     assert codes is not None
@@ -85,8 +102,13 @@ def test_a_substring_of_a_thai_name_finds_it(official: TerminologyService) -> No
 
 
 def test_lists_of_our_own(official: TerminologyService) -> None:
-    (name,) = OWN_LISTS
-    url = next(url for url in ThaiLists().code_system_urls() if url.endswith(name))
-    concept = official.find(url, "1")
+    own = {url.rpartition("/")[2]: url for url in ThaiLists().code_system_urls()}
+    assert own.keys() >= own_lists().keys()
+    concept = official.find(own["f43-sex"], "1")
     assert concept is not None
     assert (concept.display, concept.display_in("en")) == ("ชาย", "Male")
+    for name, row in own_lists().items():
+        codes = official.expand(own[name].replace("/CodeSystem/", "/ValueSet/vs-"), limit=2_000)
+        assert (codes is None) == (row.get("content") == "not-present")
+        assert codes is None or [code.code for code in codes] == [code for code, *_ in row["codes"]]
+    assert official.subsumes(own["f43-column"], "SERVICE", "SERVICE.BTEMP") is True

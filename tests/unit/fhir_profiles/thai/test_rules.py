@@ -167,7 +167,8 @@ def test_swapped_pressures_are_a_warning() -> None:
 def test_every_rule_speaks_thai_and_can_be_read_by_any_validator() -> None:
     for key, rule in RULES.items():
         assert any("ก" <= letter <= "๛" for letter in rule.thai), key
-        start = {"th-era": "Patient", "th-bp": "Observation", "th-alcohol": "Observation", "th-area": "Extension"}
+        start = {"th-era": "Patient", "th-bp": "Observation", "th-alcohol": "Observation"}
+        start |= {"th-area": "Extension", "th-row": "Extension"}
         predicate(
             Constraint(key, rule.severity, rule.english, rule.expression), DEFINITIONS, start.get(key, "Identifier")
         )
@@ -204,7 +205,7 @@ _systems = st.one_of(
 @given(_systems, _values)
 def test_python_and_fhirpath_agree_on_identifiers(system: str, value: str) -> None:
     for key, rule in RULES.items():
-        if rule.native is not None and key not in ("th-era", "th-area"):
+        if rule.native is not None and key not in ("th-era", "th-area", "th-row"):
             agrees(key, {"system": system, "value": value}, "Identifier")
 
 
@@ -222,3 +223,14 @@ def test_python_and_fhirpath_agree_on_dates(date: str) -> None:
 def test_python_and_fhirpath_agree_on_areas(codes: dict[str, str]) -> None:
     extension = address(*codes.items())["address"][0]["extension"][0]
     agrees("th-area", extension, "Extension")
+
+
+_parts = st.fixed_dictionaries(
+    {"url": st.sampled_from(["file", "HSUB", "D_UPDATE", "hsub", "2X", "A b"])},
+    optional={"valueCode": st.just("SERVICE"), "valueString": st.just("1")},
+)
+
+
+@given(st.lists(_parts, max_size=4))
+def test_python_and_fhirpath_agree_on_rows(parts: list[dict[str, str]]) -> None:
+    agrees("th-row", {"url": "x", "extension": [part for part in parts if len(part) == 2]}, "Extension")
