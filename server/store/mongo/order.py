@@ -134,21 +134,23 @@ class Order:
 
     # -------------------------------------------------------------------------------- reading
 
-    async def settle(self) -> None:
-        """Waits until those who are committing now are through. Raises: StoreUnavailable."""
-        waiting = await self._busy()
+    async def settle(self, *, newest: bool = False) -> None:
+        """Waits until those who are committing now are through. newest: also those of whom the majority does not know
+        yet. Raises: StoreUnavailable."""
+        writers = self._quick if newest else self._writer
+        waiting = await self._busy(writers)
         deadline = time.monotonic() + _PATIENCE
         pause = 0.002
         while waiting and time.monotonic() < deadline:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.05)
-            waiting &= await self._busy()
+            waiting &= await self._busy(writers)
         for id, registered in waiting:
             await self._strike_out(id, registered)
 
-    async def _busy(self) -> set[tuple[str, Timestamp]]:
+    async def _busy(self, writers: Collection) -> set[tuple[str, Timestamp]]:
         with failures():
-            return {(doc["_id"], doc["u"]) async for doc in self._writer.find({"busy": True}, {"u": 1})}
+            return {(doc["_id"], doc["u"]) async for doc in writers.find({"busy": True}, {"u": 1})}
 
     async def _strike_out(self, id: str, registered: Timestamp) -> None:
         """Fails while its transaction stands before the very end; then readers stop ahead of it for now."""

@@ -16,7 +16,7 @@ from server.store.contract import QueryTooCostly
 from server.store.mongo.driver import Collection, Document, failures
 
 LARGEST_BATCH = 8
-IN_FLIGHT = 3
+IN_FLIGHT = 2
 SMALL = 60
 """Documents of a question that goes together with others."""
 _TOGETHER_MS = 250
@@ -46,7 +46,7 @@ class Pages:
         self._collection = collection
         self._at_once = at_once
         self._waiting: list[tuple[Question, asyncio.Future[list[Document]]]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None] | None] = set()
         self._slow: dict[str, float] = {}
 
     async def ask(self, question: Question) -> list[Document]:
@@ -56,15 +56,20 @@ class Pages:
         future: asyncio.Future[list[Document]] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if len(self._running) < IN_FLIGHT:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._run()))
         try:
             return await future
         except QueryTooCostly:
             return await self._alone(question)
 
     async def _run(self) -> None:
+        try:
+            await self._until_none_waits()
+        finally:
+            # Not by a callback of the task: who is woken by the last batch may ask before that would be called.
+            self._running.discard(asyncio.current_task())
+
+    async def _until_none_waits(self) -> None:
         while self._waiting:
             # Shared evenly among those that may be on their way: two halves take less time than one whole.
             size = min(LARGEST_BATCH, -(-len(self._waiting) // IN_FLIGHT) + 1)

@@ -42,7 +42,7 @@ class Reader:
         self._collections = collections
         self._frames = frames
         self._waiting: dict[str, list[asyncio.Future[Document | None]]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None] | None] = set()
 
     async def read(self, type: str, id: str) -> Version | None:
         document = await self._document(f"{type}/{id}")
@@ -72,12 +72,17 @@ class Reader:
         future: asyncio.Future[Document | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append(future)
         if len(self._running) < IN_FLIGHT:
-            task = asyncio.create_task(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._run()))
         return future
 
     async def _run(self) -> None:
+        try:
+            await self._until_none_waits()
+        finally:
+            # Not by a callback of the task: who is woken by the last batch may ask before that would be called.
+            self._running.discard(asyncio.current_task())
+
+    async def _until_none_waits(self) -> None:
         while self._waiting:
             keys = list(self._waiting)[:LARGEST_BATCH]
             batch = {key: self._waiting.pop(key) for key in keys}

@@ -29,6 +29,7 @@ from server.store.mongo.driver import Binary, Client, Database, Document, Replac
 from server.store.mongo.frames import Frames, stored_texts, values
 from server.store.mongo.hashing import Hash
 from server.store.mongo.history import Asked, Histories
+from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order
 from server.store.mongo.reader import Reader
 from server.store.mongo.referrers import Referrers, refers
@@ -75,6 +76,7 @@ class MongoStore:
         work = Work(
             self._collections,
             self._order,
+            Marks(self._collections.resource, self._order),
             self._frames,
             clock,
             self._claims,

@@ -4,13 +4,13 @@ A commit is checked completely before any of it is remembered, so a refused one 
 group go on. What conditions search is written first (`flush`).
 
 Snapshots alone would allow two transactions to each see the state before the other. So whatever a condition relies on
-is written too, which makes the later of the two begin anew: the referred resource (`x` counts), and a claim for each
-identifier of a conditional interaction.
+is written too, which makes the later of the two begin anew: a claim for each identifier of a conditional interaction,
+and a referred resource that is about to be deleted (marks.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -30,6 +30,7 @@ from server.store.contract import (
 )
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
+from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
 from server.store.mongo.schema import DELETED, METHODS, Collections
 
@@ -37,7 +38,8 @@ Pair = tuple[str, str]
 
 _FEW = 5
 """Resources that a failed condition names."""
-CURRENT = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "t": 1, "b": 1}
+_HEAD = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "t": 1, "x": 1}
+CURRENT = _HEAD | {"b": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Known:
     method: int = DELETED
     created: int = 0
     """Creation number; 0 if it never was."""
+    seen: bool = False
+    """Was live before this transaction."""
+    mark: int = 0
+    """Of a deletion that is about to come."""
     document: Document | None = None
     """Of the current version."""
     stored: bool = False
@@ -81,6 +87,7 @@ class Work:
 
     collections: Collections
     order: Order
+    marks: Marks
     frames: Frames
     clock: Callable[[], int]
     claims: Callable[[Commit, Matches], Iterable[bytes]]
@@ -101,12 +108,15 @@ class _Pending:
 class Transaction:
     """Between the registration and the commit."""
 
-    def __init__(self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared]) -> None:
-        """prepared: by `id()` of the Put or Replayed."""
+    def __init__(
+        self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared], mark: int = 0
+    ) -> None:
+        """prepared: by `id()` of the Put or Replayed. mark: that was set in whatever must not be referred to."""
         self._work = work
         self.session = session
         self._stamp = stamp
         self._prepared = prepared
+        self._mark = mark
         self._known: dict[Pair, Known] = {}
         self._pending = _Pending()
         self._ordinal = 0
@@ -114,22 +124,30 @@ class Transaction:
 
     # -------------------------------------------------------------------------------- what is known
 
-    async def load(self, ids: Iterable[Pair]) -> None:
-        """Reads current versions, all at once."""
+    async def load(self, ids: Iterable[Pair], put: Container[str] | None = None) -> None:
+        """Reads current versions, all at once.
+
+        put: the Type/id of all that will change, if it is all expected to be new: then no bodies are read, unless
+        some are there after all.
+        """
         wanted = {f"{type}/{id}": (type, id) for type, id in ids if (type, id) not in self._known}
         if not wanted:
             return
-        found = self._work.collections.resource.find({"_id": {"$in": list(wanted)}}, CURRENT, session=self.session)
-        for document in await found.to_list(None):
+        documents = await self._documents(list(wanted), CURRENT if put is None else _HEAD)
+        if put is not None and any(document["_id"] in put for document in documents):
+            documents = await self._documents(list(wanted), CURRENT)
+        for document in documents:
             pair = wanted.pop(document["_id"])
-            seq = read_seq(document["q"])
-            if seq >= self._stamp.lowest:
+            known = _known(pair, document)
+            if known.seq >= self._stamp.lowest:
                 raise Again("a later registration was faster")
-            self._known[pair] = Known(
-                *pair, document["v"], seq, document["l"], document["m"], document["n"], document, stored=True
-            )
+            self._known[pair] = known
         for pair in wanted.values():
             self._known[pair] = Known(*pair)
+
+    async def _documents(self, keys: list[str], fields: Document) -> list[Document]:
+        found = self._work.collections.resource.find({"_id": {"$in": keys}}, fields, session=self.session)
+        return await found.to_list(None)
 
     def _look_up(self, type: str, id: str) -> Known:
         return self._known[type, id]
@@ -158,14 +176,19 @@ class Transaction:
             target = (condition.type, condition.id)
             if any(isinstance(change, Put) and (change.type, change.id) == target for change in commit.changes):
                 return
-            if not self._look_up(*target).live:
+            known = self._look_up(*target)
+            if not known.live:
                 raise ConditionFailed(condition)
-            self._relied.add(target)
+            if known.mark:
+                self._relied.add(target)
         else:
             await self._check_unreferenced(condition, commit)
 
     async def _check_unreferenced(self, condition: Unreferenced, commit: Commit) -> None:
         """Those who refer now, without what this commit changes, and those who will."""
+        known = self._look_up(condition.type, condition.id)
+        if known.seen and known.mark != self._mark:
+            raise Again("the mark was taken away")
         await self.flush()
         changed = {(change.type, change.id) for change in commit.changes}
         found = [
@@ -270,11 +293,23 @@ class Transaction:
         """The last writes before the commit."""
         await self.flush()
         if self._relied:
-            keys = sorted(f"{type}/{id}" for type, id in self._relied)
-            await self._work.collections.resource.update_many(
-                {"_id": {"$in": keys}}, {"$inc": {"x": 1}}, session=self.session
-            )
+            await self._work.marks.take_away((f"{type}/{id}" for type, id in self._relied), self.session)
         await self._work.order.leave(self._stamp, self.session)
+
+
+def _known(pair: Pair, document: Document) -> Known:
+    return Known(
+        *pair,
+        version=document["v"],
+        seq=read_seq(document["q"]),
+        updated=document["l"],
+        method=document["m"],
+        created=document["n"],
+        seen=document["m"] != DELETED,
+        mark=document.get("x", 0),
+        document=document,
+        stored=True,
+    )
 
 
 def _version(known: Known, body: bytes | None) -> Version:

@@ -13,7 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.store.contract import Commit, CommitRefused, Exists, Put, Replayed, StoreError, StoreUnavailable
+from server.store.contract import (
+    Commit,
+    CommitRefused,
+    Condition,
+    Exists,
+    Put,
+    Replayed,
+    StoreError,
+    StoreUnavailable,
+    Unreferenced,
+)
 from server.store.mongo.documents import Builder
 from server.store.mongo.driver import Again, Client, Session, transact
 from server.store.mongo.frames import values
@@ -131,12 +141,15 @@ class Writer:
         }
 
     async def _together(self, group: Sequence[_Waiting], prepared: dict[int, Prepared]) -> list[Any]:
-        changes = sum(len(waiting.work.changes) if isinstance(waiting.work, Commit) else 1 for waiting in group)
+        works = [waiting.work for waiting in group]
+        changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
+        unreferenced = {f"{one.type}/{one.id}" for one in _conditions(works) if isinstance(one, Unreferenced)}
+        mark = await self._work.marks.set(unreferenced) if unreferenced else 0
         stamp = await self._work.order.register(changes)
 
         async def work(session: Session) -> list[Any]:
-            transaction = Transaction(self._work, session, stamp, prepared)
-            await transaction.load(_ids([waiting.work for waiting in group]))
+            transaction = Transaction(self._work, session, stamp, prepared, mark)
+            await transaction.load(_ids(works), _all_new(works))
             outcomes: list[Any] = []
             for waiting in group:
                 try:
@@ -153,12 +166,29 @@ class Writer:
         return await transact(self._client, work)
 
 
+def _conditions(works: Sequence[Commit | list[Replayed]]) -> list[Condition]:
+    return [condition for work in works if isinstance(work, Commit) for condition in work.conditions]
+
+
+def _all_new(works: Sequence[Commit | list[Replayed]]) -> set[str] | None:
+    """Type/id of all that changes, if it is all to be created."""
+    keys: set[str] = set()
+    for work in works:
+        if not isinstance(work, Commit):
+            return None
+        for change in work.changes:
+            if not isinstance(change, Put) or (change.expected != 0 and change.method != "POST"):
+                return None
+            keys.add(f"{change.type}/{change.id}")
+    return keys
+
+
 def _ids(works: Sequence[Commit | list[Replayed]]) -> list[tuple[str, str]]:
     ids: list[tuple[str, str]] = []
     for work in works:
         if isinstance(work, Commit):
             ids += ((change.type, change.id) for change in work.changes)
-            ids += ((one.type, one.id) for one in work.conditions if isinstance(one, Exists))
+            ids += ((one.type, one.id) for one in work.conditions if isinstance(one, Exists | Unreferenced))
         else:
             ids += ((one.version.type, one.version.id) for one in work)
     return ids

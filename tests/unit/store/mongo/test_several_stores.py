@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from server.store.contract import (
     Store,
     Unreferenced,
 )
-from server.store.mongo import MongoStore, open_mongo
+from server.store.mongo import MongoStore, open_mongo, pages, reader
 from tests import mongod
 from tests.contract.resources import Clock, HandRules, put
 from tests.contract.test_conditions import IDENTIFIER
@@ -120,3 +120,85 @@ async def test_transactions_in_opposite_order_both_end(stores: list[MongoStore])
     await asyncio.gather(turn(stores[0], "a", "b"), turn(stores[1], "b", "a"), turn(stores[2], "a", "b"))
     found = await stores[3].read_many([("Patient", "a"), ("Patient", "b")])
     assert [one and one.version for one in found] == [30, 30]
+
+
+async def test_whoever_refers_beside_a_deletion_comes_before_it_or_not_at_all(stores: list[MongoStore]) -> None:
+    """Three stores refer to one resource again and again, while the fourth deletes it at some moment."""
+    deleted, kept = 0, 0
+    for turn in range(12):
+        target = f"t{turn}"
+        await stores[0].commit(Commit([put("Patient", target)]))
+
+        async def refer(number: int, target: str = target) -> int:
+            done = 0
+            for count in range(4):
+                refers = put(
+                    "Observation", f"{target}-{number}-{count}", {"subject": [Reference("Patient", target, None, None)]}
+                )
+                try:
+                    await stores[number].commit(Commit([refers], [Exists("Patient", target)]))
+                except CommitRefused:
+                    continue
+                done += 1
+            return done
+
+        async def delete(turn: int = turn, target: str = target) -> bool:
+            await asyncio.sleep(turn % 3 * 0.003)
+            try:
+                await stores[3].commit(Commit([Delete("Patient", target)], [Unreferenced("Patient", target)]))
+            except CommitRefused:
+                return False
+            return True
+
+        *referred, gone = await asyncio.gather(*(refer(number) for number in range(3)), delete())
+        assert not (gone and any(referred)), "a reference to what is deleted"
+        assert gone or all(count == 4 for count in referred), "nobody is refused because of a deletion that failed"
+        deleted, kept = deleted + gone, kept + (not gone)
+    assert deleted or kept
+
+
+async def test_many_processes_may_refer_to_one_resource_at_once(stores: list[MongoStore]) -> None:
+    """They do not write it: none of them begins anew."""
+    await stores[0].commit(Commit([put("Patient", "p")]))
+    before = [store._order._id for store in stores]
+
+    async def refer(number: int, store: MongoStore) -> None:
+        for turn in range(10):
+            refers = put("Observation", f"o{number}-{turn}", {"subject": [Reference("Patient", "p", None, None)]})
+            await store.commit(Commit([refers], [Exists("Patient", "p")]))
+
+    await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
+    assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
+
+
+async def test_who_asks_again_when_the_last_batch_comes_back_is_answered(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "IN_FLIGHT", 1)
+    monkeypatch.setattr(pages, "IN_FLIGHT", 1)
+    await stores[0].commit(Commit([put("Patient", "p")]))
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            assert await stores[0].read("Patient", "p") is not None
+        for _ in range(3):
+            assert len((await stores[0].search(Query(("Patient",)))).hits) == 1
+
+
+async def test_a_deletion_whose_mark_was_taken_away_begins_anew(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins after that saw no mark, and would not be seen by the deletion."""
+    await stores[0].commit(Commit([put("Patient", "p")]))
+    marks = stores[1]._writer._work.marks
+    marked = marks.set
+    set_marks: list[int] = []
+
+    async def meanwhile_updated(keys: Iterable[str]) -> int:
+        set_marks.append(await marked(keys))
+        if len(set_marks) == 1:
+            await stores[0].commit(Commit([put("Patient", "p")]))  # writes it anew, without the mark
+        return set_marks[-1]
+
+    monkeypatch.setattr(marks, "set", meanwhile_updated)
+    await stores[1].commit(Commit([Delete("Patient", "p")], [Unreferenced("Patient", "p")]))
+    assert len(set_marks) == 2
