@@ -21,6 +21,7 @@ MAX_DEPTH = 200
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_TOO_DEEP = "recursion limit exceeded"
 _POSITION = re.compile(r"(?s)(.*) at line (\d+) column (\d+)\Z")
 _DUPLICATE = re.compile(r'(?s)Detected duplicate key "(.*)"\Z')
 _ELEMENT_NAME = re.compile(r"_?[a-z][A-Za-z0-9]{0,39}\Z|resourceType\Z")
@@ -32,7 +33,6 @@ _ADVICE = {
     "trailing characters": "there is something after the end of the resource",
     "key must be a string": "a name in double quotes was expected",
     "number out of range": "a number has too many digits",
-    "recursion limit exceeded": f"it is nested more than {MAX_DEPTH} levels deep",
     "invalid unicode code point": "it is not valid UTF-8",
     "control character (\\u0000-\\u001F) found while parsing a string": "a control character must be escaped",
 }
@@ -51,6 +51,10 @@ def read_error(diagnostics: str, code: str = "structure") -> ReadError:
     return ReadError([Issue("error", code, diagnostics)])
 
 
+def _too_deep(max_depth: int) -> ReadError:
+    return read_error(f"it is nested more than {max_depth} levels deep", "invalid")
+
+
 def read_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The JSON object in UTF-8 bytes: dict, list, str, int, bool, None and LosslessFloat. Raises: ReadError."""
     try:
@@ -62,13 +66,15 @@ def read_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
             float_mode="lossless-float",
         )
     except ValueError as error:
-        raise read_error(_explain(str(error)), "invalid" if "recursion" in str(error) else "structure") from None
+        if _TOO_DEEP in str(error):
+            raise _too_deep(max_depth) from None
+        raise read_error(_explain(str(error))) from None
     if not isinstance(value, dict):
         raise read_error("the body must be one JSON object: a resource with its resourceType")
     # A text with few brackets cannot be deep; counting them costs a tenth of walking.
     brackets = data.count(b"{") + data.count(b"[")
     if max_depth < MAX_DEPTH and brackets > max_depth and deeper_than(value, max_depth):
-        raise read_error(f"it is nested more than {max_depth} levels deep", "invalid")
+        raise _too_deep(max_depth)
     if b"\\u0000" in data and _holds_nul(value):
         raise read_error("a NUL character (\\u0000) is not allowed in FHIR", "invalid")
     return value

@@ -83,6 +83,9 @@ def test_the_depth_has_a_limit() -> None:
     assert read_json(body, max_depth=10)
     with pytest.raises(ReadError, match="more than 9 levels"):
         read_json(body, max_depth=9)
+    for levels in (65, 199, 201, 5000):  # beyond 200 the parser itself gives up
+        with pytest.raises(ReadError, match="more than 64 levels"):
+            read_json(b'{"a":' * levels + b"1" + b"}" * levels, max_depth=64)
     assert deeper_than([[]], 1)
     assert not deeper_than([], 1)
 
