@@ -80,30 +80,25 @@ class Writer:
     # -------------------------------------------------------------------------------- on the writer's thread
 
     def _run(self) -> None:
-        open = True
-        while open:
-            group, open = self._gather()
-            if group:
-                self._deliver(self._write(group))
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            self._deliver(self._write(group, self._gather))
 
-    def _gather(self) -> tuple[list[_Waiting], bool]:
-        first = self._queue.get()
-        if first is None:
-            return [], False
-        group = [first]
+    def _gather(self, group: list[_Waiting]) -> None:
+        """Adds what waits by now."""
         while len(group) < LARGEST_GROUP:
             try:
                 waiting = self._queue.get_nowait()
             except Empty:
-                break
+                return
             if waiting is None:
-                return group, False
+                self._queue.put(None)  # the end is for `_run` to see
+                return
             group.append(waiting)
-        return group, True
 
-    def _write(self, group: Sequence[_Waiting]) -> list[_Outcome]:
+    def _write(self, group: list[_Waiting], gather: Callable[[list[_Waiting]], None] | None = None) -> list[_Outcome]:
         try:
-            return self._together(group)
+            return self._together(group, gather)
         except StoreError as error:
             return [_Outcome(waiting, error=error) for waiting in group]
         except Exception as error:
@@ -112,10 +107,12 @@ class Writer:
                 return [_Outcome(group[0], error=error)]
             return [outcome for waiting in group for outcome in self._write([waiting])]
 
-    def _together(self, group: Sequence[_Waiting]) -> list[_Outcome]:
+    def _together(self, group: list[_Waiting], gather: Callable[[list[_Waiting]], None] | None) -> list[_Outcome]:
         connection = self._connection
         with failures(), self._gate.held():
             self._between()
+            if gather is not None:  # what came while others held the gate
+                gather(group)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 transaction = self._begin(connection)
