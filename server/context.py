@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
+
+from server.randomness import RandomPieces
 
 if TYPE_CHECKING:
     from fhir_profiles.definitions import Definitions
@@ -28,25 +29,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-_random_numbers: list[int] = []
-
-
-def _random_number() -> int:
-    """80 random bits. Taken from the system in blocks: each call lets another thread have the interpreter, which costs
-    a hundred times more than the bits."""
-    if not _random_numbers:
-        block = os.urandom(2560)
-        _random_numbers.extend(int.from_bytes(block[start : start + 10], "big") for start in range(0, 2560, 10))
-    return _random_numbers.pop()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random_numbers.clear)
+_random = RandomPieces(10)
 
 
 def new_id() -> str:
     """Time-ordered random id: UUID version 7 (RFC 9562 section 5.7); new rows go to the right edge of the indexes."""
-    chance = _random_number()
+    chance = int.from_bytes(_random(), "big")
     value = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | (chance >> 68) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from server.errors import BadRequest, PreconditionFailed
 from server.messages import FhirResponse
@@ -30,19 +31,13 @@ def http_date(milliseconds: int) -> str:
     return _http_second(milliseconds // 1000)
 
 
-_date_cache: tuple[int, str] = (-1, "")
-
-
+@lru_cache(maxsize=1024)
 def _http_second(seconds: int) -> str:
-    # strftime is not used: its names of days and months follow the locale. One second's text serves a storm of writes.
-    global _date_cache
-    if _date_cache[0] != seconds:
-        at = time.gmtime(seconds)
-        day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[at.tm_wday]
-        month = "JanFebMarAprMayJunJulAugSepOctNovDec"[at.tm_mon * 3 - 3 : at.tm_mon * 3]
-        text = f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
-        _date_cache = (seconds, text)
-    return _date_cache[1]
+    # strftime is not used: its names of days and months follow the locale.
+    at = time.gmtime(seconds)
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[at.tm_wday]
+    month = "JanFebMarAprMayJunJulAugSepOctNovDec"[at.tm_mon * 3 - 3 : at.tm_mon * 3]
+    return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
 
 
 def version_headers(version: Version) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -20,12 +19,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from server.errors import BadRequest
+from server.randomness import RandomPieces
 
 KEY_BYTES = 32
 LONGEST = 16_384
 """Characters of a cursor."""
 _NONCE_BYTES, _NAME_BYTES = 12, 2
 _SHORT = 300
+_random_nonce = RandomPieces(_NONCE_BYTES)
 
 
 def new_key() -> bytes:
@@ -35,11 +36,9 @@ def new_key() -> bytes:
 class Cursors:
     """Seals and opens cursors with the keys of one store."""
 
-    def __init__(
-        self, keys: Sequence[bytes] = (), epoch: str = "", randomness: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def __init__(self, keys: Sequence[bytes] = (), epoch: str = "", nonce: Callable[[], bytes] = _random_nonce) -> None:
         """keys: 32 bytes each, the newest first; without any, a key that dies with the process."""
-        self._randomness = randomness
+        self._nonce = nonce
         self.use(keys or (new_key(),), epoch)
 
     def use(self, keys: Sequence[bytes], epoch: str) -> None:
@@ -51,7 +50,7 @@ class Cursors:
     def seal(self, payload: Any, principal: str) -> str:
         """JSON value -> text for a URL."""
         plain = _packed(_json(payload))
-        nonce = self._randomness(_NONCE_BYTES)
+        nonce = self._nonce()
         sealed = self._ciphers[self._newest].encrypt(nonce, plain, _bound_to(self._epoch, principal))
         return urlsafe_b64encode(self._newest + nonce + sealed).rstrip(b"=").decode()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from server.errors import BadRequest
 from server.search.types.written import split
@@ -128,7 +129,16 @@ _WHOLE = frozenset({"_filter"})
 
 def parse_name(written: str, limits: Limits) -> Name:
     """Raises: BadRequest."""
-    return _name(written, written, limits.depth)
+    return _often(written, limits.depth) if len(written) <= _OFTEN else _name(written, written, limits.depth)
+
+
+_OFTEN = 80
+"""Names up to this length are parsed once for many searches."""
+
+
+@lru_cache(maxsize=1024)
+def _often(written: str, depth: int) -> Name:
+    return _name(written, written, depth)
 
 
 def _name(text: str, written: str, depth: int) -> Name:

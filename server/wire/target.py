@@ -67,6 +67,8 @@ def decode(text: str, *, plus: bool = False) -> str:
     """Percent-decoded text. Raises: BadRequest, without quoting the text."""
     if plus:
         text = text.replace("+", " ")
+    if "%" not in text and text.isprintable() and text.isascii():
+        return text
     if _BAD_ESCAPE.search(text):
         raise BadRequest("A % in the address is not followed by two hexadecimal digits.", code="value")
     try:

@@ -124,6 +124,7 @@ class Transaction:
         self._clock = clock
         self._found = found
         self._known: dict[Pair, Known] = {}
+        self._dates: dict[int, int | None] = {}
         self._pending = _Pending()
         self._seq, self._high, self.epoch = connection.execute("SELECT seq, hw, epoch FROM state").fetchall()[0]
         self._first_seq = self._seq
@@ -405,8 +406,12 @@ class Transaction:
 
     def _date(self, known: Known) -> int | None:
         """k of the type's principal date."""
-        principal = PRINCIPAL.get(known.type)
-        return self.allocation.param(known.t, principal.date) if principal else None
+        try:
+            return self._dates[known.t]
+        except KeyError:
+            principal = PRINCIPAL.get(known.type)
+            k = self._dates[known.t] = self.allocation.param(known.t, principal.date) if principal else None
+            return k
 
     def finish(self) -> None:
         """The last statements before COMMIT."""
