@@ -13,7 +13,8 @@ from server.cli import refuse
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
-from server.intake.f43.importing import Report, import_f43
+from server.intake.f43.importing import import_f43
+from server.intake.f43.report import Report
 from server.intake.f43.sources import F43Source, open_claims, open_source
 from server.intake.team import WorkerFailed
 from server.store.contract import StoreError

@@ -24,6 +24,7 @@ from server.context import Context, now_ms
 from server.intake import team
 from server.intake.documents import Document, Source, SourceError, digest, documents
 from server.intake.quarantine import Quarantine
+from server.intake.records import PROGRESS, RECORD, WRITTEN
 from server.intake.waiting import Waiting
 from server.intake.writing import Outcome, document_ids, write_document
 
@@ -143,6 +144,33 @@ async def import_fhir(
     return run.report
 
 
+class _Journal:
+    """What an import wrote, kept in settings of the store so that it can be taken back.
+
+    A part is noted before the documents of it are noted as done, so that an interrupted import finds what is missing
+    when it goes on.
+    """
+
+    def __init__(self, ctx: Context, import_id: str) -> None:
+        self._ctx = ctx
+        self._import_id = import_id
+        self._written: list[tuple[str, str, int]] = []
+        self._record: dict[str, Any] = {"started": ctx.clock(), "parts": 0, "sources": [], "complete": False}
+
+    def add(self, written: Iterable[tuple[str, str, int]]) -> None:
+        self._written += written
+
+    async def note(self, sources: Iterable[str] = (), *, complete: bool = False) -> None:
+        if self._written:
+            part = f"{WRITTEN}{self._import_id}/{self._record['parts']}"
+            await self._ctx.store.put_setting(part, json.dumps(self._written).encode())
+            self._record["parts"] += 1
+            self._written = []
+        self._record["sources"] = list(sources) or self._record["sources"]
+        self._record["complete"] = complete
+        await self._ctx.store.put_setting(RECORD + self._import_id, json.dumps(self._record).encode())
+
+
 class _Import:
     """One run of the command."""
 
@@ -152,6 +180,7 @@ class _Import:
         self._began = time.monotonic()
         self.report = ImportReport(f"fhir-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}")
         self._quarantine = Quarantine(Path(settings.data_folder) / "quarantine", self.report.import_id)
+        self._journal = _Journal(ctx, self.report.import_id)
         self._waiting = Waiting()
         self._unfinished: dict[str, tuple[SourceReport, _Progress]] = {}
         self.team: list[Connection] = []
@@ -171,12 +200,14 @@ class _Import:
                 d for d in documents(source, largest=self._ctx.settings.max_body_bytes) if not progress.done(d.number)
             )
             noted = time.monotonic()
-            for outcome, document in _run(self.team, _batches(todo), key, progress.started_ms):
+            await self._journal.note(self._unfinished)
+            for outcome, document in self._run(_batches(todo), key, progress.started_ms):
                 if outcome.status == CONFLICT and outcome.refused:
                     self._waiting.add(key, Document(source, document.number, outcome.data))
                 else:
                     self._count(outcome, key, len(document.data))
                 if time.monotonic() - noted > NOTE_EVERY:
+                    await self._journal.note(self._unfinished)
                     await self._ctx.store.put_setting(_setting(key), progress.as_bytes())
                     noted = time.monotonic()
         except SourceError as error:
@@ -194,7 +225,7 @@ class _Import:
             still = Waiting()
             for key, group in waiting.groups():
                 progress = self._unfinished[key][1]
-                for outcome, document in _run(self.team, _batches(group), key, progress.started_ms):
+                for outcome, document in self._run(_batches(group), key, progress.started_ms):
                     if outcome.status == CONFLICT and outcome.refused:
                         still.add(key, document)
                     else:
@@ -205,12 +236,20 @@ class _Import:
             if stuck:
                 break
         for key, group in waiting.groups():
-            for outcome, document in _run(self.team, _batches(group), key, self._unfinished[key][1].started_ms):
+            for outcome, document in self._run(_batches(group), key, self._unfinished[key][1].started_ms):
                 self._count(outcome, key, len(document.data))
         waiting.close()
+        await self._journal.note(self._unfinished, complete=True)
         for key, (counts, progress) in self._unfinished.items():
             progress.complete = counts.error is None
             await self._ctx.store.put_setting(_setting(key), progress.as_bytes())
+
+    def _run(self, batches: Iterator[list[Document]], key: str, started_ms: int) -> Iterator[tuple[Outcome, Document]]:
+        """Outcomes of all documents as the workers finish them; what they wrote is kept."""
+        for (_, _, batch), outcomes in team.spread(self.team, ((key, started_ms, batch) for batch in batches)):
+            for outcome, document in zip(outcomes, batch, strict=True):
+                self._journal.add(outcome.written)
+                yield outcome, document
 
     def _count(self, outcome: Outcome, key: str, size: int) -> None:
         counts, progress = self._unfinished[key]
@@ -244,7 +283,7 @@ class _Import:
 
 
 def _setting(key: str) -> str:
-    return f"import/fhir/{key}"
+    return PROGRESS + key
 
 
 def _batches(todo: Iterable[Document]) -> Iterator[list[Document]]:
@@ -258,14 +297,6 @@ def _batches(todo: Iterable[Document]) -> Iterator[list[Document]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _run(
-    members: list[Connection], batches: Iterator[list[Document]], key: str, started_ms: int
-) -> Iterator[tuple[Outcome, Document]]:
-    """Outcomes of all documents as the workers finish them."""
-    for (_, _, batch), outcomes in team.spread(members, ((key, started_ms, batch) for batch in batches)):
-        yield from zip(outcomes, batch, strict=True)
 
 
 def _worker(settings: Settings, secret: bytes, work: Connection) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_profiles.json_reading import ReadError, read_json, write_json
@@ -44,6 +45,8 @@ class Outcome:
     """OperationOutcome issues of a refusal."""
     data: bytes = b""
     """What was refused, for the quarantine."""
+    written: tuple[tuple[str, str, int], ...] = ()
+    """Type, id and number of every version that it wrote, as far as the answer tells."""
 
 
 def document_ids(secret: bytes, source_digest: str, number: int, started_ms: int) -> Callable[[], str]:
@@ -74,14 +77,58 @@ async def write_document(
         return _refused(source, number, 1, response_of(BadRequest(str(error), issues=error.issues), ""), data)
     request, created, resources = _request(document, new_id, base)
     if created is not None and (found := await ctx.store.read(*created)) is not None and not found.deleted:
-        return Outcome(source, number, resources, 200, repeated=True)
+        repeated = await _repeated(ctx, request)
+        return Outcome(source, number, resources, 200, repeated=True, written=repeated)
     response = await handle(ctx, request)
     if response.status >= 400:
         return _refused(source, number, resources, response, data)
     assert request.resource is not None
-    return _failed_entries(source, number, request.resource, response) or Outcome(
-        source, number, resources, response.status
+    if not request.path:
+        answers = (response.resource or read_json(response.body or b"{}")).get("entry", [])
+        written = tuple(_versions(request.resource["entry"], answers))
+        failed = _failed_entries(source, number, request.resource, answers)
+        return replace(failed or Outcome(source, number, resources, response.status), written=written)
+    location = _version_of(response.headers.get("Location", ""))
+    return Outcome(source, number, resources, response.status, written=(location,) if location else ())
+
+
+async def _repeated(ctx: Context, request: FhirRequest) -> tuple[tuple[str, str, int], ...]:
+    """The versions of what a document had created when its import was interrupted."""
+    assert request.resource is not None
+    named = (
+        [request.path]
+        if request.path
+        else [
+            tuple(entry["request"]["url"].split("/"))
+            for entry in request.resource["entry"]
+            if entry.get("request", {}).get("method") == "PUT"
+        ]
     )
+    found = await ctx.store.read_many([(each[0], each[1]) for each in named if len(each) == 2])
+    return tuple((each.type, each.id, each.version) for each in found if each is not None and not each.deleted)
+
+
+def _versions(sent: list[dict[str, Any]], answers: list[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """What the entries of a transaction or batch wrote; a conditional create that found its resource wrote nothing."""
+    for entry, answer in zip(sent, answers, strict=False):
+        method, response = entry["request"]["method"], answer["response"]
+        place = _version_of(str(response.get("location", "")))
+        if place and (method, response["status"][:3]) != ("POST", "200"):
+            yield place
+        elif method == "DELETE" and (etag := _ETAG.match(str(response.get("etag", "")))):
+            kind, _, number = str(entry["request"]["url"]).partition("/")
+            if number and "?" not in number:
+                yield kind, number, int(etag[1])
+
+
+def _version_of(location: str) -> tuple[str, str, int] | None:
+    """`.../Type/id/_history/version`"""
+    found = _LOCATION.search(location)
+    return (found[1], found[2], int(found[3])) if found else None
+
+
+_LOCATION = re.compile(r"([A-Za-z]+)/([^/]+)/_history/([0-9]+)\Z")
+_ETAG = re.compile(r'W/"([0-9]+)"\Z')
 
 
 def _request(
@@ -138,11 +185,10 @@ def _with_id(entry: dict[str, Any], new_id: Callable[[], str], created: list[tup
     return {**entry, "resource": {**resource, "id": number}, "request": {**request, "method": "PUT", "url": url}}
 
 
-def _failed_entries(source: str, number: int, sent: dict[str, Any], response: FhirResponse) -> Outcome | None:
+def _failed_entries(source: str, number: int, sent: dict[str, Any], answers: list[dict[str, Any]]) -> Outcome | None:
     """Of a batch, whose entries stand or fall on their own: those that failed, as a batch to try again."""
     if sent.get("type") != "batch":
         return None
-    answers = (response.resource or read_json(response.body or b"{}")).get("entry", [])
     failed = [i for i, a in enumerate(answers) if int(a["response"]["status"][:3]) >= 400]
     if not failed:
         return None

@@ -158,3 +158,48 @@ def test_an_import_that_was_killed_goes_on_and_doubles_nothing(loading: Loading)
     source = report["sources"][0]
     assert (code, source["refused"]) == (0, 0)
     assert loading.counts()["Patient"] == len(rows)
+
+
+def undone(loading: Loading, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    done = onecard("import", "undo", report["import"], "--json", *loading.options[:4])
+    assert done.returncode in (0, 1), done.stderr[-2000:]
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_an_import_of_fhir_files_is_taken_back_and_may_come_again(loading: Loading) -> None:
+    rows = list(resources(8, seed=3, years=1))
+    numbered = [row for row in rows if row["resourceType"] != "Provenance"]
+    (loading.files / "rows.ndjson").write_bytes(ndjson(*numbered))
+    _, report = loading.run()
+    before = loading.counts()
+    code, told = undone(loading, report)
+    assert (code, told["deleted"], told["kept"]) == (0, sum(before.values()), [])
+    assert set(loading.counts()) == {"Provenance"}
+    code, again = loading.run()
+    assert (code, written(again)) == (0, len(numbered))
+    assert loading.counts().items() >= before.items()
+
+
+def test_undo_gives_back_what_was_there_and_spares_what_was_changed_since(loading: Loading) -> None:
+    path = loading.files / "rows.ndjson"
+    path.write_bytes(ndjson(patient("a", language="th"), patient("b", language="th")))
+    loading.run()
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "batch",
+        "entry": [
+            {"resource": patient("a", language="en"), "request": {"method": "PUT", "url": "Patient/a"}},
+            {"resource": patient("c"), "request": {"method": "PUT", "url": "Patient/c"}},
+            {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}},
+            {"request": {"method": "DELETE", "url": "Patient/b"}},
+        ],
+    }
+    path.write_bytes(ndjson(bundle))
+    _, second = loading.run()
+    path.write_bytes(ndjson(patient("c", language="de")))
+    loading.run()
+    code, told = undone(loading, second)
+    assert (code, told) == (1, {"deleted": 1, "restored": 2, "kept": ["Patient/c"]})
+    onecard("export", "fhir", loading.folder / "out.ndjson", "--type", "Patient", *loading.options[:4])
+    left = [json.loads(line) for line in (loading.folder / "out.ndjson").read_text().splitlines()]
+    assert {each["id"]: each["language"] for each in left} == {"a": "th", "b": "th", "c": "de"}

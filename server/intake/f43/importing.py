@@ -18,7 +18,6 @@ import tempfile
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -35,17 +34,18 @@ from server.intake.f43 import keys
 from server.intake.f43.jobs import (
     PERSON_FILES,
     Answer,
-    Counts,
     Job,
     Numbered,
     PersonsJob,
     Refusal,
-    Review,
     RowsJob,
 )
+from server.intake.f43.quality import write_report
+from server.intake.f43.report import REPORTED, Report
 from server.intake.f43.sources import F43Source, Member, chunks, digest
 from server.intake.f43.writer import Writer
 from server.intake.quarantine import Quarantine
+from server.intake.records import RECORD
 from server.intake.team import answers, spread, workers
 
 if TYPE_CHECKING:
@@ -59,65 +59,8 @@ PARTITIONS = 64
 """Temporary files that bring the rows of a person together; each is read whole."""
 SPOOLED = 256 * 1024
 """Bytes of a partition that stay in memory."""
-REPORTED = 1000
-"""Refused rows that the summary names; the quarantine and the report have all of them."""
-
-RECORD = "import/f43/"
-"""Settings of the store: one a finished or interrupted import, by its id."""
 BY_CONTENT = "import/f43-content/"
 """Settings of the store: content of a source -> id of its last import."""
-
-
-@dataclass(slots=True)
-class Report:
-    """One import, for the summary and the data-quality report."""
-
-    import_id: str
-    source: str
-    files: dict[str, Counts] = field(default_factory=dict)
-    refusals: list[Refusal] = field(default_factory=list)
-    """The first `REPORTED`."""
-    rules: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """(file, field, rule) -> how often, refusals and warnings."""
-    reviews: list[Review] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    """Files that could not be read to their end."""
-    ignored: tuple[str, ...] = ()
-    resumed: bool = False
-    seconds: float = 0.0
-    quarantine: str | None = None
-    html: str | None = None
-    csv: str | None = None
-
-    @property
-    def refused(self) -> int:
-        return sum(counts.refused for counts in self.files.values()) + len(self.errors)
-
-    @property
-    def resources(self) -> int:
-        return sum(counts.resources for counts in self.files.values())
-
-    def of(self, file: str) -> Counts:
-        return self.files.setdefault(file, Counts())
-
-    def as_json(self) -> dict[str, Any]:
-        shown = ("file", "row", "field", "value", "rule", "english", "thai")
-        return {
-            "import": self.import_id,
-            "source": self.source,
-            "resumed": self.resumed,
-            "seconds": round(self.seconds, 3),
-            "resources": self.resources,
-            "files": {file: counts.as_json() for file, counts in self.files.items()},
-            "refused": self.refused,
-            "rows": [{name: getattr(each, name) for name in shown} for each in self.refusals if each.grave],
-            "review": [each._asdict() for each in self.reviews],
-            "errors": self.errors,
-            "ignored": list(self.ignored),
-            "quarantine": self.quarantine,
-            "report": self.html,
-            "table": self.csv,
-        }
 
 
 Write = Callable[[Iterable[Job]], AsyncIterator[tuple[Job, Answer]]]
@@ -361,8 +304,6 @@ class _Import:
 
     async def finish(self) -> None:
         """Note that all is in, and write the data-quality report."""
-        from server.intake.f43.quality import write_report
-
         self._problems.seek(0)
         write_report(self._folder, self.report, _pickled(self._problems))
         self._problems.close()

@@ -10,13 +10,11 @@ import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from mappers.problems import RULES
 from server.intake.f43.jobs import Counts, Refusal
-
-if TYPE_CHECKING:
-    from server.intake.f43.importing import Report
+from server.intake.f43.report import Report
 
 SHOWN = 500
 """Rows that the page lists; the table has all."""

@@ -1,8 +1,8 @@
 """`onecard import undo ID`: what an import wrote is taken back, unless somebody changed it since.
 
-The Provenances of the import name every version that it wrote. A version that is still the current one is replaced by
-the one before it, or deleted where there was none. The history keeps everything. Newest first, so that what a later
-group of the import changed again goes back step by step.
+The Provenances of an import of rows name every version that it wrote; one of FHIR files keeps a list in the store. A
+version that is still the current one is replaced by the one before it, or deleted where there was none. The history
+keeps everything. Newest first, so that what a later group of the import changed again goes back step by step.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-import orjson
+from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.intake.documents import SourceError
 from server.intake.f43.group import IMPORTS, provenance_put
-from server.intake.f43.importing import RECORD
 from server.intake.pages_of_store import pages
+from server.intake.records import PROGRESS, RECORD, WRITTEN
 from server.interactions import storing
 from server.store.contract import (
     Change,
@@ -33,6 +32,8 @@ from server.store.contract import (
     instant,
 )
 
+GROUP = 100
+"""Resources of one commit of an import of FHIR files."""
 UNDO = f"{CANONICAL}/undo"
 """meta.source of what an undo writes."""
 
@@ -55,15 +56,31 @@ async def undo(ctx: Context, import_id: str, *, advance: Callable[[int], object]
     raw = await ctx.store.get_setting(RECORD + import_id)
     if raw is None:
         raise SourceError(f"{import_id[:60]}: no import of this store / ไม่พบการนำเข้านี้")
+    record = json.loads(raw)
     run = _Undo(ctx, import_id)
-    criteria = [("_source:below", f"{IMPORTS}/{import_id}"), ("_sort", "-_lastUpdated")]
-    async for hits in pages(ctx.store, ctx.search.compile("Provenance", criteria).query):
-        for hit in hits.hits:
-            await run.take_back(hit.version)
-            advance(1)
-    record = {**json.loads(raw), "undone": ctx.clock(), "complete": True}
-    await ctx.store.put_setting(RECORD + import_id, json.dumps(record).encode())
+    while True:
+        before = run.done
+        run.undone.kept.clear()
+        run.blocked = 0
+        if "parts" in record:
+            await run.take_back_documents(record["parts"], advance)
+        else:
+            await run.take_back_groups(advance)
+        # What something of a later group refers to may go after that.
+        if not run.blocked or run.done == before:
+            break
+    for key in record.get("sources", ()):
+        # The same content may be imported again; what it creates gets new ids.
+        again = {"started": ctx.clock(), "runs": [], "complete": False}
+        await ctx.store.put_setting(PROGRESS + key, json.dumps(again).encode())
+    await ctx.store.put_setting(
+        RECORD + import_id, json.dumps({**record, "undone": ctx.clock(), "complete": True}).encode()
+    )
     return run.undone
+
+
+Written = tuple[str, str, int]
+"""Type, id and version that an import wrote."""
 
 
 class _Undo:
@@ -71,40 +88,67 @@ class _Undo:
         self._ctx = ctx
         self._import_id = import_id
         self.undone = Undone()
+        self.blocked = 0
+        """Resources of this round that could not go, for others refer to them."""
         self._again: dict[tuple[str, str], tuple[int, int]] = {}
         """Restored resources: (the version whose content it has, its version now)."""
+        self._gone: set[Written] = set()
+        """What was taken back."""
 
-    async def take_back(self, provenance: Version) -> None:
-        """One commit group of the import; if something in it is still needed, its resources one by one."""
-        changes = await self._changes(provenance)
+    @property
+    def done(self) -> int:
+        return self.undone.deleted + self.undone.restored
+
+    async def take_back_groups(self, advance: Callable[[int], object]) -> None:
+        """What the Provenances of an import of rows name, newest first."""
+        criteria = [("_source:below", f"{IMPORTS}/{self._import_id}"), ("_sort", "-_lastUpdated")]
+        async for hits in pages(self._ctx.store, self._ctx.search.compile("Provenance", criteria).query):
+            for hit in hits.hits:
+                await self._take_back_group(hit.version)
+                advance(1)
+
+    async def _take_back_group(self, provenance: Version) -> None:
+        """One commit group; what is still needed stays, and the Provenance that names it."""
+        resource = read_json(provenance.body or b"{}", max_depth=self._ctx.settings.max_depth)
+        targets = resource.get("target", ())
+        parts = [each["reference"].split("/") for each in targets]
+        written = [(kind, number, int(version)) for kind, number, _, version in parts]
+        plan = await self._plan(written)
         forget = Delete("Provenance", provenance.id, provenance.version)
-        try:
-            await self._commit([*changes, forget])
-            done = changes
-        except CommitRefused:
-            done = []
-            for change in changes:
-                # Its Provenance refers to it and so has to go first.
-                try:
-                    await self._commit([change, forget])
-                    done.append(change)
-                except CommitRefused:
-                    self.undone.kept.append(f"{change.type}/{change.id}")
-        self.undone.deleted += sum(isinstance(change, Delete) for change in done)
-        for change in done:
-            if isinstance(change, Put):
-                assert change.expected is not None
-                self.undone.restored += 1
-                self._again[change.type, change.id] = (self._before[change.type, change.id], change.expected + 1)
+        if len(plan) == len(written) and await self._apply(plan, forget):
+            return
+        # The Provenance refers to them itself: it loses what goes, in the same commit.
+        version = provenance.version
+        left = dict(zip(written, targets, strict=True))
+        for each, change in plan.items():
+            rest = [target for other, target in left.items() if other != each]
+            changed: Change = Delete("Provenance", provenance.id, version)
+            if rest:
+                changed = _put(self._ctx, {**resource, "target": rest}, provenance.id, version)
+            if await self._apply({each: change}, changed):
+                del left[each]
+                version += 1
 
-    async def _changes(self, provenance: Version) -> list[Change]:
-        targets = orjson.loads(provenance.body or b"{}").get("target", ())
-        written = [each["reference"].split("/") for each in targets]
-        current = await self._ctx.store.read_many([(kind, number) for kind, number, _, _ in written])
-        changes: list[Change] = []
-        self._before: dict[tuple[str, str], int] = {}
-        for (kind, number, _, text), now in zip(written, current, strict=True):
-            version = int(text)
+    async def take_back_documents(self, parts: int, advance: Callable[[int], object]) -> None:
+        """What an import of FHIR files noted, newest first."""
+        for part in reversed(range(parts)):
+            raw = await self._ctx.store.get_setting(f"{WRITTEN}{self._import_id}/{part}")
+            written = [(kind, number, version) for kind, number, version in json.loads(raw or b"[]")]
+            written = [each for each in reversed(written) if each not in self._gone]
+            for at in range(0, len(written), GROUP):
+                # A later version of the same resource goes first.
+                for some in _once_each(written[at : at + GROUP]):
+                    plan = await self._plan(some)
+                    if not await self._apply(plan):
+                        for each, change in plan.items():
+                            await self._apply({each: change})
+                advance(1)
+
+    async def _plan(self, written: Sequence[Written]) -> dict[Written, Change]:
+        """The changes that take versions back, those that were changed since left out."""
+        current = await self._ctx.store.read_many([(kind, number) for kind, number, _ in written])
+        changes: dict[Written, Change] = {}
+        for (kind, number, version), now in zip(written, current, strict=True):
             if now is None:
                 continue
             if now.version != version and self._again.get((kind, number)) != (version, now.version):
@@ -112,11 +156,34 @@ class _Undo:
                 continue
             before = await self._ctx.store.vread(kind, number, version - 1) if version > 1 else None
             if before is not None and before.body is not None:
-                changes.append(_restored(self._ctx, before, 0 if now.deleted else now.version))
-                self._before[kind, number] = version - 1
+                restored = read_json(before.body, max_depth=self._ctx.settings.max_depth)
+                changes[kind, number, version] = _put(self._ctx, restored, number, 0 if now.deleted else now.version)
             elif not now.deleted:
-                changes.append(Delete(kind, number, now.version))
+                changes[kind, number, version] = Delete(kind, number, now.version)
         return changes
+
+    async def _apply(self, plan: dict[Written, Change], beside: Change | None = None) -> bool:
+        """Whether the changes are done: all or none."""
+        changes = list(plan.values())
+        if not changes and beside is None:
+            return True
+        try:
+            await self._commit([*changes, beside] if beside else changes)
+        except CommitRefused:
+            if len(changes) == 1:
+                self.blocked += 1
+                self.undone.kept += [f"{kind}/{number}" for kind, number, _ in plan]
+            return False
+        for (kind, number, version), change in plan.items():
+            self._gone.add((kind, number, version))
+            if isinstance(change, Delete):
+                self.undone.deleted += 1
+            else:
+                self.undone.restored += 1
+                assert change.expected is not None
+                # A deleted resource that comes back has the version behind its tombstone.
+                self._again[kind, number] = (version - 1, (change.expected or version) + 1)
+        return True
 
     async def _commit(self, changes: Sequence[Change]) -> None:
         ctx = self._ctx
@@ -137,15 +204,22 @@ class _Undo:
         await ctx.store.commit(Commit([*changes, provenance_put(ctx, note)], conditions))
 
 
-def _restored(ctx: Context, before: Version, expected: int) -> Put:
-    """The earlier version as a new one, word for word."""
-    resource = read_json(before.body or b"", max_depth=ctx.settings.max_depth)
-    return Put(
-        before.type,
-        before.id,
-        storing.body_of(resource, before.id),
-        ctx.search.extract(before.type, resource),
-        "PUT",
-        expected,
-        ctx.search.text(before.type, resource) if ctx.settings.text_search else None,
-    )
+def _once_each(written: Sequence[Written]) -> list[list[Written]]:
+    """The versions in their order, cut so that no resource is twice in a piece."""
+    pieces: list[list[Written]] = [[]]
+    seen: set[tuple[str, str]] = set()
+    for kind, number, version in written:
+        if (kind, number) in seen:
+            pieces.append([])
+            seen.clear()
+        seen.add((kind, number))
+        pieces[-1].append((kind, number, version))
+    return pieces
+
+
+def _put(ctx: Context, resource: dict[str, Any], number: str, expected: int) -> Put:
+    """A version as it was, word for word."""
+    kind = resource["resourceType"]
+    index = ctx.search.extract(kind, resource)
+    text = ctx.search.text(kind, resource) if ctx.settings.text_search else None
+    return Put(kind, number, storing.body_of(resource, number), index, "PUT", expected, text)

@@ -22,7 +22,8 @@ from mappers.his.statements import Statement
 from mappers.his.tables import Rows, absent, in_use
 from mappers.links import Row
 from server.context import Context
-from server.intake.f43.importing import Report, import_f43
+from server.intake.f43.importing import import_f43
+from server.intake.f43.report import Report
 from server.intake.f43.sources import F43Source, Member
 from server.intake.his.database import Database, HisError
 from server.intake.his.reading import Reader

@@ -13,7 +13,8 @@ from mappers.links import Row
 from server.app import build_context
 from server.config import load
 from server.context import Context
-from server.intake.f43.importing import Report, import_f43
+from server.intake.f43.importing import import_f43
+from server.intake.f43.report import Report
 from server.intake.f43.sources import open_source
 from server.store.contract import Version
 

@@ -11,9 +11,9 @@ import pytest
 from mappers.f43.files import write_rows
 from server.intake.documents import SourceError
 from server.intake.f43.export import export_f43, rows_of
-from server.intake.f43.importing import RECORD
 from server.intake.f43.sources import open_source
 from server.intake.f43.undo import undo
+from server.intake.records import RECORD
 from tests.unit.server.intake.importing import Hospital, diagnosis, person, service, zip_of
 
 
