@@ -109,18 +109,23 @@ class World(NamedTuple):
     ctx: Context
     values: Values
     size: int
+    made: int
+    """Resources that were put into it now."""
     seconds: float
-    """That filling it took."""
+    """That it took."""
     cpu: float
-    """Processor seconds of this process for it."""
+    """Processor seconds of this process for that."""
 
 
 async def filled(store: str, size: int, folder: Path) -> World:
-    """A new store of that URL with as many resources."""
+    """A store of that URL with as many resources; what a run before has put into it is not put again."""
     ctx = await build_context(Settings(store=store, data_folder=str(folder)))
     values = Values()
-    cpu, began = time.process_time(), time.perf_counter()
     rest = itertools.islice(resources(size, SEED), size)
+    there = sum((await ctx.store.info()).counts.values())
+    for each in itertools.islice(rest, there):
+        noted(each, values)
+    cpu, began = time.process_time(), time.perf_counter()
     while group := list(itertools.islice(rest, TOGETHER)):
         await commit(ctx, [prepare(ctx, "", noted(each, values), each["id"], "PUT").put for each in group])
-    return World(ctx, values, size, time.perf_counter() - began, time.process_time() - cpu)
+    return World(ctx, values, size, size - there, time.perf_counter() - began, time.process_time() - cpu)

@@ -92,8 +92,8 @@ async def measured(worlds: Sequence[World], clock: Clock, asked: int, file: Path
     sizes = [world.size for world in worlds]
     report: dict[str, Any] = {"sizes": sizes, "first_pages_us": {}}
     for world in worlds:
-        each = f"{world.cpu / world.size * 1e6:.0f} us of CPU each in this process"
-        print(f"{world.size:,} resources made and stored in {world.seconds:.0f} s, {each}")
+        each = f"{world.cpu / max(1, world.made) * 1e6:.0f} us of CPU each in this process"
+        print(f"{world.size:,} resources, {world.made:,} made and stored in {world.seconds:.0f} s, {each}", flush=True)
     print(f"\n| us a first page | {' | '.join(f'{size:,}' for size in sizes)} | growth | budget |")
     print("|---|" + "---|" * (len(sizes) + 2))
     for name, shape in FIRST_PAGES.items():
@@ -126,10 +126,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m conformance.bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--store", choices=("embedded", "mongod"), default="embedded")
+    parser.add_argument("--folder", type=Path, help="keep embedded stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-growth-")))
+        made = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-growth-"))
+        folder = Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
         database = stack.enter_context(mongod()).url if args.store == "mongod" else None
         asyncio.run(main_async(args, folder, database))
 
