@@ -1,6 +1,7 @@
 """CPU of the embedded server without a network: `python -m conformance.bench.profile WORK`.
 
-WORK is transactions, create, update, read, search, or layers: the steps of a write and of a search, each by itself.
+WORK is transactions (of 100), records (like Synthea's, a transaction each), create, update, read, search, or layers:
+the steps of a write and of a search, each by itself.
 
 Requests go through the boundary in this process, into a store in a temporary folder. Printed is processor time per unit
 (an entry, a request), the least of several rounds because the machine is shared: of the thread that handles requests,
@@ -26,7 +27,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from conformance.bench.data import Bodies, Pools, searches, transaction, transactions
+from conformance.bench import synthea
+from conformance.bench.data import SEED, Bodies, Pools, searches, transaction, transactions
+from conformance.bench.synthea import Synthea
 from fhir_profiles.json_reading import read_json
 from server.access.principal import Principal
 from server.app import build_context
@@ -45,7 +48,7 @@ from server.worker import YOUNG
 
 BASE = "http://127.0.0.1:8080/fhir"
 JSON = "application/fhir+json"
-WORK = ("transactions", "create", "update", "read", "search", "layers")
+WORK = ("transactions", "records", "create", "update", "read", "search", "layers")
 
 Round = Callable[[], Awaitable[int]]
 """Does a round of work, gives its units."""
@@ -83,6 +86,22 @@ def of_transactions(ctx: Context, pools: Pools) -> Round:
         for body in itertools.islice(prepared, 10):
             await answered(ctx, request("POST", "", body))
         return 1000
+
+    return work
+
+
+def of_records(ctx: Context, pools: Pools) -> Round:
+    """Transactions of whole records like Synthea's, whose references to places are conditional."""
+    source = Synthea(SEED)
+    made = (source.patient(number) for number in itertools.count())
+    ready: list[bytes] = [synthea.transaction(source.places())]
+
+    async def work() -> int:
+        records = list(itertools.islice(made, 4))
+        for body in (*ready, *map(synthea.transaction, records)):
+            await answered(ctx, request("POST", "", body))
+        ready.clear()
+        return sum(map(len, records))
 
     return work
 
@@ -132,7 +151,13 @@ def rounds(ctx: Context, pools: Pools, work: str) -> dict[str, Round]:
     if work == "search":
         shapes = searches(pools)
         return {f"search: {name}": _of_urls(ctx, iter(shape, "")) for name, shape in shapes.items()}
-    makers = {"transactions": of_transactions, "create": of_creates, "update": of_updates, "read": of_reads}
+    makers = {
+        "transactions": of_transactions,
+        "records": of_records,
+        "create": of_creates,
+        "update": of_updates,
+        "read": of_reads,
+    }
     return {work: makers[work](ctx, pools)}
 
 
