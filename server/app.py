@@ -56,10 +56,12 @@ async def build_context(
     clock: Callable[[], int] = now_ms,
     ids: Callable[[], str] = new_id,
     rezone: bool = False,
+    must_exist: bool = False,
 ) -> Context:
     """What handlers need, without a web server: for commands too. The caller closes `store`.
 
     rezone: another zone than the store's is taken; the caller then calls `store.rezone`.
+    must_exist: no new store is made.
 
     Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
@@ -78,7 +80,9 @@ async def build_context(
         ),
         now=clock,
     )
-    store = await open_store(settings.store, search.rules, zone=settings.timezone, clock=clock, rezone=rezone)
+    store = await open_store(
+        settings.store, search.rules, zone=settings.timezone, clock=clock, rezone=rezone, must_exist=must_exist
+    )
     await _use_cursor_key(search, store)
     return Context(
         settings=settings,

@@ -14,7 +14,8 @@ YEARS = 1
 """Of their care. Fewer rows a person, so that a few hundred people are in within a minute."""
 SEED = 2569
 SETTING = "sample"
-"""In the store: the sample was loaded once, and is not loaded again after it was deleted."""
+"""In the store: the sample was begun, or is in, and is not loaded again after it was deleted."""
+BEGUN, IN = b"0", b"1"
 
 
 class SampleRefused(Exception):
@@ -22,9 +23,14 @@ class SampleRefused(Exception):
 
 
 async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
-    """Number of resources that were stored; 0 if the store holds anything already."""
-    if await ctx.store.get_setting(SETTING) is not None or (await ctx.store.info()).counts:
+    """Number of resources that were stored; 0 if the store holds anything else already.
+
+    One that was broken off goes on at the next start: the same people come out, and what is stored is left as it is.
+    """
+    state = await ctx.store.get_setting(SETTING)
+    if state == IN or (state is None and (await ctx.store.info()).counts):
         return 0
+    await ctx.store.put_setting(SETTING, BEGUN)
     # Imported here: the generator, its tables and the mappers are needed on the first start only.
     from server.cli.sample import write_f43
     from server.intake.f43.importing import import_f43
@@ -38,7 +44,7 @@ async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
         )
     if report.refused:
         raise SampleRefused(f"{report.refused} rows of the sample were refused: {report.quarantine}")
-    await ctx.store.put_setting(SETTING, b"1")
+    await ctx.store.put_setting(SETTING, IN)
     sys.stdout.write(f"The sample is in: {people} people who do not exist / ข้อมูลตัวอย่างพร้อมแล้ว\n")
     sys.stdout.flush()
     return report.resources

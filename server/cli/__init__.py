@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -62,10 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(own)
+    before = os.umask(0o077)  # what the server and the commands write is patients' data
     try:
         return int(module.run(own.parse_args(chosen.arguments)))
     except KeyboardInterrupt:
+        print("onecard: stopped / หยุดแล้ว", file=sys.stderr)
         return 130
+    finally:
+        os.umask(before)
 
 
 class _Version(argparse.Action):

@@ -7,6 +7,7 @@ import asyncio
 import getpass
 import os
 import sys
+import warnings
 from pathlib import Path
 
 from server.cli import refuse
@@ -57,12 +58,21 @@ def new_passphrase() -> str:
     """Raises: ValueError if it is too short, or typed differently the second time."""
     given = os.environ.get("ONECARD_PASSPHRASE")
     if given is None:
-        given = getpass.getpass("Passphrase of the backup / วลีรหัสผ่านของไฟล์สำรอง: ")
-        if getpass.getpass("Once more / อีกครั้ง: ") != given:
+        given = asked("Passphrase of the backup / วลีรหัสผ่านของไฟล์สำรอง: ")
+        if asked("Once more / อีกครั้ง: ") != given:
             raise ValueError("the two passphrases differ")
     if len(given) < SHORTEST_PASSPHRASE:
         raise ValueError(f"the passphrase needs at least {SHORTEST_PASSPHRASE} characters: several words are good")
     return given
+
+
+def asked(question: str) -> str:
+    """A passphrase that is typed. Raises: ValueError where nobody can, as in a scheduled job."""
+    try:
+        with warnings.catch_warnings(action="ignore", category=getpass.GetPassWarning):
+            return getpass.getpass(question)
+    except EOFError:
+        raise ValueError("no passphrase was given: type it, or set ONECARD_PASSPHRASE / ไม่ได้ระบุรหัสผ่าน") from None
 
 
 async def _backup(settings: Settings, file: Path, protection: Protection) -> None:
@@ -75,7 +85,7 @@ async def _backup(settings: Settings, file: Path, protection: Protection) -> Non
     if file.exists():
         raise FileExistsError
     part = file.with_name(file.name + ".part")
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, must_exist=True)
     try:
         with (
             os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,

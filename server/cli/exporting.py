@@ -80,7 +80,7 @@ async def _export(args: argparse.Namespace, settings: Settings) -> dict[str, int
 
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, must_exist=True)
     write, unit = _WRITERS[args.format]
     try:
         with tqdm(unit=f" {unit}", file=sys.stderr, desc="export") as bar:

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     away.add_argument("--older-than", type=float, metavar="DAYS", help="all that is older / ทั้งหมดที่เก่ากว่า (วัน)")
     for each in (listing, away):
         add_settings(each, ("data-folder",))
-    add_settings(again, importing.SETTINGS)
+    add_settings(again, (*importing_f43.SETTINGS, "max-body-bytes"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,7 +92,7 @@ async def _again(settings: Settings, rows: F43Source | None, folder: Path) -> An
     """The report of a new import, with its `summary` as text."""
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, must_exist=True)
     processes = os.cpu_count() or 1
     try:
         if rows is not None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from server.cli import refuse
+from server.cli.backup import asked
 from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.store.archive import MAGIC, ArchiveError
 from server.store.contract import StoreError
+from server.store.open import without_password
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +30,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         counts = asyncio.run(_restore(settings, args.file, _keys(args)))
-    except (SettingRefused, ArchiveError, StoreError, OSError) as error:
+    except (SettingRefused, ArchiveError, StoreError, OSError, ValueError) as error:
         return refuse(error)
     total = sum(counts.values())
-    print(f"{total:,} resources restored and verified / กู้คืนและตรวจสอบแล้ว: {settings.store}")
+    print(f"{total:,} resources restored and verified / กู้คืนและตรวจสอบแล้ว: {without_password(settings.store)}")
     return 0
 
 
@@ -41,7 +42,7 @@ def _keys(args: argparse.Namespace) -> dict[str, Any]:
         head = source.readline(4096).decode("utf-8", "replace")
     if head.startswith(f"{MAGIC} passphrase"):
         given = os.environ.get("ONECARD_PASSPHRASE")
-        return {"passphrase": given or getpass.getpass("Passphrase of the backup / วลีรหัสผ่าน: ")}
+        return {"passphrase": given or asked("Passphrase of the backup / วลีรหัสผ่าน: ")}
     if args.identity:
         lines = args.identity.read_text().splitlines()
         return {"identities": [line.strip() for line in lines if line.strip() and not line.startswith("#")]}
@@ -52,11 +53,18 @@ async def _restore(settings: Settings, file: Path, keys: dict[str, Any]) -> dict
     from tqdm import tqdm
 
     from server.app import build_context
-    from server.store.transfer import restore
+    from server.store.transfer import check_backup, restore
 
-    ctx = await build_context(settings)
-    try:
-        with file.open("rb") as source, tqdm(unit=" versions", unit_scale=True, file=sys.stderr, desc="restore") as bar:
-            return await restore(ctx, source, bar.update, **keys)
-    finally:
-        await ctx.store.close()
+    def bar(name: str) -> tqdm[Any]:
+        return tqdm(unit=" versions", unit_scale=True, file=sys.stderr, desc=name)
+
+    with file.open("rb") as source:
+        with bar("check") as checked:
+            await asyncio.to_thread(check_backup, source, checked.update, **keys)
+        source.seek(0)
+        ctx = await build_context(settings)
+        try:
+            with bar("restore") as restored:
+                return await restore(ctx, source, restored.update, **keys)
+        finally:
+            await ctx.store.close()

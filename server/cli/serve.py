@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import socket
 from collections.abc import Sequence
 
@@ -28,7 +27,6 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
     except SettingRefused as error:
         return refuse(error)
-    os.umask(0o077)  # what the server writes is patients' data
     gc.disable()  # nothing of the start is garbage; the worker turns it on when it is up
     from server.listener import listen
 

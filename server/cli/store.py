@@ -15,7 +15,7 @@ from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings, load
 from server.store.archive import ArchiveError
 from server.store.contract import StoreError
-from server.store.open import init_store, migrate_store
+from server.store.open import init_store, migrate_store, without_password
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ async def _migrate(settings: Settings) -> None:
 async def _reindex(settings: Settings) -> None:
     from server.app import build_context
 
-    ctx = await build_context(settings, rezone=True)
+    ctx = await build_context(settings, rezone=True, must_exist=True)
     try:
         await ctx.reindexing.start()  # stored search parameters count too
         with _Steps("reindex", unit=" resources") as steps:
@@ -76,7 +76,7 @@ async def _reindex(settings: Settings) -> None:
 async def _info(settings: Settings) -> None:
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, must_exist=True)
     try:
         print(json.dumps(dataclasses.asdict(await ctx.store.info()), indent=2))
     finally:
@@ -97,7 +97,7 @@ async def _copy(settings: Settings, target: Settings) -> None:
     from server.app import build_context
     from server.store.transfer import copy
 
-    source = await build_context(settings)
+    source = await build_context(settings, must_exist=True)
     try:
         ctx = await build_context(target)
         try:
@@ -107,7 +107,9 @@ async def _copy(settings: Settings, target: Settings) -> None:
             await ctx.store.close()
     finally:
         await source.store.close()
-    print(f"{sum(counts.values()):,} resources copied and verified / คัดลอกและตรวจสอบแล้ว: {target.store}")
+    print(
+        f"{sum(counts.values()):,} resources copied and verified / คัดลอกและตรวจสอบแล้ว: {without_password(target.store)}"
+    )
 
 
 class _Steps:

@@ -70,12 +70,13 @@ def described(token: Token, now: int) -> str:
 def expiry(text: str, now: int) -> int:
     """Milliseconds UTC of "365d", "12h", "30m" from now, or of an ISO date or time. Raises: ValueError."""
     if found := _LIFETIME.fullmatch(text):
-        return now + int(timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds() * 1000)
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("--expires: 365d, 12h, 30m or a date such as 2027-01-31 is expected") from None
-    ends = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+        ends = now + int(timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds() * 1000)
+    else:
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError("--expires: 365d, 12h, 30m or a date such as 2027-01-31 is expected") from None
+        ends = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
     if ends <= now:
         raise ValueError("--expires: this is in the past")
     return ends

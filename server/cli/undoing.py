@@ -45,7 +45,7 @@ async def _undo(import_id: str, settings: Settings) -> Undone:
 
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, must_exist=True)
     try:
         with tqdm(unit=" groups", file=sys.stderr, desc="undo") as bar:
             return await undo(ctx, import_id, advance=bar.update)

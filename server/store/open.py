@@ -5,11 +5,18 @@ Engines are imported when asked for: an embedded server loads no MongoDB driver.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from server.context import now_ms
 from server.store.contract import SearchRules, Store, StoreRefused
+
+INCOMPLETE = "incomplete"
+"""Setting of a store that a restore or copy fills; empty once all is in. One that stayed half filled is not served."""
+
+_FORMS = "a store is sqlite:///PATH or mongodb://HOST/DATABASE"
 
 Progress = Callable[[str, int, int], None]
 """progress(what is being done, done, total)"""
@@ -22,20 +29,33 @@ async def open_store(
     zone: str = "Asia/Bangkok",
     clock: Callable[[], int] = now_ms,
     rezone: bool = False,
+    must_exist: bool = False,
 ) -> Store:
     """`sqlite:///relative/path`, `sqlite:////absolute/path` or `mongodb://...`.
 
     rezone: another zone than the store's is taken; the caller then calls `rezone` of the store.
+    must_exist: an embedded store that is not there is refused, not made: a mistyped path would look like an empty one.
     Raises: StoreRefused, StoreFull, StoreUnavailable.
     """
-    path = _path(url)
+    path = _path(url, must_exist=must_exist)
     if path is not None:
         from server.store.embedded import open_embedded
 
-        return await open_embedded(path, rules, zone=zone, clock=clock, rezone=rezone)
+        return await _whole(await open_embedded(path, rules, zone=zone, clock=clock, rezone=rezone))
     from server.store.mongo import open_mongo
 
-    return await open_mongo(url, rules, zone=zone, clock=clock, rezone=rezone)
+    return await _whole(await open_mongo(url, rules, zone=zone, clock=clock, rezone=rezone))
+
+
+async def _whole(store: Store) -> Store:
+    """Raises: StoreRefused (a restore or a copy into this store was broken off)."""
+    try:
+        if await store.get_setting(INCOMPLETE):
+            raise StoreRefused("a restore or copy into this store was broken off: remove it, and repeat into a new one")
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 async def init_store(url: str, zone: str, progress: Progress) -> tuple[int, int]:
@@ -68,11 +88,22 @@ async def migrate_store(url: str, progress: Progress) -> tuple[int, int]:
     return await migrate_mongo(url, progress)
 
 
-def _path(url: str) -> str | None:
+def without_password(url: str) -> str:
+    """The URL of a store as it may be shown and logged."""
+    return re.sub(r"//[^/]*@", "//", url)
+
+
+def _path(url: str, *, must_exist: bool = False) -> str | None:
     """Of the embedded store's file; None for a cluster. Raises: StoreRefused."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # a bracket too much
+        raise StoreRefused(_FORMS) from error
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return unquote(parts.path[1:])
+        path = unquote(parts.path[1:])
+        if must_exist and not Path(path).exists():
+            raise StoreRefused(f"there is no store at {path}: name it with --store, ONECARD_STORE or --config")
+        return path
     if parts.scheme in ("mongodb", "mongodb+srv"):
         return None
-    raise StoreRefused("a store is sqlite:///PATH or mongodb://HOST/DATABASE")
+    raise StoreRefused(_FORMS)

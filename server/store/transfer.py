@@ -14,6 +14,7 @@ from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.store.archive import ArchiveError, Protection, Setting, read_archive, write_archive
 from server.store.contract import Replayed, Store, StoreRefused, Version
+from server.store.open import INCOMPLETE
 
 GROUP = 500
 """Versions stored in one transaction."""
@@ -48,6 +49,16 @@ async def backup(store: Store, out: IO[bytes], protection: Protection, advance: 
     await write_archive(out, protection, about, settings, store.changes(0), advance)
 
 
+def check_backup(source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> None:
+    """Reads a backup to its end, so that one that is damaged or cut off is refused before anything is written.
+
+    keys: as of `restore`. Raises: ArchiveError.
+    """
+    for row in read_archive(source, **keys):
+        if isinstance(row, Version):
+            advance(1)
+
+
 async def restore(ctx: Context, source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> dict[str, int]:
     """A backup into `ctx.store`, which must be new and empty; live resources by type, checked against the backup.
 
@@ -58,10 +69,11 @@ async def restore(ctx: Context, source: IO[bytes], advance: Callable[[int], None
     about = next(rows)
     assert isinstance(about, dict)
     _refuse_other_zone(about["zone"], (await ctx.store.info()).zone)
+    await ctx.store.put_setting(INCOMPLETE, b"1")
     written = Digest()
     group: list[Version] = []
     for row in rows:
-        if isinstance(row, Setting):
+        if isinstance(row, Setting) and row.key != INCOMPLETE:
             await ctx.store.put_setting(row.key, row.value)
         elif isinstance(row, Version):
             written.add(row)
@@ -82,8 +94,10 @@ async def copy(source: Store, ctx: Context, advance: Callable[[int], None]) -> d
     """
     await _refuse_unless_empty(ctx.store)
     _refuse_other_zone((await source.info()).zone, (await ctx.store.info()).zone)
+    await ctx.store.put_setting(INCOMPLETE, b"1")
     for key, value in (await source.all_settings()).items():
-        await ctx.store.put_setting(key, value)
+        if key != INCOMPLETE:
+            await ctx.store.put_setting(key, value)
     written = Digest()
     async for group in _groups(source.changes(0)):
         for version in group:
@@ -127,7 +141,7 @@ def _refuse_other_zone(zone: str, own: str) -> None:
 
 
 async def _verified(store: Store, written: Digest) -> dict[str, int]:
-    """Live resources by type, once the store gives back in the same order what was written into it."""
+    """Live resources by type, once the store gives back in the same order what was written into it: it is whole."""
     found = Digest()
     async for version in store.changes(0):
         found.add(version)
@@ -136,4 +150,5 @@ async def _verified(store: Store, written: Digest) -> dict[str, int]:
             f"the store does not give back what was written: {written.versions} versions went in, "
             f"{found.versions} came out or differ. Do not use it; check the disk and repeat"
         )
+    await store.put_setting(INCOMPLETE, b"")
     return {kind: count for kind, count in sorted((await store.info()).counts.items()) if count}

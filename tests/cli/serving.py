@@ -24,9 +24,20 @@ SAMPLE_SECONDS = 240.0
 """Generous: the machine may be busy. Timing decides no test."""
 
 
-def onecard(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def onecard(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, detached: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """detached: without a terminal, as a scheduled job runs."""
     return subprocess.run(
-        [*ONECARD, *arguments], cwd=cwd, env=_environment(env), capture_output=True, text=True, timeout=60, check=False
+        [*ONECARD, *arguments],
+        cwd=cwd,
+        env=_environment(env),
+        stdin=subprocess.DEVNULL if detached else None,
+        start_new_session=detached,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from server.cli import main
 from server.store.contract import Scope
+from tests.cli.serving import onecard
 from tests.serving import Client, Running
 
 
@@ -121,3 +122,68 @@ async def test_a_copy_is_equal_and_the_source_goes_on_serving(
     copied = await start(store=target)
     assert await history_of(copied) == await history_of(stored)
     assert (await stored.client.get("Patient/1")).status == 200
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut off"])
+async def test_a_damaged_backup_is_refused_before_anything_is_written(
+    harm: str, stored: Running, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, target = tmp_path / "backup.onecard", tmp_path / "restored.db"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(
+        whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :] if harm == "changed" else whole[:-9]
+    )
+    assert await command("restore", file, "--store", f"sqlite:///{target}") == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not target.exists()
+    file.write_bytes(whole)
+    assert await command("restore", file, "--store", f"sqlite:///{target}") == 0
+
+
+async def test_a_store_whose_restore_was_broken_off_is_not_served(
+    stored: Running, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, target = tmp_path / "backup.onecard", f"sqlite:///{tmp_path}/restored.db"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+
+    async def broken_off(*_: object) -> None:
+        raise OSError("the disk went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("server.store.transfer._verified", broken_off)
+        assert await command("restore", file, "--store", target) == 2
+    capsys.readouterr()
+    assert await command("backup", tmp_path / "half", "--plain", "--store", target) == 2
+    assert "broken off" in capsys.readouterr().err
+    assert await command("restore", file, "--store", target) == 2
+
+
+@pytest.mark.parametrize("arguments", [["backup", "b", "--plain"], ["store", "info"], ["export", "fhir", "all.ndjson"]])
+async def test_a_mistyped_store_is_refused_and_not_made(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert await command(*arguments, "--store", "sqlite:///onecrad.db") == 2
+    assert "there is no store at onecrad.db" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_terminal_the_passphrase_comes_from_the_environment(tmp_path: Path) -> None:
+    store = ("--store", "sqlite:///s.db")
+    assert onecard("store", "init", *store, cwd=tmp_path).returncode == 0
+    refused = onecard("backup", "b", *store, cwd=tmp_path, detached=True)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert "ONECARD_PASSPHRASE" in refused.stderr
+    given = {"ONECARD_PASSPHRASE": "three synthetic words"}
+    assert onecard("backup", "b", *store, cwd=tmp_path, env=given, detached=True).returncode == 0
+    assert (
+        "ONECARD_PASSPHRASE" in onecard("restore", "b", "--store", "sqlite:///r.db", cwd=tmp_path, detached=True).stderr
+    )
+
+
+def test_a_store_and_exports_made_by_commands_are_for_their_owner_only(tmp_path: Path) -> None:
+    for arguments in (["store", "init"], ["export", "fhir", "all.ndjson"]):
+        assert onecard(*arguments, "--store", "sqlite:///s.db", cwd=tmp_path).returncode == 0
+    assert [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077] == []

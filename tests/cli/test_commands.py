@@ -90,7 +90,7 @@ def test_an_expiry_is_a_time_from_now_or_a_date(text: str, ends: int) -> None:
     assert expiry(text, 0) == ends
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1y", "-1d", "1970-01-01"])
+@pytest.mark.parametrize("text", ["", "soon", "1y", "-1d", "0d", "1970-01-01"])
 def test_an_expiry_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="--expires"):
         expiry(text, 1000)
