@@ -73,6 +73,8 @@ class Rules:
     sends it. From memory, unverified."""
     future: timedelta = timedelta(days=1)
     """How far a clock may be ahead."""
+    precedence: tuple[str, ...] = ("card", "newest")
+    """Who is believed first, by names of `PRECEDENCE`; whoever is none of them comes last."""
 
 
 # --- meeting ---------------------------------------------------------------------------------------------------------
@@ -168,19 +170,20 @@ def order(incoming: Row, stored: Row | None, now: datetime, rules: Rules) -> Ord
 
 # --- the shared Patient ----------------------------------------------------------------------------------------------
 
-PRECEDENCE: tuple[tuple[str, Callable[[Registration, datetime, Rules], bool]], ...] = (
-    ("a card that was read", lambda registration, now, rules: registration.kind == CARD),
-    ("the newest plausible D_UPDATE", lambda registration, now, rules: plausible(registration.person, now, rules)),
-    ("any other", lambda registration, now, rules: True),
-)
-"""Who is believed first, in words and as a test; within a line the newest D_UPDATE, then the lowest hospital code."""
+PRECEDENCE: dict[str, Callable[[Registration, datetime, Rules], bool]] = {
+    "card": lambda registration, now, rules: registration.kind == CARD,
+    "newest": lambda registration, now, rules: plausible(registration.person, now, rules),
+}
+"""Whom `Rules.precedence` may name: a card that was read, a registration with a plausible D_UPDATE. Within a line the
+newest D_UPDATE comes first, then the lowest hospital code."""
 
 
 def by_precedence(registrations: Iterable[Registration], now: datetime, rules: Rules) -> list[Registration]:
     """The registrations, those that are believed first at the front."""
 
     def rank(registration: Registration) -> int:
-        return next(i for i, (_, test) in enumerate(PRECEDENCE) if test(registration, now, rules))
+        tests = enumerate(PRECEDENCE[name] for name in rules.precedence)
+        return next((i for i, test in tests if test(registration, now, rules)), len(rules.precedence))
 
     found = sorted(registrations, key=lambda each: each.source)
     # Sorting is stable: newest first, and within the same moment by source.

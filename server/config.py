@@ -162,6 +162,24 @@ def many(kind: Kind) -> Kind:
     return Kind(f"{kind.name}, ...", parse, show)
 
 
+def _citizen_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{13}", text):
+        raise ValueError("13 digits are expected")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[0-9]*(\{hcode\})?[0-9]*", text) or not text:
+        raise ValueError("digits, with {hcode} in them or not, are expected")
+    return text
+
+
+def _source(text: str) -> str:
+    if text not in ("card", "newest"):
+        raise ValueError("card or newest is expected")
+    return text
+
+
 YES_NO = Kind("true/false", _boolean, lambda value: str(value).lower())
 SIZE = Kind("SIZE", _size, _show_size)
 SECONDS = Kind("SECONDS", _seconds, _show_seconds)
@@ -173,6 +191,9 @@ ZONE = Kind("ZONE", _zone)
 BASE_URL = Kind("URL", _url)
 ORIGINS = many(Kind("ORIGIN", _origin))
 NETWORKS = many(Kind("NET", _network))
+DIGITS = many(Kind("CID", _citizen_id))
+PREFIXES = many(Kind("PREFIX", _prefix))
+SOURCES = many(Kind("SOURCE", _source))
 
 # ---------------------------------------------------------------- the table
 
@@ -315,6 +336,30 @@ class Settings:
         YES_NO,
         "Keep the version in references (Patient/1/_history/2); otherwise it is taken off.",
         "คงเลขรุ่นไว้ในการอ้างอิง",
+    )
+    cid_dummies: tuple[str, ...] = setting(
+        (),
+        DIGITS,
+        "Citizen ids that stand for `not known`, beside repeated and running digits: nobody meets by them.",
+        "เลขประจำตัวประชาชนที่ใช้แทนการไม่ทราบเลข นอกจากเลขซ้ำและเลขเรียง จะไม่ใช้รวมบุคคล",
+    )
+    cid_facility_prefixes: tuple[str, ...] = setting(
+        ("0{hcode}",),
+        PREFIXES,
+        "Beginnings of numbers that facilities make up for people without one; {hcode} is the sender's code.",
+        "ส่วนต้นของเลขที่หน่วยบริการออกให้เอง {hcode} คือรหัสของหน่วยบริการที่ส่ง",
+    )
+    identity_precedence: tuple[str, ...] = setting(
+        ("card", "newest"),
+        SOURCES,
+        "Whose words the shared Patient has first: card (was read), newest (plausible D_UPDATE); any other comes last.",
+        "ลำดับความเชื่อถือของข้อมูลบุคคล: card (อ่านจากบัตร), newest (D_UPDATE ล่าสุดที่เป็นไปได้)",
+    )
+    d_update_days_ahead: int = setting(
+        1,
+        number(0, 366),
+        "How far D_UPDATE may lie in the future; later ones never win.",
+        "D_UPDATE อยู่ในอนาคตได้กี่วัน เกินกว่านั้นไม่ใช้",
     )
     phr_swap_address: bool = setting(
         True,

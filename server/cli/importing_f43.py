@@ -19,7 +19,10 @@ from server.intake.f43.sources import F43Source, open_claims, open_source
 from server.intake.team import WorkerFailed
 from server.store.contract import StoreError
 
-SETTINGS = ("store", "timezone", "data-folder", "base-url", "referential-integrity", "text-search")
+SETTINGS = (
+    *("store", "timezone", "data-folder", "base-url", "referential-integrity", "text-search"),
+    *("cid-dummies", "cid-facility-prefixes", "identity-precedence", "d-update-days-ahead"),
+)
 SMALL = 300_000
 """Bytes of rows that one process writes sooner than several would have started."""
 

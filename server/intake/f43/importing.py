@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from mappers import identity
 from mappers.f16 import files as claim_files
 from mappers.f43 import files as f43_files
 from mappers.layout import V24
@@ -42,6 +41,7 @@ from server.intake.f43.jobs import (
 )
 from server.intake.f43.quality import write_report
 from server.intake.f43.report import REPORTED, Report
+from server.intake.f43.rules import rules_of
 from server.intake.f43.sources import F43Source, Member, chunks, digest
 from server.intake.f43.writer import Writer
 from server.intake.quarantine import Quarantine
@@ -87,7 +87,7 @@ async def import_f43(
             with workers(processes, _worker, (settings, secret, run.report.import_id)) as team:
                 await run.load(lambda jobs: _by_team(team, jobs), GROUP)
         else:
-            writer = Writer(ctx, secret, run.report.import_id, identity.Rules())
+            writer = Writer(ctx, secret, run.report.import_id, rules_of(ctx.settings))
             await run.load(lambda jobs: _here(writer, jobs), GROUP // 4)
     except BaseException:
         run.discard()
@@ -366,7 +366,7 @@ async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connec
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    writer = Writer(ctx, secret, import_id, identity.Rules())
+    writer = Writer(ctx, secret, import_id, rules_of(ctx.settings))
     try:
         await answers(work, writer.write)
     finally:

@@ -20,6 +20,7 @@ from mappers.links import CID, Row, local
 from mappers.part import FIRST, by_part, file_of, row_system, row_value
 from mappers.rows import LAYOUTS, MAPS
 from server.errors import FhirError
+from server.intake.f43 import review
 from server.intake.f43.group import Group, source_of
 from server.intake.f43.jobs import PERSON_FILES, Numbered, Refusal, Review
 from server.intake.f43.keys import Facility, PersonKey, logical_references, person_of
@@ -71,6 +72,7 @@ async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[
         if rows:
             await writer.write_rows(group, file, rows)
     await _write_patients(writer, group, persons)
+    await review.keep(writer, group)
 
 
 def _refuse_banned(group: Group, person: _Person, reason: str) -> None:

@@ -23,6 +23,7 @@ from server.errors import NotFound, Unprocessable
 from server.intake.f43.group import provenance_put
 from server.intake.f43.keys import PersonKey, person_of
 from server.intake.f43.persons import is_active, registrations_in, rows_of_patient
+from server.intake.f43.rules import rules_of
 from server.intake.pages_of_store import pages
 from server.interactions import storing
 from server.interactions.references import reference_elements
@@ -54,7 +55,7 @@ async def split(ctx: Context, patient: str) -> Moved:
     """
     await _patient(ctx, patient)
     registrations = registrations_in(await rows_of_patient(ctx, patient))
-    believed = _by_facility(identity.by_precedence(registrations, _now(ctx), identity.Rules()))
+    believed = _by_facility(identity.by_precedence(registrations, _now(ctx), rules_of(ctx.settings)))
     if len(believed) < 2:
         raise Unprocessable("The Patient has fewer than two registrations: there is nothing to split")
     made, moved = [patient], 0
@@ -95,7 +96,7 @@ async def merge(ctx: Context, source: str, target: str) -> Moved:
     there = registrations_in(await rows_of_patient(ctx, target))
     if not coming or not there:
         raise Unprocessable("Both Patients must have registrations of hospitals")
-    rules = identity.Rules()
+    rules = rules_of(ctx.settings)
     if len({each.person["CID"] for each in (*there, *coming) if identity.unusable(each, rules) is None}) > 1:
         raise Unprocessable("The Patients have different citizen ids: one of them has to be corrected first")
     moved = await _move(ctx, source, target, None, "merge")
@@ -106,7 +107,7 @@ async def merge(ctx: Context, source: str, target: str) -> Moved:
         *(link for link in inactive.get("link", ()) if link.get("type") != "replaced-by"),
         {"other": {"reference": f"Patient/{target}"}, "type": "replaced-by"},
     ]
-    await _store(ctx, [(inactive, source)], f"merged into Patient/{target}")
+    await store_all(ctx, [(inactive, source)], f"merged into Patient/{target}")
     return Moved((target,), moved)
 
 
@@ -125,7 +126,7 @@ async def _compute(
     ctx: Context, number: str, registrations: Sequence[Registration], why: str, *, seealso: str = ""
 ) -> None:
     """The Patient of the registrations; links to Patients that were merged into it are kept."""
-    patient = identity.shared_patient(registrations, _now(ctx), identity.Rules())
+    patient = identity.shared_patient(registrations, _now(ctx), rules_of(ctx.settings))
     before = await ctx.store.read("Patient", number)
     links = read_json(before.body, max_depth=100).get("link", []) if before is not None and before.body else []
     if seealso:
@@ -138,7 +139,7 @@ async def _compute(
         hits = await ctx.store.search(ctx.search.criteria("Organization", criteria))
         if hits.hits:
             patient["managingOrganization"]["reference"] = f"Organization/{hits.hits[0].version.id}"
-    await _store(ctx, [(patient, number)], why)
+    await store_all(ctx, [(patient, number)], why)
 
 
 async def _move(ctx: Context, source: str, target: str, registrations: Iterable[Registration] | None, why: str) -> int:
@@ -163,11 +164,11 @@ async def _move(ctx: Context, source: str, target: str, registrations: Iterable[
         if elements:
             moved.append((resource, version.id))
         if len(moved) >= GROUP:
-            await _store(ctx, moved, why)
+            await store_all(ctx, moved, why)
             count += len(moved)
             moved = []
     if moved:
-        await _store(ctx, moved, why)
+        await store_all(ctx, moved, why)
     return count + len(moved)
 
 
@@ -188,7 +189,7 @@ def _person_of(resource: Resource) -> PersonKey | None:
     return None
 
 
-async def _store(ctx: Context, resources: Sequence[tuple[Resource, str]], why: str) -> None:
+async def store_all(ctx: Context, resources: Sequence[tuple[Resource, str]], why: str) -> None:
     """One commit with its Provenance; the rest of the checks of a write hold."""
     prepared = []
     for resource, number in resources:
