@@ -35,7 +35,7 @@ def from_raw(request: FhirRequest) -> dict[str, Any]:
         resource["securityContext"] = {"reference": context.strip()}
     if request.body:
         resource["data"] = base64.b64encode(request.body).decode()
-    if request.method == "PUT":
+    if request.method == "PUT" and len(request.path) > 1:  # a conditional update names no id
         resource["id"] = request.path[1]
     return resource
 

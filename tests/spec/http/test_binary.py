@@ -62,3 +62,12 @@ async def test_other_json_is_content(fhir):
 async def test_without_a_wish_for_another_type_the_resource_is_given(fhir, accept):
     await fhir.post("Binary", PICTURE, headers=PNG)
     assert (await fhir.get("Binary/id-1", headers={"Accept": accept})).json["resourceType"] == "Binary"
+
+
+async def test_raw_content_is_updated_by_criteria_too_and_refused_without_any(fhir):
+    headers = {"Content-Type": "text/plain"}
+    made = await fhir.put("Binary?_id=b1", b"one", headers=headers)
+    assert made.status == 201
+    refusal = await fhir.put("Binary", b"one", headers=headers)
+    assert refusal.status == 400
+    assert "criteria" in refusal.diagnostics
