@@ -32,6 +32,9 @@ STYLESHEET_PATH = "/pages/onecard.css"
 HTML = "text/html;charset=utf-8"
 MAX_FORM_FIELDS = 10
 PROBE_SECONDS = 2.0
+PROBE = b"1"
+ROOM = bytes(256 * 1024)
+"""Written instead after a write found no room: a small one may still fit where none of a resource does."""
 OFF_LOOP_FROM = 100_000
 """Bytes of a resource from which its page is made in a thread."""
 
@@ -81,6 +84,8 @@ class Site:
         self._metrics = metrics
         self._probed: tuple[float, str] = (0.0, "")
         self.draining = False
+        self.full = False
+        """A request was refused because the disk is full, and no larger write went through since."""
         reading, form = "GET HEAD", "GET HEAD POST"
         rows = (
             SiteRoute("/health/live", reading, "health", self._live),
@@ -115,7 +120,10 @@ class Site:
             return wrong
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._ctx.store.put_setting("ready-probe", b"1")
+                if self.full:
+                    await self._ctx.store.put_setting("ready-probe", ROOM)
+                    self.full = False
+                await self._ctx.store.put_setting("ready-probe", PROBE)
             wrong = ""
         except TimeoutError:
             wrong = "the store does not answer"

@@ -26,7 +26,16 @@ from server.access.session import Sessions
 from server.access.tokens import Tokens
 from server.config import FHIR_PATH, Settings
 from server.context import Context
-from server.errors import BadRequest, FhirError, MethodNotAllowed, NotFound, TooManyRequests, Unauthorized, Unavailable
+from server.errors import (
+    BadRequest,
+    FhirError,
+    MethodNotAllowed,
+    NotFound,
+    StorageFull,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 from server.messages import FhirRequest, FhirResponse
 from server.observability import failures
 from server.observability.metrics import Metrics
@@ -363,6 +372,8 @@ class Shell:
         self.metrics.in_flight(self._active)
         if not self._active and self._site.draining:
             self._idle.set()
+        if status == StorageFull.status:
+            self._site.full = True
         method = exchange.method if exchange.method in METHODS or exchange.method == "OPTIONS" else "other"
         self.metrics.record(exchange.label, method, status, seconds)
         self._log.record(exchange.id, exchange.label, method, status, seconds, sent, exchange.by)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+from typing import cast
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from server.access.tokens import add_token, revoke_token
+from server.context import Context
+from server.messages import FhirRequest, FhirResponse
 from server.pages import STYLESHEET_PATH
 from server.site import STYLESHEET_PATH as SERVED_STYLESHEET
 from server.site import local_path
-from server.store.contract import StoreFull, StoreUnavailable
+from server.store.contract import Commit, StoreFull, StoreUnavailable
+from server.store.embedded import EmbeddedStore
+from tests.contract.resources import put
 from tests.serving import Answer, Clock
 from tests.unit.server.conftest import PATIENT, RunningShell, StartShell
 
@@ -52,6 +59,30 @@ async def test_not_ready_when_the_store_takes_no_writes(
     assert answer.status == 503
     assert type(failure).__name__ in answer.text
     assert (await shell.client.get(site(shell, "/health/live"))).status == 200
+
+
+async def test_not_ready_after_a_write_found_no_room_until_there_is_room_again(start_shell: StartShell) -> None:
+    async def write(ctx: Context, request: FhirRequest) -> FhirResponse:
+        await ctx.store.commit(Commit([put("Basic", "large", note=os.urandom(100_000).hex())]))
+        return FhirResponse(201)
+
+    shell = await start_shell(write)
+    store = cast(EmbeddedStore, shell.shell.ctx.store)
+
+    async def pages(limit: int) -> None:
+        await store._writer.submit(lambda t: t.connection.execute(f"PRAGMA max_page_count = {limit}").fetchall())
+
+    async def ready() -> int:
+        await asyncio.sleep(1.05)  # it is asked of the store once a second
+        return (await shell.client.get(site(shell, "/health/ready"))).status
+
+    await pages((await store.info()).size // 4096 + 8)
+    assert await ready() == 200, "a small write fits, and no large one was refused"
+    assert (await shell.client.put("Basic/large", b"{}")).status == 507
+    assert await ready() == 503
+    await pages(100_000)
+    assert await ready() == 200
+    assert await store.get_setting("ready-probe") == b"1", "the large one is gone again"
 
 
 async def test_not_ready_while_stopping(start_shell: StartShell) -> None:
