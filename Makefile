@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup run test check fmt bench fuzz soak lock
+.PHONY: help setup run test check fmt bench fuzz soak failover lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -51,6 +51,9 @@ fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 200
 
 soak: $(VENV)/.test ## SECONDS of mixed work (default 3600): memory, handles, connections, latency stay flat
 	@SOAK_SECONDS="$(SECONDS)" $(BIN)/python -m conformance.soak
+
+failover: $(VENV)/.test ## ROUNDS (default 20): a MongoDB primary killed, paused, cut off under a storm; nothing acknowledged is lost
+	@$(BIN)/python -m conformance.failover --rounds $(or $(ROUNDS),20)
 
 lock: $(VENV)/.check ## renew requirements/*.txt from their sources (needs the package uv)
 	@uv pip compile --no-config --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet pyproject.toml requirements/build.in --output-file requirements/runtime.txt

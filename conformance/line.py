@@ -41,7 +41,8 @@ class Line:
         """
         if anew:
             self.close()
-        return await asyncio.wait_for(self._ask(request), self._patience)
+        async with asyncio.timeout(self._patience):  # wait_for of Python 3.11 can lose a cancellation
+            return await self._ask(request)
 
     async def _ask(self, request: bytes) -> Reply:
         if self._streams is None:

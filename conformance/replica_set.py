@@ -37,6 +37,8 @@ class Node:
     """Further arguments of mongod."""
     network: Network | None = None
     """Through which everybody speaks to it; None: directly."""
+    oplog_patience: int = 1
+    """Seconds until a member gives up the silent one that it copies from; mongod's own default is 5."""
     pid: int = 0
     process: subprocess.Popen[bytes] | None = None
 
@@ -47,6 +49,7 @@ class Node:
         command += ["--logpath", str(self.folder / "log"), "--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=20"]
         command += ["--setParameter", "ttlMonitorEnabled=false"]
+        command += ["--setParameter", f"oplogNetworkTimeoutBufferSeconds={self.oplog_patience}"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]
         command += self.more
@@ -90,6 +93,7 @@ class ReplicaSet:
     durable: bool = True
     """False: the majority acknowledges before it has written to disk. Tests that kill nobody need no more."""
     network: Network | None = None
+    oplog_patience: int = 1
     nodes: list[Node] = field(default_factory=list)
 
     def start(self) -> ReplicaSet:
@@ -103,6 +107,7 @@ class ReplicaSet:
     def _start(self) -> None:
         for number in range(self.size):
             node = Node(self.mongod, self.folder / f"node{number}", free_port(), network=self.network)
+            node.oplog_patience = self.oplog_patience
             node.start()
             self.nodes.append(node)
         members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
@@ -130,15 +135,28 @@ class ReplicaSet:
     def wait_for_primary(self) -> None:
         self.primary()
 
+    def wait_for_members(self) -> None:
+        """Until every member is the primary or follows it."""
+
+        def there() -> None:
+            if any(each["state"] not in _HEALTHY for each in self._members()):
+                raise StoreError("a member is not ready")
+
+        until(there)
+
     def wait_for_all(self) -> None:
-        """Until every member is the primary or follows it, and has all that the primary has."""
+        """Until every member has all that the primary has; nobody writes."""
+        self.wait_for_members()
 
         def whole() -> None:
-            members = self.primary().ask("replSetGetStatus")["members"]
-            if any(each["state"] not in _HEALTHY for each in members) or len({e["optimeDate"] for e in members}) > 1:
-                raise StoreError("not yet")
+            if len({each["optimeDate"] for each in self._members()}) > 1:
+                raise StoreError("a member is behind")
 
         until(whole)
+
+    def _members(self) -> list[dict[str, Any]]:
+        members: list[dict[str, Any]] = self.primary().ask("replSetGetStatus")["members"]
+        return members
 
     def stop(self) -> None:
         for node in self.nodes:

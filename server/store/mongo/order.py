@@ -26,7 +26,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from server.store.contract import StoreError
-from server.store.mongo.driver import Again, Binary, Client, Collection, Session, Timestamp, failures, plain
+from server.store.mongo.driver import (
+    Again,
+    Binary,
+    Client,
+    Collection,
+    Session,
+    Timestamp,
+    end_abandoned,
+    failures,
+    plain,
+)
 
 ORDINAL_BITS, PROCESS_BITS = 24, 16
 _SEQ_BYTES = 13
@@ -145,6 +155,9 @@ class Order:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.05)
             waiting &= await self._busy(writers)
+        if waiting:
+            with suppress(StoreError), failures():
+                await end_abandoned(self._client)
         for id, registered in waiting:
             await self._strike_out(id, registered)
 

@@ -25,13 +25,14 @@ from server.store.contract import (
     Unreferenced,
 )
 from server.store.mongo.documents import Builder
-from server.store.mongo.driver import Again, Client, Session, transact
+from server.store.mongo.driver import Again, Client, Session, end_abandoned, failures, transact
 from server.store.mongo.frames import values
 from server.store.mongo.transaction import Prepared, Transaction, Work
 
 LARGEST_GROUP = 64
 LARGEST_BYTES = 1 << 20
 """Of bodies in a group; a single commit may be larger."""
+_CONFLICT_SECONDS = 2.0
 SECONDS = 10.0
 """How long a commit is begun anew after conflicts and elections before it fails."""
 
@@ -111,6 +112,7 @@ class Writer:
         """Begins anew until it is through or the time is up. Raises: Again, StoreError."""
         prepared = await self._prepare(group)
         pause = 0.002
+        conflict = time.monotonic() + _CONFLICT_SECONDS
         while True:
             try:
                 return await self._together(group, prepared)
@@ -118,6 +120,10 @@ class Writer:
                 await self._work.order.give_up()
                 if time.monotonic() > deadline:
                     raise
+                if time.monotonic() > conflict:  # no transaction takes so long: perhaps its process was killed
+                    conflict += _CONFLICT_SECONDS
+                    with failures():
+                        await end_abandoned(self._client)
             except BaseException:
                 await self._work.order.give_up()
                 raise

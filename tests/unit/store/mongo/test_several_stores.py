@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from pymongo.errors import PyMongoError
 
 from server.search.query import Match, Query, TokenOperand
 from server.search.values import Reference, Token
@@ -110,6 +111,21 @@ async def test_a_worker_that_died_while_it_committed_is_struck_out(stores: list[
     [later] = await stores[0].commit(Commit([put("Patient", "b")]))
     assert [version async for version in stores[2].changes(0)] == [written.version, later.version]
     assert later.version.seq > stamp.lowest
+
+
+async def test_a_transaction_whose_process_was_killed_holds_what_it_wrote_for_seconds_not_for_a_minute(
+    stores: list[MongoStore],
+) -> None:
+    await stores[0].commit(Commit([put("Patient", "a")]))
+    killed = stores[1]
+    session = killed._client.start_session()
+    await session.start_transaction()
+    await killed._collections.resource.update_one({"_id": "Patient/a"}, {"$set": {"x": 1}}, session=session)
+    [written] = await stores[0].commit(Commit([put("Patient", "a")]))  # else refused as too busy after 10 seconds
+    assert written.version.version == 2
+    with pytest.raises(PyMongoError, match=r"NoSuchTransaction|has been aborted"):
+        await session.commit_transaction()
+    await session.end_session()
 
 
 async def test_transactions_in_opposite_order_both_end(stores: list[MongoStore]) -> None:
