@@ -7,14 +7,13 @@ link but `self` names a value, and each page stands by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_profiles.issue import Issue
-from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.errors import BadRequest, NotFound
+from server.interactions.contained import confirmed, contained_entries, count_confirmed
 from server.interactions.includes import MOST, Included
 from server.interactions.searchset import Bundle, Link
 from server.interactions.subsets import Subset, subset
@@ -22,7 +21,7 @@ from server.messages import FhirRequest, FhirResponse
 from server.prefer import prefer
 from server.search.query import Position
 from server.search.request import SearchRequest
-from server.store.contract import Hits, Version
+from server.store.contract import Hits
 from server.warming import every_parameter, needs_every_parameter
 
 _SAFE = ":/,|$-"
@@ -72,14 +71,14 @@ def _address(request: FhirRequest) -> tuple[str, ...]:
 
 async def _count_only(ctx: Context, request: FhirRequest, plan: SearchRequest) -> FhirResponse:
     """`_summary=count` and `_count=0`: the exact number, no entries."""
-    total = await ctx.store.count(plan.query)
+    total = await (count_confirmed(ctx, plan) if plan.needs_confirming else ctx.store.count(plan.query))
     bundle = Bundle(ctx, request.base)
     entries = _outcome(bundle, plan, cut=False)
     return FhirResponse(200, body=bundle.whole("searchset", entries, [("self", self_url(request, plan))], total))
 
 
 async def _answer(ctx: Context, request: FhirRequest, plan: SearchRequest, *, first: bool) -> FhirResponse:
-    hits = await ctx.store.search(plan.query)
+    hits = await (confirmed(ctx, plan) if plan.needs_confirming else ctx.store.search(plan.query))
     versions = [hit.version for hit in hits.hits]
     included = Included(ctx, plan, versions)
     if plan.includes or plan.revincludes:
@@ -87,7 +86,7 @@ async def _answer(ctx: Context, request: FhirRequest, plan: SearchRequest, *, fi
     bundle = Bundle(ctx, request.base)
     cut = _subset(ctx, plan)
     if plan.contained_type == "contained" and plan.contained != "false":
-        entries = _contained_entries(ctx, bundle, plan, versions)
+        entries = contained_entries(ctx, bundle, plan, versions)
     else:
         entries = [bundle.entry(each, "match", cut) for each in versions]
     # `_elements` names elements of the matches; a summary is one of everything on the page.
@@ -97,27 +96,14 @@ async def _answer(ctx: Context, request: FhirRequest, plan: SearchRequest, *, fi
     return FhirResponse(200, body=bundle.whole("searchset", entries, _links(ctx, request, plan, hits, first), total))
 
 
-def _contained_entries(ctx: Context, bundle: Bundle, plan: SearchRequest, versions: Sequence[Version]) -> list[bytes]:
-    """`_containedType=contained`: the contained resources themselves; with `_contained=both` also what matches alone.
-
-    https://hl7.org/fhir/R4/search.html#contained
-    """
-    entries: list[bytes] = []
-    for version in versions:
-        resource = read_json(version.body or b"{}")
-        inner = ctx.search.contained(plan, resource)
-        entries += [bundle.contained_entry(version, each) for each in inner]
-        if not inner:
-            entries.append(bundle.entry(version, "match"))
-    return entries
-
-
 async def _total(ctx: Context, plan: SearchRequest, hits: Hits, first: bool) -> int | None:
     """Bundle.total of a search, as `_total` asks; free if the first page is the only one."""
     if first and not hits.more:
         return len(hits.hits)
     if plan.total == "none":
         return None
+    if plan.needs_confirming:
+        return await count_confirmed(ctx, plan)
     query = replace(plan.query, after=None, before=None)
     return await ctx.store.count(query, estimate=plan.total == "estimate")
 

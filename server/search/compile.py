@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from server.errors import BadRequest
-from server.search.contained import NotWithin, any_within, within
+from server.search.contained import NotWithin, any_within, may_be_within
 from server.search.criteria import EVERYTHING, Criteria
 from server.search.filter_expression import compile_filter
 from server.search.parse import Asked, Hop, Leaf, Name, Reverse, parse_one, shown
@@ -202,7 +202,7 @@ def _contained(criteria: Criteria, shape: _Shape, where: list[Criterion]) -> tup
     branches: list[Criterion] = []
     try:
         for type_ in shape.types:
-            inner = tuple(within(each, type_) for each in where)
+            inner = tuple(may_be_within(each, type_) for each in where)
             branches.append(And((any_within(type_), *inner)))
     except NotWithin:
         raise refused("_contained", "one of the criteria cannot be asked of contained resources") from None

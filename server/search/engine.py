@@ -8,6 +8,7 @@
     search.criteria("Patient", pairs, base)            Query of conditional interactions: criteria only
     search.matches(query, id, resource)                whether a resource that is not stored (yet) matches
     search.contained(request, resource)                contained resources that match, for `_contained`
+    search.matches_itself(request, resource)           whether a container is a match, too (`_contained=both`)
     search.cursor(request, principal, after=position)  text for `_cursor`; before=() is the last page
     search.resume(text, principal, path)               SearchRequest of a cursor, its query paged
     search.cursors                                     Cursors (cursor.py) for others' cursors, as of history
@@ -154,6 +155,12 @@ class Search:
     def contained(self, request: SearchRequest, resource: dict[str, Any]) -> list[dict[str, Any]]:
         """Contained resources of a container that the query found, which match by themselves."""
         return truth.contained_matches(request.within_types, request.within_where, resource, self.extract)
+
+    def matches_itself(self, request: SearchRequest, resource: dict[str, Any]) -> bool:
+        """Whether a container that the query found matches by itself: with `_contained=both`."""
+        return request.contained == "both" and truth.matches_itself(
+            request.within_types, request.within_where, resource, self.extract
+        )
 
     # --- pages --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.search.contained import needs_confirming
 from server.search.query import Criterion, Parameter, Query
 
 
@@ -63,3 +64,8 @@ class SearchRequest:
     base: str | None = None
     compiled_at: int = 0
     """Milliseconds UTC: `ap` on dates means this now on every page."""
+
+    @property
+    def needs_confirming(self) -> bool:
+        """The query finds containers in which no single contained resource need meet all criteria."""
+        return self.contained != "false" and needs_confirming(self.within_where)

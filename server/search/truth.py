@@ -193,14 +193,25 @@ def contained_matches(
 ) -> list[dict[str, Any]]:
     """Contained resources of these types that fulfil all criteria; what concerns other resources counts as fulfilled,
     as the query has seen to that."""
-    found = []
-    for contained in container.get("contained") or ():
-        type_ = contained.get("resourceType")
-        if type_ not in types:
-            continue
-        one = Stored(type_, contained.get("id", ""), 0, contained)
-        world = World((one,), extract)
-        own = [each for each in where if not any(isinstance(part, Chain | Has) for part in _parts((each,)))]
-        if world.matches(one, own):
-            found.append(contained)
-    return found
+    own = _own(where)
+    return [each for each in container.get("contained") or () if _fulfils(types, own, each, extract)]
+
+
+def matches_itself(
+    types: Sequence[str], where: Sequence[Criterion], resource: dict[str, Any], extract: Extract
+) -> bool:
+    """Whether a container that was found is a match by itself, too: `_contained=both`."""
+    return _fulfils(types, _own(where), resource, extract)
+
+
+def _own(where: Sequence[Criterion]) -> list[Criterion]:
+    """Criteria that look at nothing but the resource itself."""
+    return [each for each in where if not any(isinstance(part, Chain | Has) for part in _parts((each,)))]
+
+
+def _fulfils(types: Sequence[str], own: Sequence[Criterion], resource: dict[str, Any], extract: Extract) -> bool:
+    type_ = resource.get("resourceType")
+    if not isinstance(type_, str) or type_ not in types:
+        return False
+    one = Stored(type_, resource.get("id", ""), 0, resource)
+    return World((one,), extract).matches(one, own)

@@ -343,6 +343,74 @@ async def test_contained_resources_are_searched_when_asked_for(fhir, given):
     assert ids_of((await fhir.get("MedicationRequest?medication.code=urn:m|para")).json) == ["r"]
 
 
+def drugs(name, *contained):
+    """A MedicationRequest with contained Medications: (id, code, status)."""
+    return {
+        "resourceType": "MedicationRequest", "id": name, "status": "active", "intent": "order",
+        "subject": {"display": "x"}, "medicationReference": reference(f"#{contained[0][0]}"),
+        "supportingInformation": [reference(f"#{each[0]}") for each in contained],
+        "contained": [drug(*each) for each in contained],
+    }  # fmt: skip
+
+
+def drug(name, code, status):
+    concept = {"coding": [{"system": "urn:m", "code": code}]}
+    return {"resourceType": "Medication", "id": name, "code": concept, "status": status}
+
+
+async def test_all_criteria_are_met_by_one_and_the_same_contained_resource(fhir, given):
+    await given(
+        drugs("mixed", ("a", "para", "inactive"), ("b", "ibu", "active")),
+        drugs("right", ("a", "para", "active"), ("b", "ibu", "inactive")),
+        drugs("other", ("a", "ibu", "inactive")),
+        drug("own", "para", "active"),
+        drug("bare", "para", "inactive"),
+    )
+
+    async def found(query):
+        answer = await fhir.get(f"Medication?{query}")
+        assert answer.status == 200, answer.text
+        ids = sorted(ids_of(answer.json))
+        total = await fhir.get(f"Medication?{query}&_summary=count")
+        assert total.json["total"] == len(ids)
+        return ids
+
+    both = "code=para&status=active"
+    assert await found(f"{both}&_contained=true") == ["right"]
+    assert await found(f"{both}&_contained=both") == ["own", "right"]
+    assert await found("_filter=code eq para and status eq active&_contained=true") == ["right"]
+    assert await found("code=para&_contained=true") == ["mixed", "right"]
+    assert await found("code:not=para&_contained=true") == ["mixed", "other", "right"]
+    assert await found("code:not=para&status=active&_contained=true") == ["mixed"]
+    assert await found("code:not=ibu&status:not=active&_contained=both") == ["bare", "mixed"]
+    assert await found("status:missing=true&_contained=true") == []
+    assert await found("code=para&_id=b&_contained=true") == []
+
+    async def entries(query):
+        rows = (await fhir.get(f"Medication?{query}&_containedType=contained")).json["entry"]
+        return sorted(row["fullUrl"].removeprefix(f"{fhir.base}/") for row in rows)
+
+    assert await entries(f"{both}&_contained=true") == ["MedicationRequest/right#a"]
+    assert await entries(f"{both}&_contained=both") == ["Medication/own", "MedicationRequest/right#a"]
+    assert await entries("status=active&_contained=true") == ["MedicationRequest/mixed#b", "MedicationRequest/right#a"]
+
+
+async def test_pages_of_contained_matches_are_complete_and_counted(fhir, given):
+    for number in range(12):
+        pair = (("a", "para", "active"), ("b", "ibu", "inactive"))
+        crossed = (("a", "para", "inactive"), ("b", "ibu", "active"))
+        await given(drugs(f"r{number:02}", *(pair if number % 4 == 0 else crossed)))
+    url, seen = "Medication?code=para&status=active&_contained=true&_count=2&_sort=_id&_total=accurate", []
+    while url:
+        page = (await fhir.get(url)).json
+        assert page.get("total", 3) == 3
+        seen += ids_of(page)
+        links = {link["relation"]: link["url"] for link in page["link"]}
+        url = links.get("next")
+    assert seen == ["r00", "r04", "r08"]
+    assert ids_of((await fhir.get(links["previous"])).json) == ["r00", "r04"]
+
+
 async def test_a_search_of_all_types_by_their_common_parameters(fhir, given):
     await given(patient("1"), observation("2"))
     assert sorted(ids_of((await fhir.get("")).json)) == ["1", "2"]

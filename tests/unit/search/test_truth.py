@@ -158,7 +158,11 @@ def found(search: Search) -> Callable[..., str]:
         ("Medication", "code=PARA&_contained=true", "m1"),
         ("Medication", "code=PARA&status=active&_contained=both", "m1"),
         ("Medication", "_id=x&_contained=true", "m1"),
-        ("Medication", "status:missing=true&_contained=true", ""),
+        (
+            "Medication",
+            "status:missing=true&_contained=true",
+            "m1",
+        ),  # may hold; `Search.contained` says that it does not
         (None, "_type=Patient,Organization", "h1 h2 p1 p2 p3"),
         (None, "_type=Observation,Encounter&status=final,finished", "e1 o1 o3"),
     ],
@@ -230,3 +234,13 @@ def test_which_contained_resources_match(search: Search) -> None:
     }
     request = search.compile("Medication", [("code", "X"), ("status", "active"), ("_contained", "true")])
     assert [each["id"] for each in search.contained(request, container)] == ["a"]
+    for query, ids in (
+        ([("code", "X")], "ab"),
+        ([("status:not", "active")], "b"),
+        ([("status:missing", "true")], ""),
+        ([("code", "X"), ("_id", "b")], "b"),
+        ([("_filter", "code eq X and status eq inactive")], "b"),
+    ):
+        request = search.compile("Medication", [*query, ("_contained", "true")])
+        assert "".join(each["id"] for each in search.contained(request, container)) == ids, query
+        assert request.needs_confirming is (query != [("code", "X")])
