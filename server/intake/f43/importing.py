@@ -17,7 +17,7 @@ import secrets
 import tempfile
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -40,7 +40,7 @@ from server.intake.f43.jobs import (
     RowsJob,
 )
 from server.intake.f43.quality import write_report
-from server.intake.f43.report import REPORTED, Report
+from server.intake.f43.report import REPORTED, Phase, Report
 from server.intake.f43.rules import rules_of
 from server.intake.f43.sources import F43Source, Member, chunks, digest
 from server.intake.f43.writer import Writer
@@ -59,6 +59,8 @@ PARTITIONS = 64
 """Temporary files that bring the rows of a person together; each is read whole."""
 SPOOLED = 256 * 1024
 """Bytes of a partition that stay in memory."""
+PERSONS = "persons"
+"""Stands for `PERSON_FILES` among the names of files."""
 BY_CONTENT = "import/f43-content/"
 """Settings of the store: content of a source -> id of its last import."""
 
@@ -140,31 +142,51 @@ class _Import:
         await self._ctx.store.put_setting(RECORD + self.report.import_id, json.dumps(self._record).encode())
 
     async def load(self, write: Write, group: int) -> None:
-        """Every file, persons together, the others in the order of the layouts."""
+        """Every file, persons together, in the order of the layouts. What refers to nothing that is still on its way
+        comes at the same time, so that no worker waits for the end of a small file."""
         self._group = group
-        members: dict[str, list[Member]] = {}
-        for member in self._source.members:
-            members.setdefault(member.file, []).append(member)
-        for file in LAYOUTS:
-            if file == PERSON_FILES[0]:
-                people = [member for each in PERSON_FILES for member in members.get(each, ())]
-                await self._run("persons", write, people, self._persons(people))
-            elif file in members and file not in PERSON_FILES:
-                await self._run(file, write, members[file], self._rows(members[file]))
+        phase: list[str] = []
+        for name in self._names():
+            if name not in self._record["done"]:
+                phase.append(name)
+            if phase and (name == PERSONS or name in keys.REFERRED_TO):
+                await self._run(phase, write)
+                phase = []
+        if phase:
+            await self._run(phase, write)
 
-    async def _run(self, name: str, write: Write, members: list[Member], jobs: Iterator[Job]) -> None:
-        if not members or name in self._record["done"]:
-            return
-        sizes = sum(member.size for member in members)
+    def _names(self) -> list[str]:
+        """Files of the source in the order of the layouts, those of persons as one."""
+        there = {member.file for member in self._source.members}
+        names = [PERSONS if file in PERSON_FILES else file for file in LAYOUTS if file in there]
+        return sorted(set(names), key=[PERSONS if file in PERSON_FILES else file for file in LAYOUTS].index)
+
+    def _members(self, name: str) -> list[Member]:
+        files = PERSON_FILES if name == PERSONS else (name,)
+        return [member for file in files for member in self._source.members if member.file == file]
+
+    def _jobs(self, names: list[str]) -> Iterator[Job]:
+        for name in names:
+            yield from self._persons(self._members(name)) if name == PERSONS else self._rows(self._members(name))
+
+    async def _run(self, names: list[str], write: Write) -> None:
+        sizes = sum(member.size for name in names for member in self._members(name))
         reported = 0
-        async for job, answer in write(jobs):
+        phase = Phase(names)
+        self.report.phases.append(phase)
+        began = time.monotonic()
+        async for job, answer in write(self._jobs(names)):
             self._take(job, answer)
+            written = sum(counts.resources for counts in answer.counts.values())
             share = min(sizes, self._read_bytes)
-            self._advance(sum(counts.resources for counts in answer.counts.values()), share - reported)
+            self._advance(written, share - reported)
             reported = share
+            phase.resources += written
+            phase.rows += len(_numbered(job))
+        phase.seconds = time.monotonic() - began
         self._advance(0, sizes - reported)
         self._read_bytes = 0
-        self._record["done"].append(name)
+        self._record["done"] += names
         await self._note()
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -282,8 +304,7 @@ class _Import:
             refused.setdefault((each.file, each.row), []).append(each)
         if not refused:
             return
-        rows = job.rows if isinstance(job, RowsJob) else [row for rows in job.persons for row in rows]
-        for row in rows:
+        for row in _numbered(job):
             if found := refused.get((row.file, row.number)):
                 columns = LAYOUTS[row.file].columns(V24)
                 line = "|".join(row.row.get(column, "") for column in columns)
@@ -316,6 +337,10 @@ def _rows_of(member: Member, pieces: Iterable[bytes]) -> Iterator[ReadRow]:
     if member.file in CLAIM_FILES:
         return claim_files.read_rows(member.file, member.hcode, pieces)
     return f43_files.read_rows(member.file, pieces, absent=member.absent)
+
+
+def _numbered(job: Job) -> Sequence[Numbered]:
+    return job.rows if isinstance(job, RowsJob) else [row for rows in job.persons for row in rows]
 
 
 def _header(file: str, beginning: bytes) -> str:

@@ -34,6 +34,9 @@ _HOMES: dict[str, tuple[str, str]] = {
 _CLAIM_HOMES = {"VN": ("OPD", "SEQ"), "AN": ("IPD", "AN")}
 """The same for what rows of claim files name."""
 
+REFERRED_TO = frozenset({"CARD", "CHRONIC", "VILLAGE", *CLAIM_FILES, *(file for file, _ in _HOMES.values())})
+"""Files whose rows are referred to by rows of others: these wait until all of it is in."""
+
 
 class PersonKey(NamedTuple):
     """A facility's own number of a person: PID in the 43 files, HN in claim files."""

@@ -12,6 +12,26 @@ REPORTED = 1000
 
 
 @dataclass(slots=True)
+class Phase:
+    """Files that were loaded together, since none of them refers to another."""
+
+    files: list[str]
+    rows: int = 0
+    resources: int = 0
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "files": self.files,
+            "rows": self.rows,
+            "resources": self.resources,
+            "seconds": round(self.seconds, 3),
+            "rows_per_second": round(self.rows / max(self.seconds, 0.001)),
+            "resources_per_second": round(self.resources / max(self.seconds, 0.001)),
+        }
+
+
+@dataclass(slots=True)
 class Report:
     """One import, for the summary and the data-quality report."""
 
@@ -26,6 +46,7 @@ class Report:
     errors: list[str] = field(default_factory=list)
     """Files that could not be read to their end."""
     ignored: tuple[str, ...] = ()
+    phases: list[Phase] = field(default_factory=list)
     resumed: bool = False
     seconds: float = 0.0
     quarantine: str | None = None
@@ -52,6 +73,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "resources": self.resources,
             "files": {file: counts.as_json() for file, counts in self.files.items()},
+            "phases": [phase.as_json() for phase in self.phases],
             "refused": self.refused,
             "rows": [{name: getattr(each, name) for name in shown} for each in self.refusals if each.grave],
             "review": [each._asdict() for each in self.reviews],
