@@ -397,6 +397,7 @@ class Parameters:
             options = [f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})" for bounds in every]
             where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({predicate}, keys)"
             term.probe = lambda rid: f"EXISTS(SELECT 1 FROM res WHERE rid = {rid} AND ({where}))"
+            term.beside = f"({where})"
             term.probe_cost = 1.0
         return term
 

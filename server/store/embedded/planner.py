@@ -175,12 +175,16 @@ class Plan:
 
     # -------------------------------------------------------------------------------- conditions
 
-    def conditions(self, driver: Term, others: Sequence[Term] | None = None) -> str:
-        """What the rows x of the driver must fulfil besides: ` AND ...`."""
+    def conditions(self, driver: Term, others: Sequence[Term] | None = None, *, walked: str = "") -> str:
+        """What the rows x of the driver must fulfil besides: ` AND ...`. walked: another table that x is, whose order
+        is gone along instead."""
         inside = driver.patient is not None
         others = self._others(driver) if others is None else others
         others = sorted(others, key=lambda term: term.probe_cost)
-        parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in others]
+        if driver is self.listing and not walked:
+            parts = [term.beside or term.probe("x.rid") for term in others]
+        else:
+            parts = [self._within_compartment(term) if inside else term.probe("x.rid") for term in others]
         if driver.recheck is not None:
             parts.append(driver.recheck("x.rid"))
         return "".join(f" AND {part}" for part in parts)
@@ -331,7 +335,7 @@ class Plan:
     def _walk_date(self, page: Page, parameter: Parameter, down: bool) -> Made:
         """Along the dates of the type; then those without one, known by their shape."""
         assert self._date is not None, "asked only for a type with a date"
-        also = self.conditions(self.listing)
+        also = self.conditions(self.listing, walked="dat")
         serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
         keys = [self._bind(self._date * CLASSES + number) for number in range(CLASSES)]
         parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {key} AND {serves}{also}" for key in keys]

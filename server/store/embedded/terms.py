@@ -42,6 +42,8 @@ class Term:
     """SELECT of all rids that may fulfil it, in any order, perhaps repeated; None if it can only be probed."""
     branches: tuple[str, ...] = ()
     """Instead of source: `table x WHERE ...` each giving rids in ascending order by its index."""
+    beside: str | None = None
+    """The same condition on the columns of `res`, for candidates that are read there anyway."""
     recheck: Probe | None = None
     """What decides on the rids of an index that only approximates; None if source or branches are exact."""
     estimate: Callable[[], int] = field(default=lambda: 1)
