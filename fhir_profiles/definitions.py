@@ -84,6 +84,9 @@ class Definitions:
         self._added_parameters: list[SearchParameter] = []
         self.generation = 0
         """Grows with every definition that is added, replaced or taken away."""
+        self.kept: dict[str, Any] = {}
+        """What others work out of these definitions, by their module: it lives as long as the definitions do. (A weak
+        dictionary by definitions would not end, because what is kept refers to them.)"""
         self._structures: dict[str, Structure] = {}
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._children: dict[str, Mapping[str, Element]] = {}

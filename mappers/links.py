@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_profiles.thai.choice import claim
 from terminology.thai import CORE
 
 Row = dict[str, str]
@@ -60,12 +61,14 @@ def logical(resource_type: str, system: str, value: str) -> dict[str, Any]:
 
 def organization(hcode: str, name: str = "") -> Resource:
     """The Organization of a facility of which only the code is known."""
-    return {
+    found: Resource = {
         "resourceType": "Organization",
         "identifier": [identifier(HCODE, hcode, "hcode")],
         "active": True,
         "name": name or f"สถานพยาบาล {hcode}",
     }
+    claim(found)
+    return found
 
 
 def without_none(resource: Resource) -> Resource:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.fhirpath.code import Frame, truth_of
@@ -120,9 +119,6 @@ class Expression:
             raise self._misshapen() from error
 
 
-_COMPILED: WeakKeyDictionary[Definitions, dict[tuple[str, str | None, bool], Expression]] = WeakKeyDictionary()
-
-
 def compile_expression(
     text: str, definitions: Definitions, start_type: str | None = None, *, strict: bool = False
 ) -> Expression:
@@ -132,7 +128,7 @@ def compile_expression(
     Unknown elements and paths of other types give nothing, unless `strict`; `as` of several items filters like
     ofType(), as the official search parameters and dom-3 expect, unless `strict`.
     Raises: FhirPathError; KeyError for an unknown start type."""
-    cache = _COMPILED.setdefault(definitions, {})
+    cache: dict[tuple[str, str | None, bool], Expression] = definitions.kept.setdefault(__name__, {})
     found = cache.get((text, start_type, strict))
     if found is None:
         if len(cache) >= CACHED:

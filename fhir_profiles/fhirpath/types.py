@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from fhir_profiles.definitions import Definitions, Element
 
@@ -261,12 +260,9 @@ class TypeSystem:
         return self._definitions.element(path)
 
 
-_TYPE_SYSTEMS: WeakKeyDictionary[Definitions, TypeSystem] = WeakKeyDictionary()
-
-
 def type_system(definitions: Definitions) -> TypeSystem:
     """The one type system of these definitions."""
-    found = _TYPE_SYSTEMS.get(definitions)
+    found: TypeSystem | None = definitions.kept.get(__name__)
     if found is None:
-        found = _TYPE_SYSTEMS[definitions] = TypeSystem(definitions)
+        found = definitions.kept[__name__] = TypeSystem(definitions)
     return found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from fhir_profiles.definitions import Definitions
+from fhir_profiles.fhirpath import compile_expression
 
 
 def test_the_concrete_resource_types_are_those_of_r4(definitions: Definitions) -> None:
@@ -170,3 +174,12 @@ def test_added_definitions_are_found_and_replaced() -> None:
     assert "shoe" not in definitions.search_parameters("Observation")
     with pytest.raises(ValueError, match="defines nothing"):
         definitions.add({"resourceType": "Patient"})
+
+
+def test_definitions_end_with_all_that_was_worked_out_of_them() -> None:
+    definitions = Definitions()
+    compile_expression("name.family", definitions, "Patient")
+    end = weakref.ref(definitions)
+    del definitions
+    gc.collect()
+    assert end() is None
