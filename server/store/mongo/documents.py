@@ -41,6 +41,10 @@ DAY = 86_400_000_000
 DURATIONS = (DAY, 32 * DAY, 367 * DAY, 1 << 63)
 """Longest duration of each class of dates: a search for what overlaps looks back by no more than that."""
 
+DURATION_CLASSES = [str(number) for number in range(len(DURATIONS))]
+NUMBER_KINDS = "ps"
+"""Points and spans."""
+
 LAST = "\U0010ffff"
 CONTENT = "\0content"
 """Space of the pieces of `_text` and `_content`."""
@@ -169,6 +173,15 @@ class Builder:
             return 0
         return key
 
+    def _interval(self, name: Name, kinds: Iterable[str]) -> int:
+        """Symbols of all kinds are made together: a search asks for all, and would ask the store each time for one
+        that is not there."""
+        key = self._symbols.key(name)
+        if key is None:
+            self.missing.update(name._replace(code=kind) for kind in kinds)
+            return 0
+        return key
+
     def build(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
         gathered = _Gathered()
         present = []
@@ -218,7 +231,8 @@ class Builder:
                     tokens.append(value)
                 case Date():
                     name = date_name(type, code, duration_class(value.upper - value.lower))
-                    gathered.r.append({"p": self._symbol(name), "l": value.lower, "u": value.upper})
+                    key = self._interval(name, DURATION_CLASSES)
+                    gathered.r.append({"p": key, "l": value.lower, "u": value.upper})
                 case Reference():
                     self._reference(gathered, type, code, value)
                 case String():
@@ -230,7 +244,8 @@ class Builder:
                     gathered.r.append(self._quantity(type, code, value))
                 case Number():
                     name = number_name(type, code, "p" if is_point(value) else "s")
-                    gathered.r.append({"p": self._symbol(name), "l": value.lower, "u": value.upper})
+                    key = self._interval(name, NUMBER_KINDS)
+                    gathered.r.append({"p": key, "l": value.lower, "u": value.upper})
                 case OfType():
                     gathered.k.add(self._hashes.of_type(type, code, value.value))
                 case Position():

@@ -21,6 +21,7 @@ from server.search.query import (
 from server.store.mongo.documents import (
     DURATIONS,
     LAST,
+    NUMBER_KINDS,
     date_name,
     near_name,
     number_name,
@@ -218,7 +219,7 @@ class Parameters:
         return _intervals("date", wheres)
 
     async def _number(self, match: Match) -> Filter:
-        known = await self._known([number_name(self._type, match.parameter.code, kind) for kind in "ps"])
+        known = await self._known([number_name(self._type, match.parameter.code, kind) for kind in NUMBER_KINDS])
         wheres = [
             {"p": key, **bounds}
             for name, key in known

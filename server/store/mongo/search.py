@@ -24,6 +24,7 @@ from server.store.ordering import compare
 FIELDS = {"t": 1, "v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
 FEW = 1000
 """Resources that a chain or `_has` is turned round by: more are asked for each batch of candidates."""
+_FEW_ALTERNATIVES = 12
 _BATCH = 100
 _LARGEST_BATCH = 400
 _ESTIMATED = 10_000
@@ -360,7 +361,10 @@ class Run:
 
 
 def _unordered(where: Document) -> bool:
-    """Whether none of the indexes that give creation order leads to what is asked."""
+    """Whether none of the indexes that give creation order leads to what is asked. Of many alternatives the planner
+    takes longer to think than it saves."""
+    if len(where.get("$or", ())) > _FEW_ALTERNATIVES:
+        return False
     return not ("k" in where or "c" in where or "_id" in where or any("k" in each for each in where.get("$and", ())))
 
 
