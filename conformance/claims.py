@@ -126,7 +126,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "terminology service",
         ("terminology-service.html",),
-        ("spec/operations/test_terminology.py",),
+        ("spec/operations/test_terminology.py", "spec/operations/test_terminology_levels.py"),
         ("`$expand` by `context`; SNOMED CT's own release format (docs/terminology.md).",),
     ),
     Section("who may do what", ("security.html",), ("spec/http/test_access.py",), ("SMART on FHIR: not yet.",)),
