@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from mappers.f43.layout import LAYOUTS
-from mappers.his.values import KINDS
+from mappers.his.values import KINDS, Column
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _ENTRY = frozenset(
@@ -63,22 +63,6 @@ _COLUMN = frozenset(("of", "kind", "value", "map", "start", "end", "width", "ver
 
 class TablesError(Exception):
     """A file of tables that cannot be used, in words for whoever wrote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What makes one column of the 43 files."""
-
-    kind: str
-    of: tuple[str, ...]
-    """`alias.column`; of several the first that is not empty, unless the kind says otherwise."""
-    value: str
-    """Always this, where nothing is read."""
-    map: Mapping[str, str]
-    start: int
-    end: int | None
-    width: int
-    verified: bool
 
 
 @dataclass(frozen=True, slots=True)

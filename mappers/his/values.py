@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING
 
 from mappers.codes import displays
-
-if TYPE_CHECKING:
-    from mappers.his.tables import Column
 
 Value = object
 """As a driver gives it: str, bytes, int, float, Decimal, date, datetime, time, timedelta or None."""
@@ -22,6 +19,22 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d):(\d\d))?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 _LONG_PREFIXES = {"นางสาว": "น.ส.", "เด็กชาย": "ด.ช.", "เด็กหญิง": "ด.ญ."}
 """As the card and people write it -> as the list does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What makes one column of the 43 files."""
+
+    kind: str
+    of: tuple[str, ...]
+    """`alias.column`; of several the first that is not empty, unless the kind says otherwise."""
+    value: str
+    """Always this, where nothing is read."""
+    map: Mapping[str, str]
+    start: int
+    end: int | None
+    width: int
+    verified: bool
 
 
 def plain(value: Value) -> str:

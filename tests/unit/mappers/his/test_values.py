@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from mappers.his.tables import Column
-from mappers.his.values import KINDS
+from mappers.his.values import KINDS, Column
 
 
 def text(kind: str, *values: object, **more: object) -> str:
