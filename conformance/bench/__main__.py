@@ -160,9 +160,9 @@ def _onecard(args: argparse.Namespace, store: str, workers: int, database: Datab
     if store == "embedded":  # after the stop, which empties the write-ahead log into the file
         facts["disk_bytes_per_resource"] = round(disk(folder / "onecard.db") / loaded, 1)
     elif database:
-        facts["disk_bytes_per_resource"] = round(_settled(database) / loaded, 1)
+        facts["disk_bytes_per_resource"] = round(database.disk() / loaded, 1)
         database.compact()
-        facts["disk_bytes_per_resource_compacted"] = round(_settled(database) / loaded, 1)
+        facts["disk_bytes_per_resource_compacted"] = round(database.disk() / loaded, 1)
     began = time.perf_counter()
     with started(command, ready, core=core) as server:
         facts["start_seconds"] = round(time.perf_counter() - began, 3)
@@ -172,12 +172,6 @@ def _onecard(args: argparse.Namespace, store: str, workers: int, database: Datab
             facts["turn_by_turn"] = _turn_by_turn(bench, core, args.turns)
         facts["load_memory_mb"] = round(usage(server.pid).memory / 1e6, 1)
     return _run(f"OneCard, {store if store in ('embedded', 'mongod') else 'store by URL'}", bench.measured, **facts)
-
-
-def _settled(database: Database) -> int:
-    """Bytes on disk after a checkpoint."""
-    time.sleep(1)
-    return database.disk()
 
 
 def _turn_by_turn(bench: Bench, core: int | None, turns: int) -> dict[str, float]:

@@ -30,7 +30,9 @@ class Database:
     folder: Path
 
     def disk(self) -> int:
-        """Bytes of its collections and indexes: without journal and operation log, which are of fixed size."""
+        """Bytes of its collections and indexes after a checkpoint: without journal and operation log, which are of
+        fixed size."""
+        asyncio.run(_checkpoint(self.url))
         return disk(self.folder / "onecard")
 
     def compact(self) -> None:
@@ -85,6 +87,14 @@ async def _primary(client: Client) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("mongod did not become the primary of its set")
         await asyncio.sleep(0.05)
+
+
+async def _checkpoint(url: str) -> None:
+    client, _ = connect(url)
+    try:
+        await client.admin.command("fsync")
+    finally:
+        await client.close()
 
 
 async def _compact(url: str) -> None:
