@@ -324,13 +324,19 @@ class Plan:
         """Along the dates of one code, or of a few merged."""
         also = self.conditions(code)
         serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
-        keys = [self._bind(symbol * 2 + long) for symbol in code.symbols for long in (0, 1)]
+        shorts = [self._bind(symbol * 2) for symbol in code.symbols]
+        keys = shorts + [self._bind(symbol * 2 + 1) for symbol in code.symbols if self._has_long(symbol)]
         where = f"{serves} AND x.d < {NO_DATE}{also}"
         parts = [f"SELECT x.rid, x.d AS k0 FROM tokd x WHERE x.s = {key} AND {where}" for key in keys]
-        undated = Term("", code.probe, branches=tuple(f"tokd x WHERE x.s = {k} AND x.d = {NO_DATE}" for k in keys[::2]))
+        undated = Term("", code.probe, branches=tuple(f"tokd x WHERE x.s = {k} AND x.d = {NO_DATE}" for k in shorts))
         others = [term for term in self.terms if term is not code]
         statements = self._then(page, self._walk(page, parts, "x.d", down), undated, others)
         return Made(statements, code, "along the dates of the code")
+
+    def _has_long(self, symbol: int) -> bool:
+        """Whether the code is dated by more than a year anywhere: a second walk to merge costs as much as the first."""
+        found = self._place.connection.execute("SELECT 1 FROM tokd WHERE s = ? LIMIT 1", (symbol * 2 + 1,)).get
+        return found is not None
 
     def _walk_date(self, page: Page, parameter: Parameter, down: bool) -> Made:
         """Along the dates of the type; then those without one, known by their shape."""
