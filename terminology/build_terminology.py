@@ -57,12 +57,17 @@ CORRECTED: dict[str, Json] = {
 }
 
 
+NOT_R4 = "5."
+"""Begins the version of resources that the package has from a later FHIR: `detectedissue-status`, which R4 does not
+know (DetectedIssue.status is bound to observation-status there)."""
+
+
 def official(folder: Path) -> Iterator[Json]:
-    """The resources of the four files in a fixed order."""
+    """The R4 resources of the four files in a fixed order."""
     for name in SOURCES:
         for entry in orjson.loads((folder / name).read_bytes())["entry"]:
             resource = entry["resource"]
-            if "url" in resource:
+            if "url" in resource and not str(resource.get("version")).startswith(NOT_R4):
                 yield boiled(resource)
 
 
