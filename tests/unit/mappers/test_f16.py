@@ -7,6 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_profiles.json_reading import read_json, write_json
 from mappers.case import Case
@@ -16,6 +17,7 @@ from mappers.f16.layout import LAYOUTS
 from mappers.f16.maps import MAPS
 from mappers.layout import OLD
 from mappers.population import resources
+from mappers.population.f16 import f16_rows
 from tests.unit.mappers.imported_cases import Files, cases
 
 
@@ -120,3 +122,16 @@ def test_the_name_of_a_file_says_which_it_is(name: str, file: str | None) -> Non
 def test_the_short_form_of_lab_is_the_older_one() -> None:
     assert LAYOUTS["LAB"].columns(OLD)[-1] == "LABRESULT"
     assert LAYOUTS["LAB"].columns("2.4")[-1] == "REMARK"
+
+
+@pytest.mark.parametrize("hcode", ["99999", "99998"])
+def test_what_claim_rows_make_loads_in_an_independent_model_of_r4b(hcode: str) -> None:
+    rows = [(file, {**row, "HOSPCODE": hcode}) for file, row in f16_rows(25, seed=3, hcode=hcode, years=2)]
+    rows.append(("LVD", {"HOSPCODE": hcode, "AN": "9", "SEQLVD": "1", "DATEOUT": "20260106"}))
+    kinds = set()
+    for file, row in rows:
+        for mapped in MAPS[file].to_fhir(row):
+            kind = mapped.resource["resourceType"]
+            get_fhir_model_class(kind).model_validate_json(write_json({**mapped.resource, "id": "x"}))
+            kinds.add(kind)
+    assert kinds >= {"Encounter", "Condition", "Coverage", "Claim", "ChargeItem", "MedicationDispense", "Basic"}
