@@ -14,6 +14,7 @@ import orjson
 from server.context import Context
 from server.interactions.entry import response_entry
 from server.messages import FhirRequest, FhirResponse
+from server.wire.media import FHIR_JSON
 
 NEVER = frozenset({"capabilities", "async-status"})
 """Interactions that are answered at once whatever is preferred."""
@@ -24,7 +25,7 @@ async def later(
 ) -> FhirResponse:
     """202 with Content-Location, where the answer will be; `answer` raises nothing."""
     wishes = (part for part in request.headers["prefer"].split(",") if part.strip().lower() != "respond-async")
-    now = replace(request, headers={**request.headers, "prefer": ",".join(wishes)})
+    now = replace(request, headers={**request.headers, "prefer": ",".join(wishes), "accept": FHIR_JSON})
 
     async def work() -> bytes:
         response = await answer(now)

@@ -11,10 +11,12 @@ import orjson
 from server.errors import BadRequest
 from server.messages import FhirRequest, FhirResponse
 from server.store.contract import Version
-from server.wire.media import FORMATS, RESOURCE_TYPES, SHORT_NAMES, XML_TYPES, split
+from server.wire.media import FORMATS, RESOURCE_TYPES, SHORT_NAMES, XML_TYPES, negotiate, not_acceptable, split
 
 _AMBIGUOUS = RESOURCE_TYPES - {"application/fhir+json", "application/json+fhir"}
 """Media types that a FHIR resource may have, and any other JSON as well."""
+_FHIR = frozenset(name for name in FORMATS if "fhir" in name)
+"""Media types that mean FHIR and nothing else."""
 
 
 def is_raw(request: FhirRequest) -> bool:
@@ -41,20 +43,21 @@ def from_raw(request: FhirRequest) -> dict[str, Any]:
 
 
 def wants_raw(request: FhirRequest, content_type: str) -> bool:
-    """Whether the answer is to be the content itself: Accept names its media type, or no format of FHIR at all."""
+    """Whether the answer is to be the content itself: unless FHIR is asked for, also with no Accept or `*/*`."""
     form = next((value for name, value in request.query if name == "_format"), None)
-    wanted = [split(form.replace(" ", "+"))[0]] if form else _accepted(request.headers.get("accept", ""))
-    if not wanted or wanted[0] in SHORT_NAMES:
-        return False
+    if form is not None:
+        wanted = [split(form.replace(" ", "+"))[0]]
+        if wanted[0] in SHORT_NAMES:
+            return False
+    else:
+        wanted = _accepted(request.headers.get("accept", "")) or ["*/*"]
     own = split(content_type)[0]
     for media_type in wanted:
-        if media_type in FORMATS and media_type not in _AMBIGUOUS:
-            return media_type == own and media_type not in ("application/fhir+json", "application/fhir+xml")
-        if media_type in ("*/*", "application/*"):
+        if media_type in _FHIR:
             return False
-        if media_type == own or media_type == own.partition("/")[0] + "/*":
+        if media_type in ("*/*", own, own.partition("/")[0] + "/*"):
             return True
-        if media_type in _AMBIGUOUS:
+        if media_type in FORMATS or media_type == "application/*":
             return False
     return True
 
@@ -78,6 +81,8 @@ def raw_answer(request: FhirRequest, version: Version, headers: dict[str, str]) 
     resource = orjson.loads(version.body)
     content_type = resource.get("contentType", "application/octet-stream")
     if not wants_raw(request, content_type):
+        if negotiate(request.headers.get("accept", ""), None).format is None and not request.query:
+            raise not_acceptable()
         return None
     try:
         content = base64.b64decode(resource.get("data", ""))

@@ -26,6 +26,7 @@ from server.interactions.preconditions import http_date
 from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
 from server.wire import target
+from server.wire.media import FHIR_JSON
 
 TURN = 32
 """Entries looked at before others have their turn on the loop."""
@@ -149,7 +150,8 @@ def entry_request(ctx: Context, outer: FhirRequest, row: dict[str, Any]) -> Fhir
     asked = row["request"]
     method, url = asked["method"], asked["url"]
     path, _, query = _relative(url, outer.base).partition("?")
-    headers = {header: asked[name] for name, header in _CONDITIONS.items() if name in asked}
+    # A Bundle holds resources: a Binary in it is never its raw content.
+    headers = {"accept": FHIR_JSON} | {header: asked[name] for name, header in _CONDITIONS.items() if name in asked}
     if "ifModifiedSince" in asked:
         moment = interval(asked["ifModifiedSince"], UTC)
         if moment is not None:

@@ -35,6 +35,12 @@ async def test_the_result_of_a_batch_is_fetched_there(fhir):
     assert (await fhir.get("Patient/id-1")).status == 200
 
 
+async def test_a_binary_is_a_resource_in_the_result(fhir):
+    await fhir.post("Binary", b"\x89PNG", headers={"Content-Type": "image/png"})
+    result = await finished(fhir, await fhir.get("Binary/id-1", headers={**ASYNC, "Accept": "image/png"}))
+    assert result.json["entry"][0]["resource"]["contentType"] == "image/png"
+
+
 async def test_a_request_that_fails_tells_so_in_its_result(fhir):
     result = await finished(fhir, await fhir.get("Patient?nonsense=1", headers=ASYNC))
     [only] = result.json["entry"]

@@ -38,7 +38,8 @@ async def test_update_with_raw_content_keeps_the_id_and_the_security_context(fhi
     await given(patient("1"))
     headers = {**PNG, "X-Security-Context": "Patient/1"}
     answer = await fhir.put("Binary/b", PICTURE, headers=headers)
-    assert (answer.status, (await fhir.get("Binary/b")).json["securityContext"]) == (201, {"reference": "Patient/1"})
+    stored = await fhir.get("Binary/b?_format=json")
+    assert (answer.status, stored.json["securityContext"]) == (201, {"reference": "Patient/1"})
     raw = await fhir.get("Binary/b", headers={"Accept": "image/png"})
     assert raw.headers["X-Security-Context"] == "Patient/1"
 
@@ -58,10 +59,34 @@ async def test_other_json_is_content(fhir):
     assert base64.b64decode(answer.json["data"]) == b'{"a":1}'
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/fhir+json, */*;q=0.1", ""])
-async def test_without_a_wish_for_another_type_the_resource_is_given(fhir, accept):
+@pytest.mark.parametrize("accept", ["*/*", "image/*", "text/plain", ""])
+async def test_unless_fhir_is_asked_for_the_content_is_given(fhir, accept):
+    await fhir.post("Binary", PICTURE, headers=PNG)
+    for url in ("Binary/id-1", "Binary/id-1/_history/1"):
+        answer = await fhir.get(url, headers={"Accept": accept})
+        assert (answer.body, answer.headers["Content-Type"]) == (PICTURE, "image/png")
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+json", "application/fhir+json, */*;q=0.1", "application/json"])
+async def test_the_resource_is_given_to_who_asks_for_fhir(fhir, accept):
     await fhir.post("Binary", PICTURE, headers=PNG)
     assert (await fhir.get("Binary/id-1", headers={"Accept": accept})).json["resourceType"] == "Binary"
+    assert (await fhir.get("Binary/id-1?_format=json")).json["resourceType"] == "Binary"
+
+
+async def test_a_format_of_fhir_that_is_not_offered_is_406_for_a_binary_too(fhir):
+    await fhir.post("Binary", PICTURE, headers=PNG)
+    assert (await fhir.get("Binary/id-1", headers={"Accept": "application/fhir+xml"})).status == 406
+
+
+async def test_bundles_hold_binaries_as_resources(fhir):
+    await fhir.post("Binary", PICTURE, headers=PNG)
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "batch",
+        "entry": [{"request": {"method": "GET", "url": "Binary/id-1"}}],
+    }
+    assert (await fhir.post("", bundle)).json["entry"][0]["resource"]["contentType"] == "image/png"
 
 
 async def test_raw_content_is_updated_by_criteria_too_and_refused_without_any(fhir):
