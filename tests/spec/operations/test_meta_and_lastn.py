@@ -152,3 +152,16 @@ async def test_more_observations_than_lastn_looks_through_are_403_with_advice(fh
 @pytest.mark.parametrize("query", ["", "code=1", "patient=a&max=0", "patient=a&max=x", "patient=a&nonsense=1"])
 async def test_lastn_needs_a_patient_and_a_sensible_max(fhir, query):
     assert (await fhir.get(f"Observation/$lastn?{query}")).status == 400
+
+
+async def test_a_change_of_labels_is_a_new_version_and_older_versions_keep_theirs(fhir, given, clock):
+    """Not as R4 has it (docs/rest.md says why): what a version was labelled with stays to be seen."""
+    await given(patient("1", meta={"tag": [A]}))
+    clock.advance(1000)
+    answer = await fhir.post("Patient/1/$meta-add", meta_parameters(tag=[B]))
+    assert answer.headers["ETag"] == 'W/"2"'
+    assert returned(await fhir.get("Patient/1/_history/1/$meta"))["tag"] == [A]
+    assert returned(await fhir.get("Patient/1/_history/2/$meta"))["tag"] == [A, B]
+    for operation in ("$meta-add", "$meta-delete"):
+        answer = await fhir.post(f"Patient/1/_history/1/{operation}", meta_parameters(tag=[B]))
+        assert (answer.status, answer.json["issue"][0]["code"]) == (404, "not-found")

@@ -205,3 +205,16 @@ async def test_a_compartment_is_searched_by_post_too(fhir, clinic):
 async def test_what_is_no_compartment_is_404_and_a_type_outside_of_one_400(fhir, clinic):
     assert (await fhir.get("Organization/top/Patient")).status == 404
     assert (await fhir.get("Patient/a/Organization")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("organization.name", ["b", "a", "c"]),
+        ("-organization.name", ["a", "b", "c"]),
+        ("organization.partof.name,-_id", ["a", "c", "b"]),
+    ],
+)
+@pytest.mark.usefixtures("clinic")
+async def test_a_sort_follows_references_too_and_what_has_no_value_is_last(fhir, sort, order):
+    assert ids_of((await fhir.get(f"Patient?_sort={sort}")).json) == order

@@ -165,6 +165,14 @@ async def test_nothing_to_validate_is_400(fhir):
         ({"resourceType": "Observation", "status": "final"}, "Observation.code"),
         (observation(valueQuantity={"value": "1"}), "Observation.value.value"),
         (patient(name=[{"given": [None]}]), "Patient.name[0].given"),
+        (
+            patient(_birthDate={"extension": [{"url": "urn:x", "valueBoolean": "y"}]}),
+            "Patient.birthDate.extension[0].value",
+        ),
+        (
+            {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient(gender="m")}]},
+            "Bundle.entry[0].resource.gender",
+        ),
     ],
 )
 async def test_each_broken_rule_is_a_422_that_names_the_element(fhir, resource, expression):
