@@ -216,5 +216,6 @@ def test_examples_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
 def test_the_commands_of_the_page_are_those_of_the_program() -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    lines = [line for line in Path("docs/profiles.md").read_text("utf-8").splitlines() if line.startswith("onecard ")]
+    written = Path("docs/profiles.md").read_text("utf-8").splitlines()
+    lines = [line for line in written if line.startswith(".venv/bin/onecard ")]
     assert {parser.parse_args(shlex.split(line)[2:]).action for line in lines} == {"add", "list", "remove"}
