@@ -77,6 +77,7 @@ async def build_context(
             alternatives=settings.max_values,
             count=settings.max_page_size,
             default_count=settings.page_size,
+            text=settings.text_search,
         ),
         now=clock,
     )

@@ -287,6 +287,13 @@ async def test_list_gives_the_members_of_a_list(fhir, given):
     assert sorted(ids_of((await fhir.get("Patient?_list=l&_id=c")).json)) == ["c"]
 
 
+async def test_text_and_content_are_refused_while_the_setting_is_off(fhir):
+    for name in ("_text", "_content"):
+        answer = await fhir.get(f"Patient?{name}=fever")
+        assert answer.status == 400
+        assert "text-search" in answer.json["issue"][0]["diagnostics"]
+
+
 async def test_text_and_content_search_the_narrative_and_the_whole_resource(start):
     fhir = (await start(text_search=True)).client
     div = '<div xmlns="http://www.w3.org/1999/xhtml">ผู้ป่วยปวดหัวมาก with fever</div>'
