@@ -44,9 +44,10 @@ def ids() -> Ids:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The chapters of FHIR (tests/spec) on every engine; all else that needs a server on the embedded one."""
+    """The chapters of FHIR (tests/spec) and backups on every engine; all else with a server on the embedded one."""
     if "store_url" in metafunc.fixturenames:
-        every = "tests/spec/" in metafunc.definition.path.as_posix()
+        path = metafunc.definition.path.as_posix()
+        every = "tests/spec/" in path or path.endswith("tests/cli/test_backup.py")
         engines = [
             pytest.param(engine, marks=MARKS.get(engine, ()))
             for engine in sorted(ENGINES)

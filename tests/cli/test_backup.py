@@ -14,7 +14,7 @@ import pytest
 from server.cli import main
 from server.store.contract import Scope
 from tests.cli.serving import onecard
-from tests.serving import Client, Running
+from tests.serving import ENGINES, Client, Running
 
 
 async def history_of(server: Running) -> list[Any]:
@@ -187,3 +187,37 @@ def test_a_store_and_exports_made_by_commands_are_for_their_owner_only(tmp_path:
     for arguments in (["store", "init"], ["export", "fhir", "all.ndjson"]):
         assert onecard(*arguments, "--store", "sqlite:///s.db", cwd=tmp_path).returncode == 0
     assert [path.name for path in tmp_path.iterdir() if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.mongo
+async def test_a_copy_into_mongodb_is_equal_and_every_read_meanwhile_is_answered(
+    stored: Running, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    for n in range(40):
+        await stored.client.put(f"Basic/b{n}", {"resourceType": "Basic", "id": f"b{n}", "code": {"text": str(n)}})
+    (tmp_path / "target").mkdir()
+    target = ENGINES["mongo"](tmp_path / "target")
+    copying = asyncio.create_task(command("store", "copy", "--store", store_url, "--to", target))
+    reads = 0
+    while not copying.done():
+        assert (await stored.client.get(f"Basic/b{reads % 40}")).status == 200
+        assert (await stored.client.get("Patient?birthdate=2001")).json["total"] == 1
+        reads += 1
+    assert await copying == 0
+    assert reads > 0
+    copied = await start(store=target)
+    assert await history_of(copied) == await history_of(stored)
+    assert (await copied.client.get("Patient?birthdate=2001")).json["total"] == 1
+    assert (await copied.client.get("Basic?_summary=count")).json["total"] == 40
+
+
+@pytest.mark.mongo
+async def test_a_backup_of_one_engine_restores_into_the_other(
+    stored: Running, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+    (tmp_path / "target").mkdir()
+    target = ENGINES["embedded" if store_url.startswith("mongodb") else "mongo"](tmp_path / "target")
+    assert await command("restore", file, "--store", target) == 0
+    assert await history_of(await start(store=target)) == await history_of(stored)

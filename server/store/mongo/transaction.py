@@ -160,7 +160,7 @@ class Transaction:
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
-        for condition in commit.conditions:
+        for condition in sorted(commit.conditions, key=lambda one: isinstance(one, Unreferenced)):  # those last
             await self._check(condition, commit)
         updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
         return [self._change(change, one, updated) for change, one in zip(commit.changes, known, strict=True)]
