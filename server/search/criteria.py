@@ -352,7 +352,9 @@ class Criteria:
 
     def _text(self, types: tuple[str, ...], name: Leaf, asked: Asked) -> Criterion:
         if not self.limits.text:
-            raise refused(asked.written, "text search is switched off on this server (setting text-search)", code="not-supported")
+            raise refused(
+                asked.written, "text search is switched off on this server (setting text-search)", code="not-supported"
+            )
         if asked.operator:
             name, asked = translated("text", name, asked)
         if name.modifier:

@@ -125,6 +125,8 @@ class Transaction:
         self._found = found
         self._known: dict[Pair, Known] = {}
         self._dates: dict[int, int | None] = {}
+        self._there: dict[Pair, bool] = {}
+        """Whether what must exist is live in the store; `_known` says it of what this transaction changes."""
         self._pending = _Pending()
         self._seq, self._high, self.epoch = connection.execute("SELECT seq, hw, epoch FROM state").fetchall()[0]
         self._first_seq = self._seq
@@ -157,7 +159,7 @@ class Transaction:
                 raise ConditionFailed(condition, found[:_FEW])
         elif isinstance(condition, Exists):
             pair = condition.type, condition.id
-            if pair not in made and not self._look_up(*pair).live:
+            if pair not in made and not self._is_live(pair):
                 raise ConditionFailed(condition)
 
     def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[_Step]) -> None:
@@ -279,6 +281,35 @@ class Transaction:
             numbered = {known.key: known for known in wanted if isinstance(known.key, bytes)}
             if numbered:
                 self._load(t, numbered, blobs(list(numbered)))
+
+    def load_existence(self, ids: Iterable[Pair]) -> None:
+        """Reads ahead which resources are there, a type at a time; nothing else of them."""
+        by_type: dict[str, list[str]] = {}
+        for pair in ids:
+            if pair not in self._there and pair not in self._known:
+                self._there[pair] = False
+                by_type.setdefault(pair[0], []).append(pair[1])
+        for type, wanted in by_type.items():
+            keys = [id_key(id) for id in wanted]
+            if named := [key for key in keys if isinstance(key, str)]:
+                self._find(type, texts(named))
+            if numbered := [key for key in keys if isinstance(key, bytes)]:
+                self._find(type, blobs(numbered))
+
+    def _find(self, type: str, keys: object) -> None:
+        for (key,) in self.connection.execute(
+            "SELECT id FROM carray(?) c CROSS JOIN res ON t = ? AND id = c.value WHERE m < ?",
+            (keys, self.allocation.type(type), DELETED),
+        ):
+            self._there[type, id_text(key)] = True
+
+    def _is_live(self, pair: Pair) -> bool:
+        known = self._known.get(pair)
+        if known is not None:
+            return bool(known.live)
+        if pair not in self._there:
+            self.load_existence([pair])
+        return self._there[pair]
 
     def _load(self, t: int, wanted: Mapping[Any, Known], keys: object) -> None:
         execute = self.connection.execute

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -128,7 +128,13 @@ class Writer:
 
     def _apply(self, transaction: Transaction, group: Sequence[_Waiting]) -> list[_Outcome]:
         commits = [waiting.work for waiting in group if isinstance(waiting.work, Commit)]
-        transaction.load(pair for commit in commits for pair in _concerned(commit))
+        transaction.load((change.type, change.id) for commit in commits for change in commit.changes)
+        transaction.load_existence(
+            (condition.type, condition.id)
+            for commit in commits
+            for condition in commit.conditions
+            if isinstance(condition, Exists)
+        )
         outcomes = []
         for waiting in group:
             work = waiting.work
@@ -147,15 +153,6 @@ class Writer:
         for loop, mine in by_loop.items():
             with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
                 loop.call_soon_threadsafe(_answer, mine)
-
-
-def _concerned(commit: Commit) -> Iterator[tuple[str, str]]:
-    """What is changed, and what must exist."""
-    for change in commit.changes:
-        yield change.type, change.id
-    for condition in commit.conditions:
-        if isinstance(condition, Exists):
-            yield condition.type, condition.id
 
 
 def _answer(outcomes: Sequence[_Outcome]) -> None:
