@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,7 +29,8 @@ from server.search.values import (
     Uri,
     Value,
 )
-from server.store.embedded.symbols import ELSEWHERE, Allocation
+from server.store.contract import Change, Put
+from server.store.embedded.symbols import ELSEWHERE, Allocation, Remembered
 from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
 SHAPE = ""
@@ -143,11 +145,23 @@ class Parameters:
 
 
 class Builder:
-    """Makes the Rows of resources within one transaction."""
+    """Makes the Rows of resources within one transaction, or ahead of it (`ahead`)."""
 
-    def __init__(self, allocation: Allocation, parameters: Parameters) -> None:
+    def __init__(self, allocation: Allocation | Remembered, parameters: Parameters) -> None:
         self._allocation = allocation
         self._parameters = parameters
+
+    def ahead(self, changes: Sequence[Change]) -> dict[int, Rows]:
+        """Rows by the `id()` of those changes whose every symbol is remembered: they need not be made while other
+        processes wait for the write lock."""
+        assert isinstance(self._allocation, Remembered), "a transaction makes them itself"
+        found = {}
+        for change in changes:
+            if isinstance(change, Put):
+                with suppress(KeyError):
+                    t = self._allocation.type(change.type)
+                    found[id(change)] = self.build(change.type, t, change.index, self._allocation.target)
+        return found
 
     def build(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> Rows:
         """target: number of the resource that a local reference names."""
@@ -214,7 +228,7 @@ class _Resource:
         "tok",
     )
 
-    def __init__(self, allocation: Allocation, t: int, target: Callable[[str, str], int]) -> None:
+    def __init__(self, allocation: Allocation | Remembered, t: int, target: Callable[[str, str], int]) -> None:
         self._allocation = allocation
         self._t = t
         self._target = target

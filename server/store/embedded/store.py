@@ -38,7 +38,7 @@ from server.store.embedded.rows import Builder, Parameters
 from server.store.embedded.schema import install, prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
-from server.store.embedded.symbols import Allocation, Symbols
+from server.store.embedded.symbols import Allocation, Remembered, Symbols
 from server.store.embedded.transaction import Transaction
 from server.store.embedded.upkeep import Extracted, extracted, snapshot, verify
 from server.store.embedded.writer import Writer
@@ -71,6 +71,7 @@ class EmbeddedStore:
         self._seconds = search_seconds
         self._symbols = Symbols()
         self._parameters = Parameters(rules.parameter)
+        self._ahead = Builder(Remembered(self._symbols), self._parameters).ahead
         self._estimates = Estimates()
         self._gate = Gate(path.with_name(path.name + ".lock"))
         try:
@@ -108,7 +109,7 @@ class EmbeddedStore:
     # -------------------------------------------------------------------------------- writing
 
     async def commit(self, commit: Commit) -> list[Written]:
-        written: list[Written] = await self._writer.submit(commit)
+        written: list[Written] = await self._writer.submit(commit, self._ahead(commit.changes))
         return written
 
     def _begin(self, connection: Connection) -> Transaction:

@@ -81,6 +81,35 @@ class Symbols:
         return rid
 
 
+class Remembered:
+    """What this process has met before, asked without the store: for work ahead of a transaction.
+
+    Numbers never change, so what is remembered stays right. Raises, all of it: KeyError for what is not.
+    """
+
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
+
+    def type(self, name: str) -> int:
+        return self._symbols.types[name]
+
+    def param(self, t: int, code: str) -> int:
+        return self._symbols.params[t, code]
+
+    def symbol(self, k: int, system: str, code: str) -> int:
+        return self._symbols.syms[k, system, code]
+
+    def text(self, k: int, text: str, symbol: int) -> None:
+        if (k, text, symbol) not in self._symbols.texts:
+            raise KeyError(text)
+
+    def target(self, type: str, id: str) -> int:
+        return self._symbols.rids[self._symbols.types[type], id]
+
+    def absent(self, t: int, id: str) -> int:
+        raise KeyError(id)
+
+
 class Allocation:
     """Symbols within one write transaction: makes what is missing, and shows it to the process after the commit."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from server.store.bodies import Bodies
@@ -134,8 +135,8 @@ class Transaction:
 
     # -------------------------------------------------------------------------------- a commit
 
-    def apply(self, commit: Commit) -> list[Written]:
-        """Raises: CommitRefused; the transaction is then as it was before."""
+    def apply(self, commit: Commit, ahead: Mapping[int, Rows] = MappingProxyType({})) -> list[Written]:
+        """ahead: see Builder.ahead. Raises: CommitRefused; the transaction is then as it was before."""
         known = [self._look_up(change.type, change.id) for change in commit.changes]
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
@@ -144,7 +145,7 @@ class Transaction:
         for condition in commit.conditions:
             self._check_before(condition, made)
         lu = max(self._clock(), *(k.lu + 1 for k in known)) if known else 0
-        steps = self._steps(commit, known, lu)
+        steps = self._steps(commit, known, lu, ahead)
         for condition in commit.conditions:
             if isinstance(condition, Unreferenced):
                 self._check_unreferenced(condition, steps)
@@ -185,7 +186,7 @@ class Transaction:
         t, key = self.connection.execute("SELECT t, id FROM res WHERE rid = ?", (rid,)).get
         return self.allocation.name(t), id_text(key)
 
-    def _steps(self, commit: Commit, known: Sequence[Known], lu: int) -> list[_Step]:
+    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Rows]) -> list[_Step]:
         """Numbers first: the resources of one commit may refer to each other."""
         next = self._rid
         fresh: dict[Pair, int] = {}
@@ -197,14 +198,24 @@ class Transaction:
         def target(type: str, id: str) -> int:
             return fresh.get((type, id)) or self.allocation.target(type, id)
 
-        return [self._step(c, k, lu, fresh, target) for c, k in zip(commit.changes, known, strict=True)]
+        return [
+            self._step(change, now, lu, fresh, target, ahead.get(id(change)))
+            for change, now in zip(commit.changes, known, strict=True)
+        ]
 
     def _step(
-        self, change: Put | Delete, known: Known, lu: int, fresh: dict[Pair, int], target: Callable[[str, str], int]
+        self,
+        change: Put | Delete,
+        known: Known,
+        lu: int,
+        fresh: dict[Pair, int],
+        target: Callable[[str, str], int],
+        rows: Rows | None,
     ) -> _Step:
         if isinstance(change, Put):
             body = change.body.at(known.vid + 1, lu)
-            rows = self._builder.build(change.type, known.t, change.index, target)
+            if rows is None:
+                rows = self._builder.build(change.type, known.t, change.index, target)
             rid = known.rid or fresh[change.type, change.id]
             method = METHODS.index(change.method)
             return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), rows, change.text)

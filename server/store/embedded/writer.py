@@ -17,6 +17,7 @@ from typing import Any
 from server.store.contract import Commit, CommitRefused, Exists, QueryTooCostly, StoreError, StoreUnavailable
 from server.store.embedded.driver import Connection, failures
 from server.store.embedded.lock import Gate
+from server.store.embedded.rows import Rows
 from server.store.embedded.transaction import Transaction
 
 Job = Callable[[Transaction], Any]
@@ -28,6 +29,8 @@ LARGEST_GROUP = 256
 @dataclass(slots=True)
 class _Waiting:
     work: Commit | Job
+    ahead: dict[int, Rows]
+    """See Builder.ahead."""
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -61,14 +64,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="onecard-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Commit | Job) -> asyncio.Future[Any]:
-        """Raises (in the future): CommitRefused, StoreFull, StoreUnavailable."""
+    def submit(self, work: Commit | Job, ahead: dict[int, Rows] | None = None) -> asyncio.Future[Any]:
+        """ahead: see Builder.ahead. Raises (in the future): CommitRefused, StoreFull, StoreUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if self._closed:
             future.set_exception(StoreUnavailable("the store is closed"))
         else:
-            self._queue.put(_Waiting(work, future, loop))
+            self._queue.put(_Waiting(work, ahead or {}, future, loop))
         return future
 
     def close(self) -> None:
@@ -139,7 +142,7 @@ class Writer:
         for waiting in group:
             work = waiting.work
             try:
-                result = transaction.apply(work) if isinstance(work, Commit) else work(transaction)
+                result = transaction.apply(work, waiting.ahead) if isinstance(work, Commit) else work(transaction)
                 outcomes.append(_Outcome(waiting, result))
             except (CommitRefused, QueryTooCostly) as refusal:
                 outcomes.append(_Outcome(waiting, error=refusal))
