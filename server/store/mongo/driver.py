@@ -270,10 +270,16 @@ async def insert_if_absent(collection: Collection, documents: list[Document]) ->
         pass
 
 
+_COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+
+
 async def make_collection(database: Database, name: str) -> None:
-    """Unless another process was faster."""
+    """Unless another process was faster. Its blocks are compressed by zstd, which takes a quarter less than the default
+    snappy and costs only when pages are written out and read in.
+    https://www.mongodb.com/docs/manual/reference/configuration-options/#storage.wiredTiger-options
+    """
     try:
-        await database.create_collection(name)
+        await database.create_collection(name, storageEngine=_COMPRESSION)
     except CollectionInvalid:
         pass
     except OperationFailure as error:
