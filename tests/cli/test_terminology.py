@@ -116,7 +116,7 @@ def path_of(curl: list[str]) -> str:
 
 
 def test_the_page_names_every_system_that_can_be_loaded() -> None:
-    shown = commands("onecard terminology load")
+    shown = commands(".venv/bin/onecard terminology load")
     assert {line[3] for line in shown} == set(LOADERS)
     for line in shown:
         parser = argparse.ArgumentParser()
