@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import importlib.util
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -29,11 +30,15 @@ class Database:
     pid: int
     folder: Path
 
-    def disk(self) -> int:
-        """Bytes of its collections and indexes after a checkpoint: without journal and operation log, which are of
-        fixed size."""
+    def named(self, name: str) -> str:
+        """The URL of another database of it."""
+        return self.url.replace("/onecard?", f"/{name}?")
+
+    def disk(self, name: str = "onecard") -> int:
+        """Bytes of the collections and indexes of a database after a checkpoint: without journal and operation log,
+        which are of fixed size."""
         asyncio.run(_checkpoint(self.url))
-        return disk(self.folder / "onecard")
+        return disk(self.folder / name)
 
     def compact(self) -> None:
         """Checkpoints, then gives back what is free within the files."""
@@ -54,28 +59,37 @@ def program() -> Path:
 
 
 @contextlib.contextmanager
-def mongod(more: Sequence[str] = ()) -> Iterator[Database]:
-    """Started, and ended by its process id afterwards.   more: further options of mongod."""
-    folder = Path(tempfile.mkdtemp(prefix="onecard-mongod-"))
-    port = free_port()
+def mongod(more: Sequence[str] = (), *, kept: Path | None = None) -> Iterator[Database]:
+    """Started, and ended by its process id afterwards.
+
+    more: further options of mongod.
+    kept: a folder for its files, which stays and may hold those of a run before; None: a temporary one."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="onecard-mongod-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh, port = not any(folder.iterdir()), free_port()
     command = [str(program()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
     command += ["--replSet", "rs0", "--nounixsocket", "--oplogSize", "512", "--logpath", str(folder / "log")]
     command += ["--wiredTigerCacheSizeGB", str(CACHE_GB), "--directoryperdb", *more]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        asyncio.run(_initiate(port))
+        asyncio.run(_initiate(port, fresh=fresh))
         yield Database(f"mongodb://127.0.0.1:{port}/onecard?replicaSet=rs0", process.pid, folder)
     finally:
-        process.kill()
+        process.send_signal(signal.SIGTERM if kept else signal.SIGKILL)
         process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _initiate(port: int) -> None:
+async def _initiate(port: int, *, fresh: bool) -> None:
     client, _ = connect(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=30000")
     try:
-        member = {"_id": 0, "host": f"127.0.0.1:{port}"}
-        await client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+        config = {"_id": "rs0", "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}]}
+        if fresh:
+            await client.admin.command("replSetInitiate", config)
+        else:  # it was on another port and is no member of its own set, which only force can change
+            config["version"] = int(time.time())
+            await client.admin.command("replSetReconfig", config, force=True)
         await _primary(client)
     finally:
         await client.close()

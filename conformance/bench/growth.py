@@ -3,7 +3,7 @@
 Fills a store of each size with synthetic people and asks all of them in turn for the same first pages, in this process.
 Prints Markdown for docs/performance.md and writes build/bench/growth-STORE.json and .svg: the median of a first page in
 each store, processor time on the embedded store, elapsed time on MongoDB whose work is done by another process; what an
-exact total costs per match, and how many matches are within the time limit.
+exact total costs per match, how many matches are within the time limit, and the bytes on disk of a resource.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.bench.database import mongod
+from conformance.bench.database import Database, mongod
 from conformance.bench.filled import BUDGETED, FIRST_PAGES, TOTALS, World, filled
 from conformance.bench.plots import lines
+from conformance.bench.processes import disk
 from conformance.bench.profile import request
 from conformance.bench.report import value
 from server.boundary import handle
@@ -86,7 +87,7 @@ def rows(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join(text + ["| " + " | ".join(value(row[title]) for title in titles) + " |" for row in found])
 
 
-async def measured(worlds: Sequence[World], clock: Clock, asked: int, file: Path) -> None:
+async def measured(worlds: Sequence[World], clock: Clock, asked: int) -> dict[str, Any]:
     gc.collect()
     gc.freeze()
     sizes = [world.size for world in worlds]
@@ -103,38 +104,50 @@ async def measured(worlds: Sequence[World], clock: Clock, asked: int, file: Path
         budget = "2" if name in BUDGETED else "-"
         print(f"| {name} | {' | '.join(f'{us:.0f}' for us in figures)} | {growth} | {budget} |", flush=True)
     report["totals"] = await totals(worlds[-1], clock)
-    print(f"\nExact totals at {sizes[-1]:,} resources:\n\n{rows(report['totals'])}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.with_suffix(".json").write_text(json.dumps(report, indent=1))
-    file.with_suffix(".svg").write_text(lines("microseconds a first page", sizes, report["first_pages_us"]))
+    print(f"\nExact totals at {sizes[-1]:,} resources:\n\n{rows(report['totals'])}", flush=True)
+    return report
 
 
-async def main_async(args: argparse.Namespace, folder: Path, database: str | None) -> None:
+async def main_async(args: argparse.Namespace, folder: Path, database: Database | None) -> dict[str, Any]:
     worlds = []
     for size in args.sizes:
-        url = database.replace("/onecard?", f"/size{size}?") if database else f"sqlite:///{folder}/{size}.db"
+        url = database.named(f"size{size}") if database else f"sqlite:///{folder}/{size}.db"
         worlds.append(await filled(url, size, folder))
     try:
-        clock = time.perf_counter if database else time.process_time
-        await measured(worlds, clock, args.asked, Path("build/bench") / f"growth-{args.store}")
+        return await measured(worlds, time.perf_counter if database else time.process_time, args.asked)
     finally:
         for world in worlds:
             await world.ctx.store.close()
+
+
+def on_disk(size: int, folder: Path, database: Database | None) -> float:
+    """Bytes of a resource in the closed store of that size."""
+    return (database.disk(f"size{size}") if database else disk(folder / f"{size}.db")) / size
+
+
+def written(report: dict[str, Any], file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_suffix(".json").write_text(json.dumps(report, indent=1))
+    file.with_suffix(".svg").write_text(lines("microseconds a first page", report["sizes"], report["first_pages_us"]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m conformance.bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--store", choices=("embedded", "mongod"), default="embedded")
-    parser.add_argument("--folder", type=Path, help="keep embedded stores there, and go on with those that are there")
+    parser.add_argument("--folder", type=Path, help="keep the stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
         made = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-growth-"))
         folder = Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        database = stack.enter_context(mongod()).url if args.store == "mongod" else None
-        asyncio.run(main_async(args, folder, database))
+        kept = folder / "mongod" if args.folder else None
+        database = stack.enter_context(mongod(kept=kept)) if args.store == "mongod" else None
+        report = asyncio.run(main_async(args, folder, database))
+        report["disk_bytes_per_resource"] = [round(on_disk(size, folder, database), 1) for size in args.sizes]
+        print("\nBytes on disk a resource: " + ", ".join(map(value, report["disk_bytes_per_resource"])))
+        written(report, Path("build/bench") / f"growth-{args.store}")
 
 
 if __name__ == "__main__":
