@@ -54,6 +54,9 @@ class Put:
     """Version that must be current; 0: must not exist as a live resource; None: any."""
     text: tuple[str, str] | None = None
     """Folded narrative and folded content for `_text`/`_content`; None when the setting is off."""
+    seen: bytes | None = None
+    """Body of the version `expected` that this one was made from, where its labels matter: they may change without a
+    new version (`Relabel`). None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,25 @@ class Delete:
     expected: int | None = None
 
 
-Change = Put | Delete
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """Other labels (`meta.profile`, `tag`, `security`) for a version that is there: its number, lastUpdated, `seq` and
+    method stay, so histories show it where it was, with its new labels, and `changes` does not tell it again."""
+
+    type: str
+    id: str
+    version: int
+    seen: bytes
+    """Body that it has until now."""
+    body: Body
+    index: Index
+    """Stored if the version is the current one."""
+    text: tuple[str, str] | None = None
+    expected: int | None = None
+    """Version that must be current; None: any."""
+
+
+Change = Put | Delete | Relabel
 
 # ---------------------------------------------------------------- what must hold for a commit
 
@@ -182,7 +203,8 @@ class StoreError(Exception):
 
     StoreError
     +-- CommitRefused      (nothing was stored)
-    |   +-- VersionConflict     Put.expected / Delete.expected does not hold
+    |   +-- VersionConflict     `expected` does not hold
+    |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`
     |   +-- ConditionFailed     a condition does not hold
     +-- StoreUnavailable   (outcome unknown if it was a commit: repeat with the same ids) -> 503
     +-- StoreFull          disk full or read-only: nothing was stored -> 507 / 503
@@ -199,6 +221,11 @@ class VersionConflict(CommitRefused):
     def __init__(self, type: str, id: str, expected: int, current: int) -> None:
         super().__init__(f"{type}/{id}: expected version {expected}, current is {current}")
         self.type, self.id, self.expected, self.current = type, id, expected, current
+
+
+class LabelsChanged(CommitRefused):
+    def __init__(self, type: str, id: str) -> None:
+        super().__init__(f"the labels of {type}/{id} were changed meanwhile: repeat the request")
 
 
 class ConditionFailed(CommitRefused):

@@ -14,13 +14,15 @@ from typing import Any
 from server.store.bodies import Bodies
 from server.store.contract import (
     RECORDS,
+    Change,
     Commit,
     Condition,
     ConditionFailed,
-    Delete,
     Exists,
+    LabelsChanged,
     Matches,
     Put,
+    Relabel,
     Replayed,
     Unreferenced,
     Version,
@@ -31,6 +33,7 @@ from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
+from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, widen, zones
 from server.store.embedded.upkeep import Extracted
@@ -93,6 +96,8 @@ class _Step:
     frame: bytes | None = None
     rows: Rows = NOTHING
     text: tuple[str, str] | None = None
+    place: tuple[int, int] | None = None
+    """seq and lastUpdated of a version that is there already and gets other labels."""
 
 
 @dataclass(slots=True)
@@ -149,7 +154,7 @@ class Transaction:
         for condition in commit.conditions:
             if isinstance(condition, Unreferenced):
                 self._check_unreferenced(condition, steps)
-        return [self._remember(step, lu) for step in steps]
+        return [self._remember(step, lu) if step.place is None else self._relabel(step) for step in steps]
 
     def _check_before(self, condition: Condition, made: Collection[Pair]) -> None:
         """made: what the commit itself puts."""
@@ -205,7 +210,7 @@ class Transaction:
 
     def _step(
         self,
-        change: Put | Delete,
+        change: Change,
         known: Known,
         lu: int,
         fresh: dict[Pair, int],
@@ -213,13 +218,47 @@ class Transaction:
         rows: Rows | None,
     ) -> _Step:
         if isinstance(change, Put):
+            if change.seen is not None:
+                self._check_seen(change, known.frame)
             body = change.body.at(known.vid + 1, lu)
             if rows is None:
                 rows = self._builder.build(change.type, known.t, change.index, target)
             rid = known.rid or fresh[change.type, change.id]
             method = METHODS.index(change.method)
             return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), rows, change.text)
+        if isinstance(change, Relabel):
+            return self._relabelled(change, known, target)
         return _Step(known, known.rid, known.vid + 1 if known.live else known.vid, DELETED)
+
+    def _relabelled(self, change: Relabel, known: Known, target: Callable[[str, str], int]) -> _Step:
+        """Raises: LabelsChanged, also for a version that is not there."""
+        rows = NOTHING
+        seq, lu, m, frame = known.seq, known.lu, known.m, known.frame
+        if change.version == known.vid:
+            rows = self._builder.build(change.type, known.t, change.index, target)
+        else:
+            self.flush()
+            seq, lu, m, frame = superseded(self.connection, known.rid, change.version) or (0, 0, DELETED, None)
+        self._check_seen(change, frame)
+        body = change.body.at(change.version, lu)
+        compressed = self._bodies.compress(body)
+        return _Step(known, known.rid, change.version, m, body, compressed, rows, change.text, (seq, lu))
+
+    def _check_seen(self, change: Put | Relabel, frame: bytes | None) -> None:
+        if frame is None or self._bodies.expand(frame) != change.seen:
+            raise LabelsChanged(change.type, change.id)
+
+    def _relabel(self, step: _Step) -> Written:
+        known = step.known
+        assert step.place is not None
+        seq, lu = step.place
+        if step.vid == known.vid:
+            known.frame, known.rows, known.text, known.said = step.frame, step.rows, step.text, True
+            self._pending.dirty[known.rid] = known
+        else:
+            rewrite(self.connection, known.rid, step.vid, step.frame)
+        version = Version(known.type, known.id, step.vid, lu, seq, METHODS[step.m], step.body)
+        return Written(version, created=False)
 
     def _remember(self, step: _Step, lu: int) -> Written:
         known = step.known

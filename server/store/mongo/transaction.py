@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from server.store.contract import (
+    Change,
     Commit,
     Condition,
     ConditionFailed,
     Delete,
     Exists,
+    LabelsChanged,
     Matches,
     Put,
+    Relabel,
     Replayed,
     Unreferenced,
     Version,
@@ -102,6 +105,8 @@ class _Pending:
     """What waits for `flush`."""
 
     history: list[Document] = field(default_factory=list)
+    relabelled: list[UpdateOne] = field(default_factory=list)
+    """Superseded versions that are there already."""
     dirty: dict[Pair, Known] = field(default_factory=dict)
 
 
@@ -160,10 +165,27 @@ class Transaction:
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
+        earlier = [await self._seen(change, one) for change, one in zip(commit.changes, known, strict=True)]
         for condition in sorted(commit.conditions, key=lambda one: isinstance(one, Unreferenced)):  # those last
             await self._check(condition, commit)
         updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
-        return [self._change(change, one, updated) for change, one in zip(commit.changes, known, strict=True)]
+        return [
+            self._change(change, one, updated, document)
+            for change, one, document in zip(commit.changes, known, earlier, strict=True)
+        ]
+
+    async def _seen(self, change: Change, known: Known) -> Document | None:
+        """Document of the version whose labels matter to a change. Raises: LabelsChanged, also if it is not there."""
+        if isinstance(change, Delete) or change.seen is None:
+            return None
+        document = known.document
+        if isinstance(change, Relabel) and change.version != known.version:
+            await self.flush()
+            key = f"{known.key}/{change.version:08d}"
+            document = await self._work.collections.history.find_one({"_id": key}, session=self.session)
+        if document is None or "b" not in document or self._work.frames.body(document["b"]) != change.seen:
+            raise LabelsChanged(change.type, change.id)
+        return document
 
     async def _check(self, condition: Condition, commit: Commit) -> None:
         if isinstance(condition, Matches):
@@ -210,7 +232,10 @@ class Transaction:
         if claims:
             await self._work.collections.claim.bulk_write(claims, session=self.session)
 
-    def _change(self, change: Put | Delete, known: Known, updated: int) -> Written:
+    def _change(self, change: Change, known: Known, updated: int, seen: Document | None) -> Written:
+        if isinstance(change, Relabel):
+            assert seen is not None
+            return self._relabel(change, known, seen)
         if isinstance(change, Delete):
             if not known.live:
                 return Written(_version(known, None), created=False, changed=False)
@@ -234,13 +259,18 @@ class Transaction:
         known.version, known.updated, known.method = version, updated, method
         known.seq = self._stamp.seq(self._ordinal)
         self._ordinal += 1
+        self._replace(known, body, prepared)
+        return Written(_version(known, body), created)
+
+    def _replace(self, known: Known, body: bytes | None, prepared: Prepared | None) -> None:
+        """The current version gets a new document."""
         document: Document = {
             "_id": known.key,
             "t": known.type,
-            "v": version,
+            "v": known.version,
             "q": stored_seq(known.seq),
-            "l": updated,
-            "m": method,
+            "l": known.updated,
+            "m": known.method,
             "n": known.created,
         }
         if body is not None and prepared is not None:
@@ -248,7 +278,18 @@ class Transaction:
             document["b"] = Binary(self._work.frames.pack(body, prepared.values))
         known.document = document
         self._pending.dirty[known.type, known.id] = known
-        return Written(_version(known, body), created)
+
+    def _relabel(self, change: Relabel, known: Known, seen: Document) -> Written:
+        body = change.body.at(change.version, seen["l"])
+        prepared = self._prepared[id(change)]
+        if change.version == known.version:
+            self._replace(known, body, prepared)
+        else:
+            frame = Binary(self._work.frames.pack(body, prepared.values))
+            self._pending.relabelled.append(UpdateOne({"_id": seen["_id"]}, {"$set": {"b": frame}}))
+        seq, method = read_seq(seen["q"]), METHODS[seen["m"]]
+        version = Version(known.type, known.id, change.version, seen["l"], seq, method, body)
+        return Written(version, created=False)
 
     # -------------------------------------------------------------------------------- other work
 
@@ -272,9 +313,11 @@ class Transaction:
     async def flush(self) -> None:
         """Writes what is pending, so that this transaction's own searches see it."""
         pending, self._pending = self._pending, _Pending()
+        collections, session = self._work.collections, self.session
+        if pending.relabelled:
+            await collections.history.bulk_write(pending.relabelled, session=session)
         if not pending.dirty:
             return
-        collections, session = self._work.collections, self.session
         if pending.history:
             await collections.history.insert_many(pending.history, ordered=True, session=session)
         fresh = [known.document for known in pending.dirty.values() if not known.stored and known.document]

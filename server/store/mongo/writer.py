@@ -17,6 +17,7 @@ from server.store.contract import (
     Commit,
     CommitRefused,
     Condition,
+    Delete,
     Exists,
     Put,
     Replayed,
@@ -202,7 +203,7 @@ def _ids(works: Sequence[Commit | list[Replayed]]) -> list[tuple[str, str]]:
 
 def _puts(work: Commit | list[Replayed]) -> list[tuple[int, str, str, Any, Any]]:
     if isinstance(work, Commit):
-        puts = [change for change in work.changes if isinstance(change, Put)]
+        puts = [change for change in work.changes if not isinstance(change, Delete)]
         return [(id(put), put.type, put.id, put.index, put.text) for put in puts]
     live = [one for one in work if not one.version.deleted]
     return [(id(one), one.version.type, one.version.id, one.index, one.text) for one in live]
@@ -210,5 +211,5 @@ def _puts(work: Commit | list[Replayed]) -> list[tuple[int, str, str, Any, Any]]
 
 def _size(work: Commit | list[Replayed]) -> int:
     if isinstance(work, Commit):
-        return sum(len(c.body.head) + len(c.body.tail) for c in work.changes if isinstance(c, Put))
+        return sum(len(c.body.head) + len(c.body.tail) for c in work.changes if not isinstance(c, Delete))
     return LARGEST_BYTES
