@@ -50,8 +50,8 @@ bench: $(VENV)/.test ## measure beside a trivial handler and bare SQLite, in one
 fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000): no 5xx, no stall
 	@N="$(N)" $(BIN)/python -m conformance.fuzz
 
-soak: $(VENV)/.test ## SECONDS of mixed work (default 3600): memory, handles, connections, latency stay flat
-	@SOAK_SECONDS="$(SECONDS)" $(BIN)/python -m conformance.soak
+soak: $(VENV)/.test ## SECONDS of mixed work (default 3600; STORE=mongod, RATE=requests a second): memory, handles, connections, latency stay flat
+	@$(BIN)/python -m conformance.soak --seconds $(or $(SECONDS),3600) --rate $(or $(RATE),0) --store $(or $(STORE),embedded)
 
 failover: $(VENV)/.test ## ROUNDS (default 20): a MongoDB primary killed, paused, cut off under a storm; nothing acknowledged is lost
 	@$(BIN)/python -m conformance.failover --rounds $(or $(ROUNDS),20)

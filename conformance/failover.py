@@ -27,7 +27,7 @@ from typing import Any
 
 from conformance.bench.database import program
 from conformance.bench.load import Target
-from conformance.bench.processes import free_port, started
+from conformance.bench.onecard import onecard
 from conformance.line import Line, Reply
 from conformance.network import Network
 from conformance.replica_set import Node, ReplicaSet
@@ -307,12 +307,9 @@ async def storm_over(
 def run(ways: Sequence[str], args: argparse.Namespace, tell: Callable[[Round], None]) -> Outcome:
     """A set and a server of their own."""
     with _set_of_three(args.election_ms, args.oplog_patience) as nodes:
-        url, port = nodes.url("onecard") + args.options, free_port()
-        folder = str(nodes.folder.parent)
-        command = ["server.cli", "serve", "--open", "--port", str(port), "--workers", str(args.workers), "--store", url]
-        command += ["--data-folder", folder, "--request-log", "off"]
-        with started(command, f"http://127.0.0.1:{port}/health/ready"):
-            return asyncio.run(storm_over(url, port, nodes, ways, tell))
+        url = nodes.url("onecard") + args.options
+        with onecard(url, nodes.folder.parent, workers=args.workers) as server:
+            return asyncio.run(storm_over(url, server.target.port, nodes, ways, tell))
 
 
 def main() -> int:

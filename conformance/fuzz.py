@@ -11,13 +11,13 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,7 +25,7 @@ from urllib.parse import quote, urlsplit
 from tqdm import tqdm
 
 from conformance.bench.load import Target
-from conformance.bench.processes import free_port, started
+from conformance.bench.onecard import onecard
 from conformance.drawing import HOSTILE, Drawing
 from conformance.line import Broken, Line, Reply
 from fhir_profiles.definitions import Definitions
@@ -270,15 +270,11 @@ def main() -> int:
 
 
 def _on_own_server(args: argparse.Namespace) -> Report:
-    folder = tempfile.mkdtemp(prefix="onecard-fuzz-")
-    port = free_port()
-    command = ["server.cli", "serve", "--open", "--port", str(port), "--store", f"sqlite:///{folder}/onecard.db"]
-    command += ["--data-folder", folder, "--workers", str(args.workers), "--request-log", "off"]
-    try:
-        with started(command, f"http://127.0.0.1:{port}/health/ready"):
-            return _run(Target("127.0.0.1", port, "/fhir"), args)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="onecard-fuzz-") as folder,
+        onecard("embedded", Path(folder), workers=args.workers) as server,
+    ):
+        return _run(server.target, args)
 
 
 def _run(target: Target, args: argparse.Namespace) -> Report:

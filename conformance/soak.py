@@ -1,7 +1,8 @@
 """`make soak SECONDS=3600`: mixed work for as long, and whether memory, handles, connections and latency stay flat.
 
-Starts OneCard as a process on an empty embedded store, or watches one that runs (--url and --pid). A line is laid
-through the samples after the warm-up by least squares; what it rises by in that time must stay within what is allowed.
+Starts OneCard as a process on an empty embedded store (`--store mongod`: on a database started for it), or watches one
+that runs (--url and --pid). A line is laid through the samples after the warm-up by least squares; what it rises by in
+that time must stay within what is allowed. The memory of the database is told and not judged: it fills its cache.
 Prints a table, writes build/soak/NAME.json, and exits with 1 if something grew or a request failed.
 """
 
@@ -13,7 +14,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -26,8 +26,10 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.bench.database import mongod
 from conformance.bench.load import Target
-from conformance.bench.processes import family, free_port, started, usage
+from conformance.bench.onecard import onecard
+from conformance.bench.processes import family, usage
 from conformance.line import Line
 
 WARM_UP = 0.4
@@ -49,6 +51,7 @@ class Sample:
     p50_ms: float
     p99_ms: float
     requests: int
+    database_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Soak:
     """Requests a second that are sent at most, by all clients together; 0: each asks again when it was answered."""
     shown: bool = False
     """Each sample is printed as it is taken."""
+    database_pid: int | None = None
     samples: list[Sample] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     _latencies: list[float] = field(default_factory=list)
@@ -138,8 +142,8 @@ class Soak:
         taken, self._latencies = sorted(self._latencies), []
         count, sockets = handles(self.pid)
         middle, late = taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
-        memory = usage(self.pid).memory / 1e6
-        return Sample(round(seconds, 2), memory, count, sockets, middle * 1000, late * 1000, len(taken))
+        memory, database = (usage(pid).memory / 1e6 if pid else 0.0 for pid in (self.pid, self.database_pid))
+        return Sample(round(seconds, 2), memory, count, sockets, middle * 1000, late * 1000, len(taken), database)
 
     async def _client(self, number: int, until: float) -> None:
         line = Line(self.target.host, self.target.port)
@@ -215,17 +219,14 @@ def main() -> int:
 
 
 def _own_server(args: argparse.Namespace) -> tuple[Soak, list[Verdict]]:
-    folder = tempfile.mkdtemp(prefix="onecard-soak-")
-    port = free_port()
-    command = ["server.cli", "serve", "--open", "--port", str(port), "--workers", str(args.workers)]
-    command += ["--store", args.store or f"sqlite:///{folder}/onecard.db", "--data-folder", folder]
-    command += ["--request-log", "off"]
-    try:
-        with started(command, f"http://127.0.0.1:{port}/health/ready") as server:
-            soak = Soak(Target("127.0.0.1", port, "/fhir"), server.pid, args.connections, args.rate, shown=True)
-            return soak, asyncio.run(soak.run(args.seconds, args.seconds / 60))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-soak-")))
+        database = stack.enter_context(mongod()) if args.store == "mongod" else None
+        store = database.url if database else args.store
+        server = stack.enter_context(onecard(store, folder, workers=args.workers))
+        soak = Soak(server.target, server.pid, args.connections, args.rate, shown=True)
+        soak.database_pid = database.pid if database else None
+        return soak, asyncio.run(soak.run(args.seconds, args.seconds / 60))
 
 
 def _write(name: str, soak: Soak, verdicts: Sequence[Verdict]) -> None:
@@ -241,11 +242,11 @@ def _write(name: str, soak: Soak, verdicts: Sequence[Verdict]) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m conformance.soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_SECONDS") or 3600))
+    parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--rate", type=float, default=0.0, help="requests a second at most; default: as many as go")
-    parser.add_argument("--store", help="store URL; default: an embedded one in a temporary folder")
+    parser.add_argument("--store", default="embedded", help="embedded, mongod (started here) or a store URL")
     parser.add_argument("--url", help="FHIR base of a server that runs already; needs --pid")
     parser.add_argument("--pid", type=int, default=0, help="process to watch")
     parser.add_argument("--token", help="bearer token for --url")

@@ -84,7 +84,7 @@ def mongod(more: Sequence[str] = (), *, kept: Path | None = None) -> Iterator[Da
 async def _initiate(port: int, *, fresh: bool) -> None:
     client, _ = connect(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=30000")
     try:
-        config = {"_id": "rs0", "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}]}
+        config: dict[str, object] = {"_id": "rs0", "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}]}
         if fresh:
             await client.admin.command("replSetInitiate", config)
         else:  # it was on another port and is no member of its own set, which only force can change
