@@ -96,10 +96,22 @@ ROUTES: tuple[Route, ...] = (
     *_operation("meta", meta.meta, "Profiles, tags and security labels in use", "", "[type]", "[type]/[id]"),
     *_operation("meta", meta.meta, "Profiles, tags and security labels of a version", "[type]/[id]/_history/[vid]"),
     *_operation(
-        "meta-add", meta.meta_add, "Add profiles, tags, security labels", "[type]/[id]", scope="w", methods="POST"
+        "meta-add",
+        meta.meta_add,
+        "Add profiles, tags, security labels; makes no new version",
+        "[type]/[id]",
+        "[type]/[id]/_history/[vid]",
+        scope="w",
+        methods="POST",
     ),
     *_operation(
-        "meta-delete", meta.meta_delete, "Remove profiles, tags, labels", "[type]/[id]", scope="w", methods="POST"
+        "meta-delete",
+        meta.meta_delete,
+        "Remove profiles, tags, labels; makes no new version",
+        "[type]/[id]",
+        "[type]/[id]/_history/[vid]",
+        scope="w",
+        methods="POST",
     ),
     *_operation(
         "everything", everything.everything, "All that belongs to a patient", "Patient", "Patient/[id]", scope="s"

@@ -7,6 +7,7 @@ matches meanwhile, and the interaction starts over.   https://hl7.org/fhir/R4/ht
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -15,11 +16,13 @@ from server.context import Context
 from server.errors import BadRequest, PreconditionFailed
 from server.search.query import Match, Query, TokenOperand
 from server.search.values import Index, Token
-from server.store.contract import CommitRefused, ConditionFailed, Matches, Version
+from server.store.contract import CommitRefused, ConditionFailed, LabelsChanged, Matches, Version
 from server.wire import target
 
-PATIENCE = 8
-"""How often an interaction starts over when others were faster."""
+PATIENCE = 32
+"""How often an interaction starts over when others were faster: at first at once, then after growing pauses."""
+_AT_ONCE = 8
+_LONGEST_PAUSE = 0.1
 
 Answer = TypeVar("Answer")
 
@@ -160,6 +163,10 @@ class Overtaken(CommitRefused):
     """Another request changed a resource between reading and storing it, and the client set no condition."""
 
 
+_FASTER = (Overtaken, LabelsChanged, ConditionFailed)
+"""What says that another request was faster."""
+
+
 async def patiently(ctx: Context, key: str, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
     """Try again, a bounded number of times, while the commit is refused only because another request was faster.
 
@@ -168,14 +175,22 @@ async def patiently(ctx: Context, key: str, attempt: Callable[[], Awaitable[Answ
     """
     try:
         return await attempt()
-    except (Overtaken, ConditionFailed):
+    except _FASTER:
         turn = ctx.turns.get(key)
         if turn is None:
             turn = ctx.turns[key] = asyncio.Lock()
     async with turn:
-        for _ in range(PATIENCE):
+        for defeats in range(PATIENCE):
             try:
                 return await attempt()
-            except (Overtaken, ConditionFailed):
-                continue
+            except _FASTER:
+                await asyncio.sleep(_pause(defeats))
         return await attempt()
+
+
+def _pause(defeats: int) -> float:
+    """Seconds. Those who contend by other keys or in other processes are not met by the lock, but at another time."""
+    if defeats < _AT_ONCE:
+        return 0
+    longest = min(0.002 * (1 << (defeats - _AT_ONCE)), _LONGEST_PAUSE)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads, keeps no secret

@@ -60,7 +60,7 @@ async def _apply(
 ) -> FhirResponse:
     expected = check_if_match(request.headers, current)
     resource = patched(ctx, request, current)
-    prepared = prepare(ctx, request.base, resource, current.id, "PATCH", expected=current.version)
+    prepared = prepare(ctx, request.base, resource, current.id, "PATCH", expected=current.version, seen=current.body)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

@@ -95,12 +95,19 @@ class Prepared:
 
 
 def prepare(
-    ctx: Context, base: str, resource: Resource, resource_id: str, method: str, *, expected: int | None = None
+    ctx: Context,
+    base: str,
+    resource: Resource,
+    resource_id: str,
+    method: str,
+    *,
+    expected: int | None = None,
+    seen: bytes | None = None,
 ) -> Prepared:
     """Check a resource and make the change that stores it under an id.
 
-    base: FHIR base URL, absolute references to it are ours. Versions in references are taken off in place, unless the
-    setting keeps them. Raises: Unprocessable, TooLarge.
+    base: FHIR base URL, absolute references to it are ours. expected, seen: see `Put`. Versions in references are
+    taken off in place, unless the setting keeps them. Raises: Unprocessable, TooLarge.
     """
     resource = {**resource, "id": resource_id}
     warnings = check(ctx, resource)
@@ -118,9 +125,7 @@ def prepare(
         targets = local_targets(elements, base, ctx.definitions.resource_types)
         targets.discard((resource_type, resource_id))
         conditions = [Exists(*target) for target in targets]
-    body = body_of(resource, resource_id)
-    if len(body.head) + len(body.tail) > ctx.settings.max_resource_bytes:
-        raise TooLarge(f"The resource is larger than {ctx.settings.max_resource_bytes} bytes", expression=resource_type)
+    body = sized_body(ctx, resource, resource_id)
     put = Put(
         resource_type,
         resource_id,
@@ -129,6 +134,7 @@ def prepare(
         method,
         expected,
         ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
+        seen,
     )
     return Prepared(put, conditions, warnings)
 
@@ -141,6 +147,15 @@ def refuse_searches(elements: Sequence[Resource], resource_types: Collection[str
     for element in elements:
         if "?" in element["reference"] and element["reference"].partition("?")[0] in resource_types:
             raise Unprocessable("A conditional reference is resolved in a transaction only", code="not-supported")
+
+
+def sized_body(ctx: Context, resource: Resource, resource_id: str) -> Body:
+    """As `body_of`. Raises: TooLarge."""
+    body = body_of(resource, resource_id)
+    most = ctx.settings.max_resource_bytes
+    if len(body.head) + len(body.tail) > most:
+        raise TooLarge(f"The resource is larger than {most} bytes", expression=resource["resourceType"])
+    return body
 
 
 def body_of(resource: Resource, resource_id: str) -> Body:

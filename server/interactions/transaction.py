@@ -246,7 +246,9 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
             if step.interaction == "delete":
                 conditions += _deletes(ctx, step)
                 continue
-            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, expected=_expected(step))
+            expected = _expected(step)
+            seen = step.current.body if step.current is not None and expected == step.current.version else None
+            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, expected=expected, seen=seen)
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
             exists.update(each for each in prepared.conditions if isinstance(each, Exists))

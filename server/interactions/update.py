@@ -85,7 +85,8 @@ async def replace(
     resource = dict(resource)  # a repetition starts from what was sent
     carried = labels.carry(resource, current)
     guard = current.version if carried and expected is None and current is not None else expected
-    prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard)
+    seen = current.body if current is not None and guard == current.version else None
+    prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard, seen=seen)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

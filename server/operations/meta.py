@@ -1,7 +1,8 @@
 """$meta, $meta-add, $meta-delete: profiles, tags and security labels.
 
 https://hl7.org/fhir/R4/resource-operation-meta.html
-A change of labels is a new version here, so that history and audit show who labelled what, when.
+`$meta-add` and `$meta-delete` change the meta of a version where it is: its versionId and lastUpdated stay, so its ETag
+does too, and histories tell nothing new. https://hl7.org/fhir/R4/resource-operation-meta-add.html
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from server.context import Context
 from server.errors import Gone, NotFound, Unprocessable
 from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
-from server.interactions.storing import commit, prepare
+from server.interactions.storing import Resource, commit, sized_body
 from server.messages import FhirRequest, FhirResponse
 from server.operations.parameters import inputs, returned
 from server.search.query import Query
-from server.store.contract import Version, VersionConflict
+from server.store.contract import Relabel, Version, VersionConflict
 
 _LABELS = ("profile", *labels.CODED)
 _PAGE = 500
@@ -52,29 +53,56 @@ async def meta_delete(ctx: Context, request: FhirRequest) -> FhirResponse:
 async def _change(
     ctx: Context, request: FhirRequest, operation: str, change: Callable[[Meta, Meta], Meta]
 ) -> FhirResponse:
+    """Raises: NotFound, Gone, PreconditionFailed (If-Match names another version than this), Unprocessable."""
     given = inputs(ctx, request, operation).one("meta")
     if not labels.are_sound(given) or not _are_texts(given.get("profile", [])):
         raise Unprocessable("The labels are not well-formed", code="structure", expression="Parameters.parameter.value")
     where = request.path[:-1]
 
     async def attempt() -> FhirResponse:
-        current = await _one(ctx, where)
-        expected = check_if_match(request.headers, current)
-        assert current.body is not None
-        resource = read_json(current.body)
-        resource["meta"] = change(resource["meta"], given)
-        prepared = prepare(ctx, request.base, resource, current.id, "PUT", expected=current.version)
-        try:
-            [written] = await commit(ctx, [prepared.put], prepared.conditions)
-        except VersionConflict as error:
-            if expected is None:
-                raise conditional.Overtaken(str(error)) from None
-            raise
-        answer = returned("return", "valueMeta", _meta_of(written.version))
-        answer.headers.update(version_headers(written.version))
+        version = await _one(ctx, where)
+        expected = check_if_match(request.headers, version)
+        resource = read_json(version.body or b"")
+        before = resource["meta"]
+        meta = change(before, given)
+        if meta != before:
+            relabel = _relabel(ctx, version, resource, meta, current=len(where) == 2)
+            try:
+                [written] = await commit(ctx, [relabel])
+            except VersionConflict as error:
+                if expected is None:
+                    raise conditional.Overtaken(str(error)) from None
+                raise
+            version = written.version
+        answer = returned("return", "valueMeta", _meta_of(version))
+        answer.headers.update(version_headers(version))
         return answer
 
-    return await conditional.patiently(ctx, "/".join(where), attempt)
+    return await conditional.patiently(ctx, "/".join(where[:2]), attempt)
+
+
+def _relabel(ctx: Context, version: Version, resource: Resource, meta: Meta, *, current: bool) -> Relabel:
+    """current: the version must be the current one.
+
+    Raises: TooLarge, Unprocessable with what the labels break that was whole before them.
+    """
+    assert version.body is not None
+    old = {(issue.code, issue.diagnostics, issue.expression) for issue in ctx.validator.validate(resource)}
+    labelled = {**resource, "meta": meta}
+    issues = ctx.validator.validate(labelled)
+    broken = [each for each in issues if (each.code, each.diagnostics, each.expression) not in old]
+    if any(each.severity in ("error", "fatal") for each in broken):
+        raise Unprocessable("The labels break rules of FHIR", issues=broken)
+    return Relabel(
+        version.type,
+        version.id,
+        version.version,
+        version.body,
+        sized_body(ctx, labelled, version.id),
+        ctx.search.extract(version.type, labelled),
+        ctx.search.text(version.type, labelled) if ctx.settings.text_search else None,
+        version.version if current else None,
+    )
 
 
 async def _one(ctx: Context, where: tuple[str, ...]) -> Version:

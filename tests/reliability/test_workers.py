@@ -228,6 +228,46 @@ async def test_a_hundred_concurrent_updates_of_several_workers_are_a_hundred_ver
         line.close()
 
 
+def tagged(code: str) -> dict[str, Any]:
+    return {"tag": [{"system": "urn:t", "code": code}]}
+
+
+async def test_updates_of_a_labelled_resource_by_several_workers_are_all_taken_and_keep_every_tag(start: Start) -> None:
+    """None names a version, so none is refused, though each has to begin anew when a tag came in between."""
+    asking = Asking(start("--workers", "3"))
+    lines = [asking.line() for _ in range(16)]
+    await lines[0].ask(asking.put("p", meta=tagged("first")))
+
+    async def client(number: int, line: Line) -> list[int]:
+        requests = [asking.put("p", meta=tagged(f"{number}-{n}"), active=bool(n % 2)) for n in range(5)]
+        return [(await line.ask(request)).status for request in requests]
+
+    answers = await asyncio.gather(*(client(number, line) for number, line in enumerate(lines)))
+    assert {status for statuses in answers for status in statuses} == {200}
+    stored = json.loads((await lines[0].ask(asking.get("/Patient/p"))).body)
+    assert (stored["meta"]["versionId"], len(stored["meta"]["tag"])) == ("81", 81)
+    for line in lines:
+        line.close()
+
+
+async def test_labels_that_one_worker_changed_another_finds_and_shows(start: Start) -> None:
+    served = start("--workers", "3")
+    asking = Asking(served)
+    line = asking.line()
+    await line.ask(asking.put("p"))
+    for n in range(20):
+        meta = {"name": "meta", "valueMeta": tagged(f"t{n}")}
+        body = json.dumps({"resourceType": "Parameters", "parameter": [meta]}).encode()
+        added = await line.ask(asking.target.request("POST", "/Patient/p/$meta-add", body), anew=True)
+        read = await line.ask(asking.get("/Patient/p"), anew=True)
+        found = await line.ask(asking.get(f"/Patient?_tag=urn:t%7Ct{n}"), anew=True)
+        assert (added.status, read.headers["etag"]) == (200, 'W/"1"')
+        assert len(json.loads(read.body)["meta"]["tag"]) == n + 1
+        assert [entry["resource"] for entry in json.loads(found.body)["entry"]] == [json.loads(read.body)]
+    assert len(served.workers()) == 3  # they took turns
+    line.close()
+
+
 async def test_fifty_conditional_creates_of_several_workers_make_one_resource(start: Start) -> None:
     """Also when the same criterion is worded differently."""
     asking = Asking(start("--workers", "4"))

@@ -85,6 +85,128 @@ async def test_labels_that_break_rules_are_422(fhir, given):
     assert (await fhir.get("Patient/1")).json["meta"]["versionId"] == "1"
 
 
+# ---------------------------------------------------------------- labels change where they are
+
+LABELLED = {"tag": [B], "security": [{"system": "urn:s", "code": "R"}], "profile": [PROFILE]}
+
+
+async def test_a_change_of_labels_makes_no_version_and_keeps_its_number_and_time(fhir, given, clock):
+    await given(patient("1", active=True, meta={"tag": [A]}))
+    before = (await fhir.get("Patient/1")).json
+    clock.advance(1000)
+    answer = await fhir.post("Patient/1/$meta-add", meta_parameters(**LABELLED))
+    after = await fhir.get("Patient/1")
+    assert (answer.status, answer.headers["ETag"], after.headers["ETag"]) == (200, 'W/"1"', 'W/"1"')
+    assert after.json == {**before, "meta": {**before["meta"], **LABELLED, "tag": [A, B]}}
+    assert returned(answer) == after.json["meta"]
+    history = (await fhir.get("Patient/1/_history")).json
+    assert [each["resource"] for each in history["entry"]] == [after.json]
+    assert (await fhir.get("Patient/1/_history/1")).json == after.json
+    clock.advance(1000)
+    await fhir.post("Patient/1/$meta-delete", meta_parameters(**LABELLED))
+    assert (await fhir.get("Patient/1")).json == before
+    assert (await fhir.get("Patient/1/_history")).json["total"] == 1
+
+
+@pytest.mark.parametrize("criteria", ["_tag=urn:t|b", "_security=urn:s|R", f"_profile={PROFILE}", "_tag=b&_security=R"])
+async def test_searches_find_by_labels_as_soon_as_they_change(fhir, given, criteria):
+    await given(patient("1", meta={"tag": [A]}), patient("2"))
+    await fhir.post("Patient/1/$meta-add", meta_parameters(**LABELLED))
+    assert ids_of((await fhir.get(f"Patient?{criteria}")).json) == ["1"]
+    assert (await fhir.get(f"Patient?{criteria}&_summary=count")).json["total"] == 1
+    await fhir.post("Patient/1/$meta-delete", meta_parameters(**LABELLED))
+    assert ids_of((await fhir.get(f"Patient?{criteria}")).json) == []
+    assert ids_of((await fhir.get("Patient?_tag=a")).json) == ["1"]
+
+
+async def test_an_older_version_is_labelled_where_it_is(fhir, given, clock):
+    """resource-operations.html#meta-add is of the version that is named: security labels rule who may see it."""
+    await given(patient("1", active=True, meta={"tag": [A]}))
+    clock.advance(1000)
+    await given(patient("1", active=False))
+    first, second = (await fhir.get("Patient/1/_history/1")).json, (await fhir.get("Patient/1")).json
+    answer = await fhir.post("Patient/1/_history/1/$meta-add", meta_parameters(**LABELLED))
+    assert (answer.status, answer.headers["ETag"]) == (200, 'W/"1"')
+    labelled = {**first, "meta": {**first["meta"], **LABELLED, "tag": [A, B]}}
+    assert (await fhir.get("Patient/1/_history/1")).json == labelled
+    assert returned(await fhir.get("Patient/1/_history/1/$meta")) == labelled["meta"] == returned(answer)
+    history = (await fhir.get("Patient/1/_history")).json["entry"]
+    assert [each["resource"] for each in history] == [second, labelled]
+    assert ids_of((await fhir.get("Patient?_tag=b")).json) == []
+    await fhir.post("Patient/1/_history/1/$meta-delete", meta_parameters(**LABELLED))
+    assert (await fhir.get("Patient/1/_history/1")).json == first
+
+
+async def test_the_current_version_may_be_named_too(fhir, given):
+    await given(patient("1"), patient("1"))
+    await fhir.post("Patient/1/_history/2/$meta-add", meta_parameters(tag=[B]))
+    assert (await fhir.get("Patient/1")).json["meta"]["tag"] == [B]
+    assert ids_of((await fhir.get("Patient?_tag=b")).json) == ["1"]
+
+
+@pytest.mark.parametrize("operation", ["$meta-add", "$meta-delete"])
+async def test_what_is_not_there_or_deleted_has_no_labels(fhir, given, operation):
+    await given(patient("1"))
+    await fhir.delete("Patient/1")
+    for path, status in (
+        ("Patient/nobody", 404),
+        ("Patient/1/_history/9", 404),
+        ("Patient/1/_history/x", 404),
+        ("Patient/1", 410),
+        ("Patient/1/_history/2", 410),
+        ("Patient/1/_history/1", 200),
+    ):
+        answer = await fhir.post(f"{path}/{operation}", meta_parameters(tag=[B]))
+        assert answer.status == status, (path, answer.text)
+
+
+async def test_labels_added_stay_on_later_versions_and_updates_beside_them_lose_none(fhir, given):
+    await given(patient("1", meta={"tag": [A]}))
+    tags = [{"system": "urn:t", "code": f"n{number}"} for number in range(10)]
+    updates = (fhir.put("Patient/1", patient("1", active=bool(number % 2))) for number in range(10))
+    answers = await asyncio.gather(
+        *(fhir.post("Patient/1/$meta-add", meta_parameters(tag=[tag])) for tag in tags), *updates
+    )
+    assert {each.status for each in answers} == {200}
+    stored = (await fhir.get("Patient/1")).json["meta"]
+    assert {each["code"] for each in stored["tag"]} == {"a", *(tag["code"] for tag in tags)}
+    assert stored["versionId"] == "11"
+
+
+async def test_patches_and_transactions_beside_it_lose_no_label(fhir, given):
+    await given(patient("1", meta={"tag": [A]}))
+    tags = [{"system": "urn:t", "code": f"n{number}"} for number in range(6)]
+    entry = {"resource": patient("1", active=True), "request": {"method": "PUT", "url": "Patient/1"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    merge = {"Content-Type": "application/merge-patch+json"}
+    answers = await asyncio.gather(
+        *(fhir.post("Patient/1/$meta-add", meta_parameters(tag=[tag])) for tag in tags),
+        *(fhir.patch("Patient/1", {"active": False}, headers=merge) for _ in range(4)),
+        *(fhir.post("", bundle) for _ in range(4)),
+    )
+    assert {each.status for each in answers} == {200}
+    stored = (await fhir.get("Patient/1")).json["meta"]
+    assert {each["code"] for each in stored["tag"]} == {"a", *(tag["code"] for tag in tags)}
+    assert stored["versionId"] == "9"
+
+
+async def test_if_match_guards_a_change_of_labels(fhir, given):
+    await given(patient("1"), patient("1"))
+    for version, status in (("1", 412), ("2", 200)):
+        headers = {"If-Match": f'W/"{version}"'}
+        answer = await fhir.post("Patient/1/$meta-add", meta_parameters(tag=[B]), headers=headers)
+        assert answer.status == status
+
+
+async def test_a_resource_that_broke_rules_before_may_be_labelled_and_labels_must_not_break_one(fhir, given):
+    """A claimed profile that the resource does not conform to is refused, as on every write."""
+    await given(observation("1", valueString="x"))
+    bmi = "http://hl7.org/fhir/StructureDefinition/bmi"
+    answer = await fhir.post("Observation/1/$meta-add", meta_parameters(profile=[bmi]))
+    assert (answer.status, answer.json["resourceType"]) == (422, "OperationOutcome")
+    assert "profile" not in (await fhir.get("Observation/1")).json["meta"]
+
+
 # ---------------------------------------------------------------- $lastn
 
 
@@ -152,16 +274,3 @@ async def test_more_observations_than_lastn_looks_through_are_403_with_advice(fh
 @pytest.mark.parametrize("query", ["", "code=1", "patient=a&max=0", "patient=a&max=x", "patient=a&nonsense=1"])
 async def test_lastn_needs_a_patient_and_a_sensible_max(fhir, query):
     assert (await fhir.get(f"Observation/$lastn?{query}")).status == 400
-
-
-async def test_a_change_of_labels_is_a_new_version_and_older_versions_keep_theirs(fhir, given, clock):
-    """Not as R4 has it (docs/rest.md says why): what a version was labelled with stays to be seen."""
-    await given(patient("1", meta={"tag": [A]}))
-    clock.advance(1000)
-    answer = await fhir.post("Patient/1/$meta-add", meta_parameters(tag=[B]))
-    assert answer.headers["ETag"] == 'W/"2"'
-    assert returned(await fhir.get("Patient/1/_history/1/$meta"))["tag"] == [A]
-    assert returned(await fhir.get("Patient/1/_history/2/$meta"))["tag"] == [A, B]
-    for operation in ("$meta-add", "$meta-delete"):
-        answer = await fhir.post(f"Patient/1/_history/1/{operation}", meta_parameters(tag=[B]))
-        assert (answer.status, answer.json["issue"][0]["code"]) == (404, "not-found")

@@ -15,7 +15,15 @@ from server.errors import FhirError
 from server.outcome import CONDITION_ANSWERS, STORE_ANSWERS, operation_outcome, response_of
 from server.search.query import Query
 from server.store import contract
-from server.store.contract import ConditionFailed, Exists, Matches, StoreError, Unreferenced, VersionConflict
+from server.store.contract import (
+    ConditionFailed,
+    Exists,
+    LabelsChanged,
+    Matches,
+    StoreError,
+    Unreferenced,
+    VersionConflict,
+)
 from terminology.service import TerminologyService
 
 
@@ -55,7 +63,9 @@ def test_every_failure_of_a_store_has_a_row() -> None:
     assert set(CONDITION_ANSWERS) == {Matches, Exists, Unreferenced}
 
 
-@pytest.mark.parametrize("kind", [c for c in STORE_ANSWERS if c not in (VersionConflict, ConditionFailed)])
+@pytest.mark.parametrize(
+    "kind", [c for c in STORE_ANSWERS if c not in (VersionConflict, LabelsChanged, ConditionFailed)]
+)
 def test_store_failures_are_answered(kind: type[StoreError], validator: Validator) -> None:
     response = response_of(kind("ask for less"), "r1")
     assert response.status == STORE_ANSWERS[kind].status
