@@ -26,7 +26,17 @@ TARGET = Path(__file__).with_name("r4.zip")
 STRUCTURE_FILES = ("profiles-types.json", "profiles-resources.json", "profiles-others.json")
 EXTENSION_FILE = "extension-definitions.json"
 
-STRUCTURE_KEYS = ("url", "name", "kind", "abstract", "type", "baseDefinition", "derivation", "context")
+STRUCTURE_KEYS = (
+    "url",
+    "name",
+    "kind",
+    "abstract",
+    "type",
+    "baseDefinition",
+    "derivation",
+    "context",
+    "contextInvariant",
+)
 ELEMENT_KEYS = (
     "id",
     "path",

@@ -121,6 +121,8 @@ class Structure:
     """ElementDefinitions as they are in JSON."""
     contexts: tuple[tuple[str, str], ...]
     """Of an extension: (type, expression), such as ("element", "Patient.name")."""
+    context_invariants: tuple[str, ...] = ()
+    """Of an extension: FHIRPath that must be true of the element that holds it."""
 
 
 class SearchComponent(NamedTuple):
@@ -278,6 +280,7 @@ def structure_from(resource: Mapping[str, Any]) -> Structure:
         elements=tuple(element_from(row) for row in resource["snapshot"]["element"]),
         differential=tuple(resource.get("differential", {}).get("element", ())),
         contexts=tuple((each["type"], each["expression"]) for each in resource.get("context", ())),
+        context_invariants=tuple(resource.get("contextInvariant", ())),
     )
 
 

@@ -85,6 +85,16 @@ def constant(compiler: Compiler, name: str) -> Code:
 
         return Code(context, single=True)
 
+    if name == "extension":
+
+        def extension(node: Node, frame: Frame) -> Nodes:
+            found = frame.environment.extension
+            if found is None:
+                raise FhirPathError("execution", "%extension is only known in an extension's context invariants")
+            return [(found, "Extension", None)]
+
+        return Code(extension, frozenset({"Extension"}), single=True)
+
     def variable(node: Node, frame: Frame) -> Nodes:
         variables = frame.environment.variables
         if name not in variables:

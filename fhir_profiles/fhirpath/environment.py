@@ -19,6 +19,8 @@ class Environment:
     """%rootResource: the container where `resource` is contained; else `resource`."""
     context: Any = None
     """%context, a resource, where it is not the value that is evaluated."""
+    extension: dict[str, Any] | None = None
+    """%extension: the extension whose context invariants are evaluated."""
     now: datetime | None = None
     """Time of now() and today(), with its zone."""
     variables: Mapping[str, Any] = field(default_factory=dict)

@@ -1,19 +1,35 @@
-"""Extensions against their definitions: content, and where they may stand.
+"""Extensions against their definitions: content, where they may stand, and what must be true of what holds them.
 
 https://hl7.org/fhir/R4/defining-extensions.html#context
+https://hl7.org/fhir/R4/structuredefinition-definitions.html#StructureDefinition.contextInvariant
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from fhir_profiles.definitions import Definitions, Property, Structure
-from fhir_profiles.fhirpath import FhirPathError, compile_expression
+from fhir_profiles.fhirpath import Environment, FhirPathError, compile_expression
 from fhir_profiles.validation.conformance import Finding, Walk
 from fhir_profiles.validation.issues import Location
 from fhir_profiles.validation.items import Item
 from fhir_profiles.validation.problems import Problem
+
+OCCURRENCES = "http://hl7.org/fhir/StructureDefinition/questionnaire-{}Occurs"
+REWRITTEN: dict[tuple[str, str], str | None] = {
+    (OCCURRENCES.format("min"), "type!='display' and (required=true or %extension.valueInteger=0)"): (
+        "type != 'display' and (required = true or %extension.value = 0)"
+    ),
+    (OCCURRENCES.format("max"), "type!='display' and (repeats=true or %extension.valueInteger=1)"): (
+        "type != 'display' and (repeats = true or %extension.value = 1)"
+    ),
+    ("http://hl7.org/fhir/StructureDefinition/questionnaire-displayCategory", "type!='display'"): None,
+}
+"""Published context invariants that say something else than what is meant, by the extension and the expression.
+FHIRPath calls a choice by its name without the type. The categories of displayCategory are those of display items, as
+in HL7's own guide for questionnaires, so what forbids it there (None) is not asked."""
 
 
 class Holder(NamedTuple):
@@ -28,16 +44,18 @@ class Holder(NamedTuple):
     path: str
     """From the resource, without indexes: `Patient.name.family`."""
     location: Location
-    root: dict[str, Any]
-    """The resource it belongs to."""
+    environment: Environment
+    """%resource: the resource it belongs to."""
+    primitive: Any = None
+    """The value beside the `_name` object."""
 
 
-def holders(item: Item, definitions: Definitions) -> Iterable[Holder]:
+def holders(item: Item, definitions: Definitions, environment: Environment) -> Iterable[Holder]:
     """Every object with an extension whose definition is here, outer ones first."""
     found = list(_places(item.value, item.location, definitions.is_known_extension))
     found.sort(key=len)
     for location in found:
-        yield _holder(item, location[len(item.location) :], definitions)
+        yield _holder(item, location[len(item.location) :], definitions, environment)
 
 
 def _places(value: Any, place: Location, is_known: Callable[[Any], bool]) -> Iterator[Location]:
@@ -55,31 +73,47 @@ def _places(value: Any, place: Location, is_known: Callable[[Any], bool]) -> Ite
             yield from _places(member, (*place, name), is_known)
 
 
-def _holder(item: Item, steps: Location, definitions: Definitions) -> Holder:
-    holder = Holder(item.value, item.type, None, item.type, item.location, item.value)
+def _holder(item: Item, steps: Location, definitions: Definitions, environment: Environment) -> Holder:
+    holder = Holder(item.value, item.type, None, item.type, item.location, environment)
     taken = 0
     while taken < len(steps):
         name = str(steps[taken])
         index = steps[taken + 1] if taken + 1 < len(steps) else None
         taken += 2 if isinstance(index, int) else 1
-        member = holder.value[name]
-        value = member[index] if isinstance(index, int) else member
         place = item.location + steps[:taken]
+        value = _member(holder.value, name, index)
         node = "Element" if definitions.is_primitive(holder.node) else holder.node
         property_ = definitions.properties(node)[name.removeprefix("_")]
         if property_.type == "Resource":
             kind = value["resourceType"]
-            holder = Holder(value, kind, None, kind, place, value)
+            holder = Holder(value, kind, None, kind, place, _within(holder.environment, value, name))
         else:
             path = f"{holder.path}.{property_.element.name}"
-            holder = Holder(value, property_.type, property_, path, place, holder.root)
+            primitive = _member(holder.value, name[1:], index) if name.startswith("_") else None
+            holder = Holder(value, property_.type, property_, path, place, holder.environment, primitive)
     return holder
 
 
-def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[Finding]:
+def _member(holder: dict[str, Any], name: str, index: str | int | None) -> Any:
+    member = holder.get(name)
+    if member is None or not isinstance(index, int):
+        return member
+    return member[index] if index < len(member) else None
+
+
+def _within(outer: Environment, resource: dict[str, Any], name: str) -> Environment:
+    """Surroundings of an inner resource: one that is contained shares those of its container."""
+    if name == "contained":
+        return replace(outer, resource=resource)
+    around = outer.resource
+    bundle = around if around is not None and around.get("resourceType") == "Bundle" else outer.bundle
+    return replace(outer, resource=resource, root=resource, bundle=bundle)
+
+
+def check_extensions(walk: Walk, item: Item, definitions: Definitions, environment: Environment) -> list[Finding]:
     """What is wrong with where extensions stand; their content goes to the walk's own findings."""
     findings: list[Finding] = []
-    for holder in holders(item, definitions):
+    for holder in holders(item, definitions, environment):
         for name in ("extension", "modifierExtension"):
             for index, extension in enumerate(holder.value.get(name, ())):
                 url = extension.get("url")
@@ -87,9 +121,13 @@ def check_extensions(walk: Walk, item: Item, definitions: Definitions) -> list[F
                     continue
                 location = (*holder.location, name, index)
                 walk.check(url, Item(extension, "Extension", location))
-                fault = misplaced(definitions.structure(url), holder, name, definitions)
+                structure = definitions.structure(url)
+                fault = misplaced(structure, holder, name, definitions)
                 if fault is not None:
                     findings.append((location, Problem("error", "structure", fault)))
+                elif structure.context_invariants:
+                    broken = broken_invariants(structure, holder, extension, definitions)
+                    findings += [(location, Problem("error", "invariant", each)) for each in broken]
     return findings
 
 
@@ -110,10 +148,31 @@ def _fits(context: tuple[str, str], holder: Holder, definitions: Definitions) ->
     if kind == "extension":
         return holder.node == "Extension" and holder.value.get("url") == expression
     try:
-        found = compile_expression(expression, definitions).evaluate(holder.root)
+        found = compile_expression(expression, definitions).items(holder.environment.resource, holder.environment)
     except FhirPathError:
         return True  # a context that cannot be evaluated forbids nothing
-    return any(each is holder.value for each in found)
+    return any(value is holder.value or sibling is holder.value for value, _, sibling in found)
+
+
+def broken_invariants(
+    structure: Structure, holder: Holder, extension: dict[str, Any], definitions: Definitions
+) -> Iterator[str]:
+    """Context invariants of the extension that are not true of the element that holds it: "All the rules must be true",
+    so an empty result breaks one, unlike an element's invariant. One that cannot be evaluated forbids nothing."""
+    is_primitive = definitions.is_primitive(holder.node)
+    value, sibling = (holder.primitive, holder.value) if is_primitive else (holder.value, None)
+    environment = replace(holder.environment, extension=extension)
+    for published in structure.context_invariants:
+        text = REWRITTEN.get((structure.url, published), published)
+        if text is None:
+            continue
+        try:
+            rule = compile_expression(text, definitions, holder.node)
+            is_true = rule.truth(value, environment, fhir_type=holder.node, sibling=sibling)
+        except (FhirPathError, KeyError):
+            continue
+        if is_true is not True:
+            yield f"the extension {structure.id} may stand only where this is true: {published}"
 
 
 def _names(holder: Holder, definitions: Definitions) -> set[str]:

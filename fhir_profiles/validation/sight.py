@@ -464,9 +464,11 @@ class Sight:
             if definitions.type_of(url) != "Extension":
                 return never
             structure = definitions.structure(url)
-            around = Holder({"url": holder.url}, holder.type, holder.property, holder.path, (), {})
+            around = Holder({"url": holder.url}, holder.type, holder.property, holder.path, (), Environment())
             assert place.property is not None
-            is_plain = all(kind in ("element", "extension") for kind, _ in structure.contexts)
+            is_plain = not structure.context_invariants and all(
+                kind in ("element", "extension") for kind, _ in structure.contexts
+            )
             if not is_plain or misplaced(structure, around, place.property.name, definitions) is not None:
                 return never
             tree = self._profiles.tree(url)

@@ -102,7 +102,7 @@ class Validator:
         if run.known_extensions:
             walk = Walk(self._profiles, run, advice=advice)
             whole = Item(resource, type_name, ())
-            walk.findings += check_extensions(walk, whole, self._definitions)
+            walk.findings += check_extensions(walk, whole, self._definitions, run)
             walks.append(walk)
         findings = [finding for walk in walks for finding in walk.findings]
         return issues + [self._explainer.issue(problem, resource, place) for place, problem in findings]

@@ -69,6 +69,23 @@ MANIFEST = {
     "dependencies": {"hl7.fhir.r4.core": "4.0.1", "example.base": "0.1.0"},
 }
 
+CLOSED = NAMED | {
+    "id": "closed-for",
+    "url": f"{BASE}/StructureDefinition/closed-for",
+    "name": "ClosedFor",
+    "kind": "complex-type",
+    "type": "Extension",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Extension",
+    "context": [{"type": "element", "expression": "Location"}],
+    "contextInvariant": ["status = 'suspended'"],
+    "differential": {
+        "element": [
+            {"id": "Extension.url", "path": "Extension.url", "fixedUri": f"{BASE}/StructureDefinition/closed-for"},
+            {"id": "Extension.value[x]", "path": "Extension.value[x]", "min": 1, "type": [{"code": "string"}]},
+        ]
+    },
+}
+
 
 def package(path: Path, *resources: dict[str, Any], manifest: Any = MANIFEST, **files: bytes) -> Path:
     content = {"package/package.json": json.dumps(manifest).encode(), **files}
@@ -102,10 +119,10 @@ class Client:
 
 
 def test_a_package_is_added_listed_used_renewed_and_removed(tmp_path: Path) -> None:
-    package(tmp_path / "guide.tgz", BED, NAMED, SET, WARDS)
+    package(tmp_path / "guide.tgz", BED, NAMED, CLOSED, SET, WARDS)
     added = onecard("packages", "add", "guide.tgz", cwd=tmp_path)
     assert added.returncode == 0, added.stderr
-    assert "example.guide#1.2.0: 1 CodeSystem, 1 ValueSet, 2 StructureDefinition" in added.stdout
+    assert "example.guide#1.2.0: 1 CodeSystem, 1 ValueSet, 3 StructureDefinition" in added.stdout
     assert "example.base#0.1.0, which is not here" in added.stdout
     assert onecard("packages", "list", cwd=tmp_path).stdout.startswith("example.guide#1.2.0  1 CodeSystem")
     coded = {"coding": [{"system": WARDS["url"], "code": "icu"}]}
@@ -118,10 +135,14 @@ def test_a_package_is_added_listed_used_renewed_and_removed(tmp_path: Path) -> N
         assert (status, outcome["issue"][0]["expression"]) == (422, ["Location.name"])
         wrong = {**bed, "type": [{"coding": [{"system": WARDS["url"], "code": "roof"}]}]}
         assert server.post("Location", wrong)[0] == 422
+        closed = {**bed, "status": "suspended", "extension": [{"url": CLOSED["url"], "valueString": "repairs"}]}
+        assert server.post("Location", closed)[0] == 201
+        status, outcome = server.post("Location", {**closed, "status": "active"})
+        assert (status, outcome["issue"][0]["expression"]) == (422, ["Location.extension[0]"])
         snapshot = server.get("StructureDefinition/bed")[1]["snapshot"]["element"]
         assert next(row for row in snapshot if row["path"] == "Location.name")["min"] == 1
         # A second version, added while the server runs, drops the rule that beds have names and one definition.
-        package(tmp_path / "newer.tgz", BED | {"baseDefinition": NAMED["baseDefinition"]}, SET, WARDS,
+        package(tmp_path / "newer.tgz", BED | {"baseDefinition": NAMED["baseDefinition"]}, CLOSED, SET, WARDS,
                 manifest=MANIFEST | {"version": "1.3.0"})  # fmt: skip
         renewed = onecard("packages", "add", "newer.tgz", "--json", cwd=tmp_path)
         assert json.loads(renewed.stdout)[0]["removed"] == 1, renewed.stderr
@@ -133,7 +154,7 @@ def test_a_package_is_added_listed_used_renewed_and_removed(tmp_path: Path) -> N
         assert server.get("StructureDefinition/named-location")[0] == 410
     finally:
         served.end()
-    assert json.loads(onecard("packages", "remove", "example.guide", "--json", cwd=tmp_path).stdout) == {"removed": 3}
+    assert json.loads(onecard("packages", "remove", "example.guide", "--json", cwd=tmp_path).stdout) == {"removed": 4}
     assert onecard("packages", "list", "--json", cwd=tmp_path).stdout == "[]\n"
     assert onecard("packages", "remove", "example.guide", cwd=tmp_path).returncode == 2
 
