@@ -41,12 +41,28 @@ def bare(value: Any) -> Any:
 
 
 def boiled(resource: Json) -> Json:
-    """What is kept, with the slips of the official files put right (see CORRECTED)."""
+    """What is kept, with the slips of the official files put right (see CORRECTED) and without what R4 lacks."""
     kept = {key: bare(resource[key]) for key in KEPT if key in resource}
     url, bar, version = str(kept["url"]).partition("|")
     if bar:  # v2-0006 and v2-0391 carry the version in their url; `system: ...|2.6` refers to them
         kept["url"], kept["version"] = url, version
+    if url in ADDED:
+        kept["concept"] = without(kept["concept"], ADDED[url])
     return {**kept, **CORRECTED.get(url, {})}
+
+
+def without(concepts: list[Json], codes: frozenset[str]) -> list[Json]:
+    """The concepts, at any depth, that have none of the codes."""
+    return [
+        {**each, "concept": without(each["concept"], codes)} if "concept" in each else each
+        for each in concepts
+        if each["code"] not in codes
+    ]
+
+
+ADDED = {"http://hl7.org/fhir/questionnaire-item-control": frozenset({"multi-select"})}
+"""Codes that the package has and HL7's publication of 4.0.1 has not. R4's `drop-down` is for one item "or multiple items",
+and another package of the R4 lists (npm fhir@4.12.0) lacks the code too."""
 
 
 CORRECTED: dict[str, Json] = {

@@ -196,3 +196,16 @@ def test_a_polyhierarchy_is_read_from_the_child_property(official: TerminologySe
     system = official.library.code_system("http://terminology.hl7.org/CodeSystem/v3-RoleCode")
     assert system is not None
     assert any(len(concept.parents) > 1 for concept in system.all())
+
+
+def test_a_code_that_the_package_added_to_r4_is_not_here(official: TerminologyService) -> None:
+    """https://hl7.org/fhir/R4/codesystem-questionnaire-item-control.html"""
+    url, system = (
+        "http://hl7.org/fhir/ValueSet/questionnaire-item-control",
+        "http://hl7.org/fhir/questionnaire-item-control",
+    )
+    assert official.validate_code(url, system, "multi-select").verdict == "no"
+    assert official.validate_code(url, system, "drop-down").verdict == "yes"
+    codes = official.codes_of(url)
+    assert codes is not None
+    assert len(codes) == 22  # 7 of groups, 7 of texts, 8 of questions; the three above them are abstract
