@@ -61,8 +61,8 @@ def without(concepts: list[Json], codes: frozenset[str]) -> list[Json]:
 
 
 ADDED = {"http://hl7.org/fhir/questionnaire-item-control": frozenset({"multi-select"})}
-"""Codes that the package has and HL7's publication of 4.0.1 has not. R4's `drop-down` is for one item "or multiple items",
-and another package of the R4 lists (npm fhir@4.12.0) lacks the code too."""
+"""Codes that the package has and HL7's publication of 4.0.1 has not. R4's `drop-down` is for one item "or multiple
+items", and another package of the R4 lists (npm fhir@4.12.0) lacks the code too."""
 
 
 CORRECTED: dict[str, Json] = {
