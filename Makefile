@@ -45,7 +45,6 @@ fmt: $(VENV)/.check ## format and mend what can be mended
 
 bench: $(VENV)/.test ## measure beside a trivial handler and bare SQLite, in one run; BENCH="--full" for everything
 	@$(BIN)/python -m conformance.bench $(BENCH)
-	@$(BIN)/python -m conformance.bench.imports --people 80
 
 fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000): no 5xx, no stall
 	@N="$(N)" $(BIN)/python -m conformance.fuzz

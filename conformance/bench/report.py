@@ -1,14 +1,15 @@
-"""What a run of the bench showed, as JSON, as Markdown and as a plot."""
+"""What a run of the bench showed, as JSON, as Markdown and as plots."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.bench.plots import bars
+from conformance.bench.plots import bars, lines
 
 COLUMNS = {
     "workload": "workload",
@@ -40,19 +41,45 @@ FACTS = {
 
 
 def write(found: dict[str, Any], folder: Path, name: str) -> list[Path]:
-    """The files that were written: NAME.json, NAME.md, NAME-requests.svg, NAME-p99.svg."""
+    """The files that were written: NAME.json, NAME.md, NAME-requests.svg, NAME-p99.svg; of a server that was measured
+    with several sizes also NAME-growth-SERVER.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {f"{name}.json": json.dumps(found, indent=1), f"{name}.md": markdown(found)}
     for measure, file, title in PLOTS:
         texts[f"{name}-{file}.svg"] = bars(title, series(found["runs"], measure))
+    for server, runs in by_size(found["runs"]).items():
+        slug = re.sub(r"\W+", "-", server.lower())
+        texts[f"{name}-growth-{slug}.svg"] = lines(f"{server}: p50 in milliseconds", list(runs), growth(runs))
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
     return [folder / file for file in texts]
 
 
-def heading(run: dict[str, Any]) -> str:
+def server(run: dict[str, Any]) -> str:
     workers = run.get("workers")
     return str(run["target"]) + (f", {workers} worker{'s' if workers > 1 else ''}" if workers else "")
+
+
+def heading(run: dict[str, Any]) -> str:
+    return server(run) + (f", {run['size']:,} resources" if "size" in run else "")
+
+
+def by_size(runs: Iterable[dict[str, Any]]) -> dict[str, dict[int, dict[str, Any]]]:
+    """Server -> size -> run, of those that were measured with several sizes."""
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for run in runs:
+        if "size" in run:
+            found.setdefault(server(run), {})[run["size"]] = run
+    return {name: sizes for name, sizes in found.items() if len(sizes) > 1}
+
+
+def growth(runs: dict[int, dict[str, Any]]) -> dict[str, list[float]]:
+    """Workload -> p50 in milliseconds with each size; a workload that broke with one of them is left out."""
+    found: dict[str, list[float]] = {}
+    for run in runs.values():
+        for row in run["rows"]:
+            found.setdefault(row["workload"], []).append(float(row["p50_ms"]))
+    return {name: each for name, each in found.items() if len(each) == len(runs)}
 
 
 def series(runs: Iterable[dict[str, Any]], measure: str) -> dict[str, dict[str, float]]:
@@ -65,32 +92,57 @@ def series(runs: Iterable[dict[str, Any]], measure: str) -> dict[str, dict[str, 
 
 
 def markdown(found: dict[str, Any]) -> str:
-    lines = [
+    text = [
         f"# Bench of {found['when']}",
         "",
         f"{found['machine']}; {found['connections']} clients unless the workload says otherwise, {found['seconds']} s",
         f"a workload; resources of {found['json_bytes_per_resource']} bytes of JSON on average.",
     ]
+    text += ["", *side_by_side(found["runs"])]
     for run in found["runs"]:
-        lines += ["", f"## {heading(run)}", "", table(run)]
+        text += ["", f"## {heading(run)}", "", table(run)]
         for workload, rows in run["labels"].items():
-            lines += ["", f"### {heading(run)}: {workload}", "", rows_as_table(LABELLED, rows)]
-    return "\n".join(lines) + "\n"
+            text += ["", f"### {heading(run)}: {workload}", "", rows_as_table(LABELLED, rows)]
+    return "\n".join(text) + "\n"
+
+
+def side_by_side(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Resources/s of all servers, and how p50 grows with the size, as Markdown."""
+    servers = [run for run in runs if "size" in run]
+    text = []
+    if len(servers) > 1:
+        rows = [{"workload": name, **each} for name, each in series(servers, "units_per_second").items()]
+        text += ["## Resources/s side by side", "", rows_as_table(["workload", *map(heading, servers)], rows)]
+    for name, sizes in by_size(runs).items():
+        columns = [f"{size:,}" for size in sizes]
+        rows = [
+            {"workload": workload, **dict(zip(columns, each, strict=True)), "growth": each[-1] / (each[0] or math.nan)}
+            for workload, each in growth(sizes).items()
+        ]
+        text += ["", f"## {name}: p50 ms by size", "", rows_as_table(["workload", *columns, "growth"], rows)]
+    return text
 
 
 def table(run: dict[str, Any]) -> str:
-    """Rows and facts of a run; columns in which nothing was measured are left out."""
+    """Rows and facts of a run; columns in which nothing was measured are left out. Then what broke."""
+    broken = "".join(f"\n**Broken: {name}**: {why}\n" for name, why in run["broken"].items())
+    if not run["rows"]:
+        return f"{heading(run)}\n" + (f"\n```\n{run['printed']}```\n" if "printed" in run else "") + broken
     shown = [c for c in COLUMNS if c in ("workload", "failed") or any(row.get(c) for row in run["rows"])]
     if all(row["units_per_second"] == row["per_second"] for row in run["rows"]):
         shown.remove("units_per_second")
     facts = [f"{text} {value(run[name])}" for name, text in FACTS.items() if name in run]
-    return f"{heading(run)}\n\n{rows_as_table(shown, run['rows'])}\n" + (f"\n{'; '.join(facts)}.\n" if facts else "")
+    return (
+        f"{heading(run)}\n\n{rows_as_table(shown, run['rows'])}\n"
+        + (f"\n{'; '.join(facts)}.\n" if facts else "")
+        + broken
+    )
 
 
 def rows_as_table(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    lines = ["| " + " | ".join(COLUMNS.get(c, c) for c in columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(value(row.get(c, "")) for c in columns) + " |" for row in rows]
-    return "\n".join(lines)
+    text = ["| " + " | ".join(COLUMNS.get(c, c) for c in columns) + " |", "|" + "---|" * len(columns)]
+    text += ["| " + " | ".join(value(row.get(c, "")) for c in columns) + " |" for row in rows]
+    return "\n".join(text)
 
 
 def value(found: Any) -> str:

@@ -7,9 +7,9 @@ import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -22,6 +22,7 @@ from conformance.bench.synthea import Synthea
 from conformance.bench.synthea.parts import Resource
 from conformance.bench.thirty import Thirty
 
+T = TypeVar("T")
 NOTHING = Usage(0, 0)
 CREATED = re.compile(rb'"location":"(?:[^"]*/)?([A-Za-z]+)/([A-Za-z0-9.-]{1,64})/_history')
 """`Type`, `id` in the entries of an answer to a transaction; servers may write whole URLs."""
@@ -85,6 +86,8 @@ class Bench:
     measured: list[Measured] = field(default_factory=list)
     patients: int = 0
     """Records loaded; the next to ingest has this number."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """What could not be measured, and why."""
     conditional: bool = True
     """References to places are conditional, as Synthea writes them; False after a server refused those."""
 
@@ -103,9 +106,20 @@ class Bench:
     def all(self) -> None:
         for name, workload in WORKLOADS.items():
             if not self.only or any(part in name for part in self.only):
-                self.measure(
-                    name, workload.script(self), connections=workload.connections, seconds=workload.seconds(self)
-                )
+                self.attempt(name, partial(self._run, name, workload))
+
+    def _run(self, name: str, workload: Workload) -> Result:
+        return self.measure(
+            name, workload.script(self), connections=workload.connections, seconds=workload.seconds(self)
+        )
+
+    def attempt(self, name: str, work: Callable[[], T]) -> T | None:
+        """None if it breaks: whatever it is, the others are measured."""
+        try:
+            return work()
+        except Exception as error:
+            self.broken[name] = f"{type(error).__name__}: {error}"
+            return None
 
     # ------------------------------------------------------------ the load
 

@@ -27,7 +27,8 @@ def measured() -> Measured:
 def run() -> dict[str, Any]:
     each = measured()
     labels = {"ingest": [each.row("a"), each.row("b")]}
-    return {"target": "OneCard, mongod", "workers": 2, "rows": [each.row()], "labels": labels, "start_seconds": 0.5}
+    facts = {"workers": 2, "size": 1000, "start_seconds": 0.5}
+    return {"target": "OneCard, mongod", "rows": [each.row()], "labels": labels, "broken": {}, **facts}
 
 
 def test_a_row_says_what_a_request_cost() -> None:
@@ -75,7 +76,32 @@ def test_everything_is_written(tmp_path: Path) -> None:
     files = {file.name: file.read_text() for file in report.write(found, tmp_path, "x")}
     assert set(files) == {"x.json", "x.md", "x-requests.svg", "x-p99.svg"}
     assert json.loads(files["x.json"]) == found
-    assert "### OneCard, mongod, 2 workers: ingest" in files["x.md"]
+    assert "### OneCard, mongod, 2 workers, 1,000 resources: ingest" in files["x.md"]
+
+
+def test_what_broke_is_told() -> None:
+    assert "**Broken: ingest**: no answer" in report.table({**run(), "broken": {"ingest": "no answer"}})
+    whole = report.table(
+        {"target": "bare MongoDB", "rows": [], "labels": {}, "broken": {"the whole part": "no mongod"}}
+    )
+    assert "**Broken: the whole part**: no mongod" in whole
+
+
+def test_several_sizes_of_a_server_are_compared_and_drawn(tmp_path: Path) -> None:
+    larger = run() | {"size": 10_000}
+    larger["rows"] = [{**larger["rows"][0], "p50_ms": 30.0}]
+    other = run() | {"target": "OneCard, embedded"}
+    found = {"runs": [run(), larger, other]}
+    assert [len(each) for each in report.by_size(found["runs"]).values()] == [2]
+    text = "\n".join(report.side_by_side(found["runs"]))
+    assert "| ingest | 10.0 | 10.0 | 10.0 |" in text  # resources/s of all three
+    assert "| ingest | 20.0 | 30.0 | 1.50 |" in text  # p50 of the two sizes
+    more = {"when": "", "machine": "", "connections": 1, "seconds": 1, "json_bytes_per_resource": 1}
+    assert tmp_path / "x-growth-onecard-mongod-2-workers.svg" in report.write(found | more, tmp_path, "x")
+
+
+def test_a_workload_that_broke_at_one_size_has_no_growth() -> None:
+    assert report.growth({1000: run(), 10_000: run() | {"rows": []}}) == {}
 
 
 def test_bars_are_drawn_to_a_logarithmic_scale() -> None:
