@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection
 
-from server.config import TABLE, YES_NO, Settings, load
+from server.config import TABLE, Settings, load
+from server.setting_kinds import YES_NO
 
 # What a command that opens the store needs to know.
 STORE = ("store", "timezone", "data-folder")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from server.config import Network
 from server.errors import BadRequest
+from server.setting_kinds import Network
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?")
 
