@@ -17,7 +17,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ async def first_pages(worlds: Sequence[World], shape: str, clock: Clock, asked: 
     return [math.inf if math.inf in each else statistics.median(each) for each in taken]
 
 
-async def totals(world: World, clock: Clock) -> list[dict[str, Any]]:
+async def totals(world: World, shapes: Mapping[str, str], clock: Clock) -> list[dict[str, Any]]:
     """Cost of exact totals; a total that the time limit ended counts as none."""
     found = []
-    for name, shape in TOTALS.items():
+    for name, shape in shapes.items():
         matches, taken, ended = [], [], 0
         for url in world.values.urls(shape, COUNTED):
             query = compiled(world.ctx, request("GET", url)).query
@@ -87,7 +87,7 @@ def rows(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join(text + ["| " + " | ".join(value(row[title]) for title in titles) + " |" for row in found])
 
 
-async def measured(worlds: Sequence[World], clock: Clock, asked: int) -> dict[str, Any]:
+async def measured(worlds: Sequence[World], clock: Clock, asked: int, only: Sequence[str]) -> dict[str, Any]:
     gc.collect()
     gc.freeze()
     sizes = [world.size for world in worlds]
@@ -97,14 +97,15 @@ async def measured(worlds: Sequence[World], clock: Clock, asked: int) -> dict[st
         print(f"{world.size:,} resources, {world.made:,} made and stored in {world.seconds:.0f} s, {each}", flush=True)
     print(f"\n| us a first page | {' | '.join(f'{size:,}' for size in sizes)} | growth | budget |")
     print("|---|" + "---|" * (len(sizes) + 2))
-    for name, shape in FIRST_PAGES.items():
+    for name, shape in named(FIRST_PAGES, only).items():
         figures = await first_pages(worlds, shape, clock, asked)
         report["first_pages_us"][name] = figures
         growth = f"{figures[-1] / figures[0]:.1f}" if math.isfinite(figures[-1]) else "ended by the time limit"
         budget = "2" if name in BUDGETED else "-"
         print(f"| {name} | {' | '.join(f'{us:.0f}' for us in figures)} | {growth} | {budget} |", flush=True)
-    report["totals"] = await totals(worlds[-1], clock)
-    print(f"\nExact totals at {sizes[-1]:,} resources:\n\n{rows(report['totals'])}", flush=True)
+    report["totals"] = await totals(worlds[-1], named(TOTALS, only), clock)
+    if report["totals"]:
+        print(f"\nExact totals at {sizes[-1]:,} resources:\n\n{rows(report['totals'])}", flush=True)
     return report
 
 
@@ -114,10 +115,14 @@ async def main_async(args: argparse.Namespace, folder: Path, database: Database 
         url = database.named(f"size{size}") if database else f"sqlite:///{folder}/{size}.db"
         worlds.append(await filled(url, size, folder))
     try:
-        return await measured(worlds, time.perf_counter if database else time.process_time, args.asked)
+        return await measured(worlds, time.perf_counter if database else time.process_time, args.asked, args.only)
     finally:
         for world in worlds:
             await world.ctx.store.close()
+
+
+def named(shapes: Mapping[str, str], only: Sequence[str]) -> dict[str, str]:
+    return {name: shape for name, shape in shapes.items() if not only or name in only}
 
 
 def on_disk(size: int, folder: Path, database: Database | None) -> float:
@@ -137,6 +142,7 @@ def main() -> None:
     parser.add_argument("--store", choices=("embedded", "mongod"), default="embedded")
     parser.add_argument("--folder", type=Path, help="keep the stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
+    parser.add_argument("--only", nargs="+", default=[], choices=sorted({*FIRST_PAGES, *TOTALS}), metavar="SHAPE")
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
         made = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-growth-"))
