@@ -17,6 +17,7 @@ from server.messages import FhirRequest, FhirResponse
 from server.observability import failures
 from server.outcome import response_of
 from server.prefer import prefer
+from server.search.refusal import BeingIndexed, UnknownParameter
 from server.store.contract import StoreError
 
 
@@ -41,4 +42,10 @@ async def dispatch(ctx: Context, request: FhirRequest) -> FhirResponse:
     decide(request.principal, route, request)
     if "prefer" in request.headers and route.interaction not in NEVER and prefer(request.headers).respond_async:
         return await later(ctx, request, partial(handle, ctx))
+    try:
+        return await route.handler(ctx, request)
+    except (UnknownParameter, BeingIndexed):
+        # Another worker may have added the parameter, or be through with it: nothing was stored for this request yet.
+        if not await ctx.reindexing.look():
+            raise
     return await route.handler(ctx, request)

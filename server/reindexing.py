@@ -3,15 +3,15 @@
 A parameter goes through `pending` (workers extract its values of what is written, searches for it are refused),
 `running` (one worker extracts the values of what was stored before) and `done` (searches for it are answered); a
 definition that cannot be used is `failed`. Workers learn of each other through the store: the newest version of any
-SearchParameter, and one setting for each version of a parameter.   https://hl7.org/fhir/R4/searchparameter.html
+SearchParameter, one setting for each version of a parameter, and one that changes when it is time to look (`_BELL`).
+https://hl7.org/fhir/R4/searchparameter.html
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,10 +26,17 @@ from server.search.engine import Search
 from server.search.query import Query
 from server.store.contract import Scope, Store, StoreError
 
+LISTEN_SECONDS = 0.25
+"""How often a worker asks whether it is time to look: one small value of the store."""
 POLL_SECONDS = 2.0
-"""How often a worker looks for new parameters."""
-SETTLE_SECONDS = 2 * POLL_SECONDS
-"""After that every worker extracts a new parameter, and indexing of what was stored before may begin."""
+"""How often it looks anyway."""
+SETTLE_SECONDS = 2 * LISTEN_SECONDS
+"""After that every worker extracts a new parameter, unless it is very busy, and what was stored before is indexed."""
+LATE_SECONDS = 2 * POLL_SECONDS
+"""After that every worker does. What is small is indexed once more then, what is large only then."""
+SMALL = 5_000
+"""Resources."""
+_BELL = "search-parameters/bell"
 STALLED_MS = 60_000
 """An owner that has reported no progress for so long is gone."""
 
@@ -63,13 +70,15 @@ class Reindexing:
         self._clock = clock
         self._name = secrets.token_hex(8)
         self._seen: object = None
+        self._rung: bytes | None = None
+        self._looking = asyncio.Lock()
         self._known: dict[str, Progress] = {}
-        self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Takes up the parameters that are stored, then watches for changes."""
-        await self._look()
+        self._rung = await self._store.get_setting(_BELL)
+        await self.look()
         self._spawn(self._watch())
 
     async def close(self) -> None:
@@ -77,9 +86,22 @@ class Reindexing:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def wake(self) -> None:
-        """A SearchParameter was written by this worker: look at once."""
-        self._wake.set()
+    async def told(self) -> None:
+        """A SearchParameter was written by this worker, which looks at once; the others are rung."""
+        try:
+            await self.look()
+            await self._ring()
+        except StoreError as error:  # what was written stands: all will look in a moment
+            failures.record(error)
+
+    async def _ring(self) -> None:
+        await self._store.put_setting(_BELL, secrets.token_bytes(8))
+
+    async def look(self) -> bool:
+        """Brings the parameters of this worker in line with what the store says; whether there was something new.
+        Raises: StoreError."""
+        async with self._looking:
+            return await self._look()
 
     async def progress(self) -> list[Progress]:
         """Of every active SearchParameter resource, whoever works on it."""
@@ -91,12 +113,15 @@ class Reindexing:
         task.add_done_callback(self._tasks.discard)
 
     async def _watch(self) -> None:
+        listened = 0.0
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-            self._wake.clear()
+            await asyncio.sleep(LISTEN_SECONDS)
+            listened += LISTEN_SECONDS
             try:
-                await self._look()
+                rung = await self._store.get_setting(_BELL)
+                if rung != self._rung or listened >= POLL_SECONDS:
+                    self._rung, listened = rung, 0.0
+                    await self.look()
             except StoreError:
                 continue  # the store is away for a moment; its own failures are logged where requests meet them
             except Exception as error:
@@ -104,7 +129,8 @@ class Reindexing:
 
     # ------------------------------------------------------------------ what is stored
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        before = dict(self._known)
         newest = await self._store.history(Scope("SearchParameter"), limit=1)
         seen = newest.versions[0].seq if newest.versions else None
         if seen != self._seen:
@@ -113,6 +139,7 @@ class Reindexing:
         for each in list(self._known.values()):
             if each.state in ("pending", "running"):
                 await self._advance(each)
+        return before != self._known
 
     async def _take_up(self) -> None:
         """Bring the parameters of this worker in line with the resources that are stored and active."""
@@ -181,7 +208,21 @@ class Reindexing:
 
     async def _index(self, state: Progress) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
-        types = sorted(self._types(state.url))
+        types = sorted(self._search.parameters.types_of(self._search.parameters.custom()[state.url]))
+        counts = (await self._store.info()).counts
+        small = sum(counts.get(each, 0) for each in types) <= SMALL
+        if not small:
+            await asyncio.sleep(LATE_SECONDS - SETTLE_SECONDS)
+        finished = await self._pass(state, types)
+        await self._save(finished)
+        self._finish(finished)
+        await self._ring()
+        if small:
+            await asyncio.sleep(LATE_SECONDS)
+            await self._store.reindex(types, lambda done, total: None)
+
+    async def _pass(self, state: Progress, types: Sequence[str]) -> Progress:
+        """All resources of the types once, the progress told to the others each second."""
         steps: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -193,6 +234,7 @@ class Reindexing:
         try:
             while not work.done():
                 await asyncio.wait({work}, timeout=1.0)
+                await asyncio.sleep(0)  # for the last report
                 while not steps.empty():
                     done, total = steps.get_nowait()
                     running = replace(running, done=done, total=total)
@@ -200,18 +242,7 @@ class Reindexing:
             work.result()
         finally:
             work.cancel()
-        finished = replace(running, state="done", done=running.total)
-        await self._save(finished)
-        self._finish(finished)
-
-    def _types(self, url: str) -> set[str]:
-        """Resource types that a parameter is about."""
-        base = set(self._search.parameters.custom()[url].base)
-        return {
-            each
-            for each in self._definitions.resource_types
-            if any(self._definitions.is_a(each, ancestor) for ancestor in base)
-        }
+        return replace(running, state="done", done=running.total)
 
     def _finish(self, state: Progress) -> None:
         if state.url in self._known and self._known[state.url].version == state.version:

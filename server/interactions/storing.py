@@ -113,7 +113,7 @@ def prepare(
     warnings = check(ctx, resource)
     resource_type: str = resource["resourceType"]
     if resource_type == "SearchParameter" and resource["status"] == "active":
-        ctx.search.parameters.check(resource)
+        ctx.search.parameters.check_new(resource)
     # References within a Bundle or Parameters resolve there, and stay as they may have been signed.
     elements = [] if resource_type in _ENVELOPES else reference_elements(resource)
     refuse_searches(elements, ctx.definitions.resource_types)
@@ -181,12 +181,11 @@ async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[C
     except ConditionFailed as error:
         refuse_dangling(error)
         raise
-    for change in changes:
-        if change.type == "SearchParameter":
-            ctx.reindexing.wake()
-        elif change.type in TYPES:
-            ctx.conformance.take_up(each.version for each in written)
-            break
+    types = {change.type for change in changes}
+    if "SearchParameter" in types:
+        await ctx.reindexing.told()
+    if not types.isdisjoint(TYPES):
+        ctx.conformance.take_up(each.version for each in written)
     return written
 
 

@@ -13,7 +13,7 @@ from server.search.criteria import EVERYTHING, Criteria
 from server.search.filter_expression import compile_filter
 from server.search.parse import Asked, Hop, Leaf, Name, Reverse, parse_one, shown
 from server.search.query import And, Criterion, InCompartment, IsType, Or, Parameter, Query, SortKey
-from server.search.refusal import UnknownParameter, refused, unknown
+from server.search.refusal import UnknownParameter, being_indexed, refused, unknown
 from server.search.request import Ignored, Include, SearchRequest
 from server.search.types import SORTABLE
 
@@ -303,7 +303,7 @@ def _sort_parameter(criteria: Criteria, types: tuple[str, ...], code: str, one: 
     if len(parameters) != 1 or known[0].parameter.type not in SORTABLE or not known[0].is_found:
         raise refused(one.written, f"{shown(code)} cannot be sorted by", code="not-supported")
     if not criteria.parameters.is_searchable(known[0]):
-        raise refused(one.written, "this search parameter is still being indexed", code="transient")
+        raise being_indexed(one.written)
     return known[0].parameter
 
 

@@ -32,7 +32,7 @@ from server.search.query import (
     ReferenceOperand,
     any_of,
 )
-from server.search.refusal import UnknownParameter, refused, unknown
+from server.search.refusal import UnknownParameter, being_indexed, refused, unknown
 from server.search.registry import Registered, SearchParameters
 from server.search.types import MODIFIERS, Setting, Unreadable, parse
 from server.search.types.reference import LOGICAL_ID
@@ -106,7 +106,7 @@ class Criteria:
 
     def _one(self, type_: str, registered: Registered, name: Leaf | Hop, asked: Asked) -> Criterion:
         if not self.parameters.is_searchable(registered):
-            raise refused(asked.written, "this search parameter is still being indexed", code="transient")
+            raise being_indexed(asked.written)
         if isinstance(name, Hop):
             return self._chain(type_, registered, name, asked)
         return self._match(type_, registered, name, asked)

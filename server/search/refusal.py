@@ -13,6 +13,18 @@ class UnknownParameter(BadRequest):
     """No such parameter (or chain) on the types searched: dropped if the client is lenient."""
 
 
+class BeingIndexed(BadRequest):
+    """What was stored before the parameter was added does not have its values yet."""
+
+
+def being_indexed(written: str) -> BeingIndexed:
+    return BeingIndexed(
+        f"{shown(written)}: this search parameter is still being indexed; $reindex-status tells how far it is",
+        expression=shown(written),
+        code="transient",
+    )
+
+
 def unknown(written: str, code: str, types: tuple[str, ...], nearest: str | None) -> UnknownParameter:
     where = f"{types[0]} has" if len(types) == 1 else "not all types that are searched have"
     parameter = "no" if len(types) == 1 else "a"

@@ -15,8 +15,12 @@ from typing import Any
 
 from fhir_profiles.definitions import Definitions, SearchParameter, search_parameter_from
 from fhir_profiles.fhirpath import FhirPathError, compile_expression
-from fhir_profiles.issue import Issue
-from server.errors import Unprocessable
+from server.search.acceptance import (
+    refuse_code_of_another,
+    refuse_taken_code,
+    refuse_unknown_variables,
+    unusable,
+)
 from server.search.paths import Path, concerning, read_path, split_union
 from server.search.query import Parameter
 from server.search.types.token import MIME, SPECIAL_VALUES
@@ -168,24 +172,36 @@ class SearchParameters:
 
     # --- checks of what is added --------------------------------------------------------------------------------
 
+    def check_new(self, resource: Mapping[str, Any]) -> None:
+        """As `check`, and that no other parameter that was added has the code. Raises: Unprocessable."""
+        definition = self.check(resource)
+        others = {url: (other, self.types_of(other)) for url, other in self._custom.items()}
+        refuse_code_of_another(definition, self.types_of(definition), others)
+
     def check(self, resource: Mapping[str, Any]) -> SearchParameter:
         """The definition of a SearchParameter resource that can be taken up. Raises: Unprocessable."""
         missing = [name for name in ("url", "code", "base", "type") if not resource.get(name)]
         if missing:
-            raise _unusable(f"a search parameter needs {' and '.join(missing)}", f"SearchParameter.{missing[0]}")
+            raise unusable(f"a search parameter needs {' and '.join(missing)}", f"SearchParameter.{missing[0]}")
         definition = search_parameter_from(resource)
         if _CODE.fullmatch(definition.code) is None:
-            raise _unusable("the code may have letters, digits and -, not _ at its start", "SearchParameter.code")
+            raise unusable("the code may have letters, digits and -, not _ at its start", "SearchParameter.code")
         if definition.type not in TYPES - {"special"}:
-            raise _unusable("parameters of this type cannot be added", "SearchParameter.type")
+            raise unusable("parameters of this type cannot be added", "SearchParameter.type")
         for base in definition.base:
             if base not in self.resource_types | {"Resource", "DomainResource"}:
-                raise _unusable("the base is no resource type", "SearchParameter.base")
+                raise unusable("the base is no resource type", "SearchParameter.base")
         if not definition.expression:
-            raise _unusable("without an expression nothing can be found", "SearchParameter.expression")
+            raise unusable("without an expression nothing can be found", "SearchParameter.expression")
+        refuse_taken_code(definition, sorted(self.types_of(definition)), self.definitions)
         for base in definition.base:
             self._check_base(definition, base)
+        refuse_unknown_variables(definition.expression)
         return definition
+
+    def types_of(self, definition: SearchParameter) -> frozenset[str]:
+        """Resource types that a parameter is about."""
+        return frozenset(each for each in self.resource_types if not self._ancestors(each).isdisjoint(definition.base))
 
     def _check_base(self, definition: SearchParameter, base: str) -> None:
         try:
@@ -194,11 +210,11 @@ class SearchParameters:
             for expression in registered.expressions:
                 found = not compile_expression(expression, self.definitions, base).never or found
         except (FhirPathError, KeyError) as error:
-            raise _unusable(f"the expression is not usable on {base}: {error}", "SearchParameter.expression") from error
+            raise unusable(f"the expression is not usable on {base}: {error}", "SearchParameter.expression") from error
         if definition.type == "composite" and len(registered.components) != len(definition.components):
-            raise _unusable("a component is no known search parameter of the base", "SearchParameter.component")
+            raise unusable("a component is no known search parameter of the base", "SearchParameter.component")
         if not found:
-            raise _unusable(f"the expression finds no element of {base}", "SearchParameter.expression")
+            raise unusable(f"the expression finds no element of {base}", "SearchParameter.expression")
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -214,7 +230,7 @@ class SearchParameters:
         return found
 
     def _rows(self, resource_type: str) -> Iterable[SearchParameter]:
-        """Official ones first: what is added with the same code takes their place."""
+        """Official ones first; what is added has codes of its own."""
         yield from self.definitions.search_parameters(resource_type).values()
         ancestors = self._ancestors(resource_type)
         for row in self._custom.values():
@@ -321,7 +337,3 @@ def _implied_system(paths: Iterable[Path], types: frozenset[str], systems: Mappi
         return SPECIAL_VALUES
     found = {systems.get(path.value_set or "") if path.type == "code" else None for path in paths}
     return found.pop() if len(found) == 1 else None
-
-
-def _unusable(diagnostics: str, expression: str) -> Unprocessable:
-    return Unprocessable(diagnostics, issues=[Issue("error", "invalid", diagnostics, expression)])
