@@ -52,7 +52,7 @@ class Extractor:
             for value, fhir_type in _nodes(expression, resource):
                 found = reader_of(fhir_type)(value, container)
                 if found:
-                    index.setdefault(code, []).extend(found)
+                    index[code] = index.get(code, []) + found
 
     def _contained(self, contained: Resource, resource: Resource, index: Index) -> None:
         type_ = contained.get("resourceType")
@@ -80,15 +80,15 @@ def _nodes(expression: Expression, resource: Resource) -> list[tuple[Any, str]]:
 
 
 def _visit(node: Node, element: Any, resource: Resource, index: Index) -> None:
-    """Reads an element for all parameters that find it, then its members. The hot path of every write."""
+    """Reads an element for all parameters that find it, then its members. The hot path of every write.
+
+    Lists of values are shared by parameters and with readers, so none is ever added to: it is joined to a new one.
+    """
     for reader, codes in node.takers:
         values = reader(element, resource)
         if values:
             for code in codes:
-                if code in index:
-                    index[code] += values
-                else:
-                    index[code] = values.copy()
+                index[code] = index[code] + values if code in index else values
     if element.__class__ is not dict:
         return
     children = node.children
@@ -97,15 +97,19 @@ def _visit(node: Node, element: Any, resource: Resource, index: Index) -> None:
             child = children.get(key)
             if child is None:
                 continue
-            if value.__class__ is list:
-                for item in value:
+            if child.alone is None:
+                for item in value if value.__class__ is list else (value,):
                     if item is not None:
                         _visit(child, item, resource, index)
-            else:
-                _visit(child, value, resource, index)
+                continue
+            reader, codes = child.alone
+            for item in value if value.__class__ is list else (value,):
+                if item is not None and (values := reader(item, resource)):
+                    for code in codes:
+                        index[code] = index[code] + values if code in index else values
     for condition, inner in node.filters:
         if element.get(condition.key) == condition.value:
             _visit(inner, element, resource, index)
     if node.composites is not None:
         for code, components in node.composites.read(element, resource):
-            index.setdefault(code, []).append(Composite(components))
+            index[code] = [*index.get(code, ()), Composite(components)]

@@ -26,7 +26,7 @@ Reader = Callable[[Any, Resource], list[Any]]
 class Node:
     """What to do with an element: read values, and go on with its members."""
 
-    __slots__ = ("children", "composites", "filters", "takers")
+    __slots__ = ("alone", "children", "composites", "filters", "takers")
 
     def __init__(self) -> None:
         self.takers: list[tuple[Reader, list[str]]] = []
@@ -34,6 +34,15 @@ class Node:
         self.children: dict[str, Node] = {}
         self.filters: list[tuple[Equals, Node]] = []
         self.composites: Composites | None = None
+        self.alone: tuple[Reader, list[str]] | None = None
+        """The one taker, where reading its values is all there is to do: known when the plan is made."""
+
+    def settle(self) -> None:
+        """The plan is made."""
+        if len(self.takers) == 1 and not (self.children or self.filters or self.composites):
+            self.alone = self.takers[0]
+        for node in (*self.children.values(), *(node for _, node in self.filters)):
+            node.settle()
 
     def at(self, path: Path) -> Node:
         """Node of the element that the path leads to, made if it is not there."""
@@ -62,7 +71,7 @@ class Composites:
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
-        self._parts: list[tuple[Node, bool]] = []
+        self._parts: list[tuple[list[tuple[str, Node]], bool]] = []
         self._known: dict[object, int] = {}
         self._rows: list[tuple[str, tuple[int, ...]]] = []
 
@@ -72,7 +81,7 @@ class Composites:
         for key, root, from_resource in parts:
             if key not in self._known:
                 self._known[key] = len(self._parts)
-                self._parts.append((root, from_resource))
+                self._parts.append((list(root.children.items()), from_resource))
             numbers.append(self._known[key])
         self._rows.append((code, tuple(numbers)))
 
@@ -89,16 +98,22 @@ class Composites:
                 yield code, tuple(read[number_] for number_ in numbers)
 
     def _component(self, number_: int, element: Resource, resource: Resource) -> tuple[Value, ...]:
-        root, from_resource = self._parts[number_]
+        members, from_resource = self._parts[number_]
         start = resource if from_resource else element
-        values: Index = {}
-        for key, child in root.children.items():
-            value = start.get(key)
-            if value is not None:
-                for item in value if value.__class__ is list else (value,):
-                    if item is not None:
-                        self._visit(child, item, resource, values)
-        return tuple(dict.fromkeys(values[""])) if values else ()
+        found: list[Value] = []
+        for name, child in members:
+            value = start.get(name)
+            if value is None:
+                continue
+            if child.alone is not None and value.__class__ is dict:
+                found += child.alone[0](value, resource)
+                continue
+            values: Index = {}
+            for item in value if value.__class__ is list else (value,):
+                if item is not None:
+                    self._visit(child, item, resource, values)
+            found += values.get("", ())
+        return tuple(found) if len(found) < 2 else tuple(dict.fromkeys(found))
 
 
 @dataclass(slots=True)
@@ -113,6 +128,7 @@ class Planner:
         self._parameters = parameters
         self._setting = setting
         self._visit = visit
+        self._read_reference = reference.reader("Reference", setting)
 
     def plan(self, resource_type: str) -> Plan:
         plan = Plan()
@@ -128,6 +144,7 @@ class Planner:
             for text in registered.expressions:
                 compiled = compile_expression(text, self._parameters.definitions, resource_type)
                 plan.expressions.append((code, compiled, partial(self._reader_of, registered)))
+        plan.root.settle()
         return plan
 
     def _add(self, root: Node, path: Path, registered: Registered, code: str, known: dict[object, list[str]]) -> None:
@@ -150,6 +167,7 @@ class Planner:
         known: dict[object, list[str]] = {}
         for path in component.paths:
             self._add(root, path, component.registered, "", known)
+        root.settle()
         key = (component.registered.parameter.type, component.paths, component.from_resource)
         return key, root, component.from_resource
 
@@ -169,7 +187,8 @@ class Planner:
             case "date":
                 return lambda node, _: date.values(node, fhir_type, setting)
             case "reference":
-                return _reference(fhir_type, _target(path), setting)
+                read = self._read_reference if fhir_type == "Reference" else reference.reader(fhir_type, setting)
+                return _reference(read, _target(path))
             case "quantity":
                 return lambda node, _: quantity.values(node, fhir_type)
             case "number":
@@ -202,11 +221,11 @@ def _target(path: Path) -> str | None:
 _REMOTE = re.compile(r"https?://.*/([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
-def _reference(fhir_type: str, target: str | None, setting: Setting) -> Reader:
+def _reference(values_of: Callable[[Any], list[Reference]], target: str | None) -> Reader:
     """target: only references to this type, as far as the reference tells it."""
 
     def read(node: Any, resource: Resource) -> list[Reference]:
-        values = reference.values(node, fhir_type, setting)
+        values = values_of(node)
         if not values:
             return values
         value = values[0]

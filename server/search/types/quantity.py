@@ -17,6 +17,7 @@ from server.search.query import QuantityOperand, RangeOperand
 from server.search.types import number
 from server.search.types.number import HIGHEST, LOWEST, above, as_float, between, point
 from server.search.types.prefix import in_range, split_prefix
+from server.search.types.remembered import Remembered
 from server.search.types.written import Unreadable, split, unescape
 from server.search.values import Number, Quantity
 
@@ -24,6 +25,11 @@ MODIFIERS: frozenset[str] = frozenset()
 
 UCUM = "http://unitsofmeasure.org"
 CURRENCIES = "urn:iso:std:iso:4217"
+
+_WRITTEN = ("comparator", "system", "code", "unit")
+_MONEY = ("comparator", "system", "currency", "currency")
+_QUANTITIES = Remembered()
+"""By number, comparator, system, code and unit."""
 
 
 def values(node: Any, fhir_type: str) -> list[Quantity]:
@@ -37,9 +43,17 @@ def values(node: Any, fhir_type: str) -> list[Quantity]:
     value = as_float(node.get("value"))
     if value is None:
         return []
-    if fhir_type == "Money":
-        return [_quantity(point(value), CURRENCIES, node.get("currency"), node.get("currency"))]
-    return [_quantity(_compared(value, node.get("comparator")), node.get("system"), node.get("code"), node.get("unit"))]
+    is_money = fhir_type == "Money"
+    comparator, system, code, unit = (node.get(name) for name in (_MONEY if is_money else _WRITTEN))
+    system = CURRENCIES if is_money else system
+    key = value, comparator, system, code, unit
+    try:
+        known = _QUANTITIES.get(key)
+    except TypeError:  # an array or an object where a text belongs
+        return [_quantity(_compared(value, comparator), system, code, unit)]
+    if known is None:
+        known = _QUANTITIES.keep(key, [_quantity(_compared(value, comparator), system, code, unit)])
+    return known
 
 
 def _compared(value: float, comparator: Any) -> Number:

@@ -8,10 +8,12 @@ versions; with one it means that, and with `:below` all that begin with it: 1 fi
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from server.search.query import ReferenceOperand, TokenOperand
 from server.search.types import token
+from server.search.types.remembered import Key, Remembered
 from server.search.types.written import Setting, Unreadable, split, unescape
 from server.search.values import Reference, Token
 
@@ -19,8 +21,34 @@ MODIFIERS = frozenset({"identifier", "above", "below"})
 """Besides `:[type]`."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?")
+_VERSIONED = "/_history/"
 LOGICAL_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+
+
+def reader(fhir_type: str, setting: Setting) -> Callable[[Any], list[Reference]]:
+    """`values` of one type of element, as a function of the element; the values are shared and never changed."""
+    if fhir_type != "Reference":
+        return lambda node: values(node, fhir_type, setting)
+    known = Remembered()
+
+    def read(node: Any) -> list[Reference]:
+        if node.__class__ is not dict:
+            return values(node, fhir_type, setting)
+        written, identifier = node.get("reference"), node.get("identifier")
+        if identifier.__class__ is dict:
+            key: Key = (written, identifier.get("system"), identifier.get("value"))
+        elif identifier is None and written.__class__ is str and _VERSIONED not in written:
+            key = written, None, None
+        else:  # a version is seldom referred to twice
+            return values(node, fhir_type, setting)
+        try:
+            found = known.get(key)
+        except TypeError:  # an array or an object where a text belongs
+            return values(node, fhir_type, setting)
+        return found if found is not None else known.keep(key, values(node, fhir_type, setting))
+
+    return read
 
 
 def values(node: Any, fhir_type: str, setting: Setting) -> list[Reference]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from server.search.fold import fold
 from server.search.query import OfTypeOperand, TextOperand, TokenOperand
+from server.search.types.remembered import Remembered
 from server.search.types.written import Unreadable, split, unescape
 from server.search.values import OfType, Token
 
@@ -85,11 +86,23 @@ def _items(node: dict[str, Any], name: str) -> list[Any]:
 
 
 _EMPTY = Token(None, None, None)
+_CODINGS = Remembered()
+"""By system, code and display."""
 
 
 def _coding(coding: Any, _: Any = None) -> list[Token | OfType]:
     if coding.__class__ is not dict:
         return []
+    get = coding.get
+    key = get("system"), get("code"), get("display")
+    try:
+        known = _CODINGS.get(key)
+    except TypeError:  # an array or an object where a text belongs
+        return _tokens(coding)
+    return known if known is not None else _CODINGS.keep(key, _tokens(coding))
+
+
+def _tokens(coding: dict[str, Any]) -> list[Token | OfType]:
     token = Token(_text(coding, "system"), _text(coding, "code"), _text(coding, "display"))
     return [token] if token != _EMPTY else []
 
@@ -97,10 +110,12 @@ def _coding(coding: Any, _: Any = None) -> list[Token | OfType]:
 def _codeable_concept(concept: Any, _: Any) -> list[Token | OfType]:
     if concept.__class__ is not dict:
         return []
+    codings, text = _items(concept, "coding"), _text(concept, "text")
+    if text is None and len(codings) == 1:
+        return _coding(codings[0])
     found: list[Token | OfType] = []
-    for coding in _items(concept, "coding"):
+    for coding in codings:
         found += _coding(coding)
-    text = _text(concept, "text")
     if text is not None:
         found.append(Token(None, None, text))
     return found
