@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from fhir_profiles.issue import Issue
@@ -20,6 +21,7 @@ from server.config import Settings
 from server.outcome import operation_outcome
 from server.tls import Certificate
 from server.web import Shell
+from server.wire.incoming import Incoming, Said
 
 BACKLOG = 1024
 MAX_HEADERS = 100
@@ -35,15 +37,19 @@ _CERTIFICATE_SECONDS = 5.0
 
 
 class Connection(RequestHandler):
-    """aiohttp's connection, with an OperationOutcome instead of a text for what is no HTTP."""
+    """aiohttp's connection: its parser, its limits, its timers. Requests are answered in the connection's own task; a
+    task, a request object and a writer for each, as aiohttp makes them, would be a third of what a read costs."""
 
-    __slots__ = ("_counted", "_server", "_shell")
+    __slots__ = ("_counted", "_server", "_shell", "remote", "said", "secure")
 
     def __init__(self, server: LowLevelServer, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._server = server
         self._shell = server.shell
         self._counted = False
+        self.said: Said | None = None
+        self.secure = False
+        self.remote = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._server.open >= self._server.most:
@@ -52,6 +58,8 @@ class Connection(RequestHandler):
             return
         self._server.open += 1
         self._counted = True
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        self.remote = str((transport.get_extra_info("peername") or ("",))[0])
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -65,25 +73,109 @@ class Connection(RequestHandler):
         """A request of this connection is being read or answered."""
         return self._request_in_progress
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        # The parser's message quotes what it found: it stays out of the answer and of every log.
-        code, text, status = TOO_LONG if isinstance(exc, LineTooLong) else NOT_HTTP
-        body = orjson.dumps(operation_outcome([Issue("fatal", code, text)]))
-        return cast(web.StreamResponse, self._shell.unread(status, body))
+    async def drained(self) -> None:
+        await self._drain_helper()
+
+    async def start(self) -> None:
+        """Answers one request after the other until the connection ends."""
+        try:
+            while not self._force_close:
+                if not self._messages:
+                    await self._next_message()
+                if not await self._one() or self._close or self._force_close:
+                    break
+                self._keep_open()
+        except ConnectionError:
+            pass  # the client is gone
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            # An answer that broke off; the Shell has recorded why.
+            self.force_close()
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _next_message(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _one(self) -> bool:
+        """Answers one request; whether the connection goes on."""
+        message, content = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        if not isinstance(message, RawRequestMessage):
+            await self._shell.unread(*unreadable(message.exc)).send(self)
+            return False
+        request = Incoming(message, content, self)
+        self._request_in_progress = True
+        try:
+            # Who reads the body learns from it that the connection is lost.
+            self._current_request = cast(web.BaseRequest, request)
+            goes_on = await self._shell(request)
+        except asyncio.CancelledError:
+            self.force_close()
+            raise
+        finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        if self._upgraded:
+            self._stay_http()
+        if not content.is_eof():
+            goes_on = await self._rest_dropped(content) and goes_on
+        return goes_on
+
+    def _stay_http(self) -> None:
+        """No other protocol is spoken here: what came behind a request that asked for one is read as HTTP."""
+        if self._messages or self._parser is None:
+            return
+        self._parser.set_upgraded(False)
+        self._upgraded = False
+        rest, self._message_tail = self._message_tail, b""
+        if rest:
+            self.data_received(rest)
+        if self._buffer_paused:
+            self._resume_reading_if_drained()
+
+    async def _rest_dropped(self, content: StreamReader) -> bool:
+        """Reads what is left of a refused body, for some time; whether that was all of it."""
+        if not self._force_close:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._lingering_time):
+                    while not content.is_eof():
+                        await content.readany()
+        return content.is_eof()
+
+    def _keep_open(self) -> None:
+        """For the next request, a while."""
+        close_time = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = close_time
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(close_time, self._process_keepalive)
 
     def log_exception(self, *args: object, **kwargs: object) -> None:
         """Nothing: what concerns the server is logged by the Shell, the rest is the client's."""
 
 
+def unreadable(failure: BaseException) -> tuple[int, bytes]:
+    """Status and body for what is no HTTP. The parser's message quotes what it found: it stays out of the answer and
+    of every log."""
+    code, text, status = TOO_LONG if isinstance(failure, LineTooLong) else NOT_HTTP
+    return status, orjson.dumps(operation_outcome([Issue("fatal", code, text)]))
+
+
 class LowLevelServer(web.Server):
     def __init__(self, shell: Shell, most: int, **settings: Any) -> None:
-        super().__init__(shell, **settings)
+        super().__init__(_unused, **settings)
         self.shell = shell
         self.open = 0
         self.most = most
@@ -91,6 +183,11 @@ class LowLevelServer(web.Server):
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=asyncio.get_running_loop(), **self._settings)
+
+
+async def _unused(request: web.BaseRequest) -> web.StreamResponse:
+    """aiohttp wants a handler of its own kind; connections ask the Shell instead."""
+    raise NotImplementedError
 
 
 def listen(host: str, port: int, *, copies: int = 1) -> list[socket.socket]:

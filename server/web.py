@@ -1,4 +1,4 @@
-"""aiohttp <-> FhirRequest/FhirResponse: one handler function, no framework above it.
+"""HTTP <-> FhirRequest/FhirResponse: one handler function, no framework above it.
 
 Order of a FHIR request: limits, Host and Origin, who sends it, the address, the format of the answer, the body, and
 then `boundary.handle`. Everything that is wrong before that is an OperationOutcome as well.
@@ -14,8 +14,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import cast
-
-from aiohttp import web
 
 from fhir_profiles.json_reading import read_json, write_json, write_pretty_json
 from server import boundary
@@ -44,24 +42,14 @@ from server.outcome import response_of
 from server.site import Site
 from server.wire import media, reply, target
 from server.wire.body import read_body
-from server.wire.proxy import Client, client_of
+from server.wire.incoming import Incoming
+from server.wire.proxy import Client
 from server.wire.reply import Reply
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 _REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CORRELATION_ID = re.compile(r"[!-~]{1,128}")
-# More of these would mean different things to us and to a proxy.
-_ONLY_ONCE = (
-    "host",
-    "authorization",
-    "content-type",
-    "content-length",
-    "if-match",
-    "if-none-exist",
-    "origin",
-    "cookie",
-)
 _SWEEP_SECONDS = 0.5
 PRETTY_OFF_LOOP_FROM = 100_000
 
@@ -85,7 +73,7 @@ class Exchange:
 
 
 class Shell:
-    """Handler of aiohttp's low-level server."""
+    """Answers the requests of all connections of one process (listener.py)."""
 
     def __init__(
         self,
@@ -115,7 +103,8 @@ class Shell:
 
     # ------------------------------------------------------------ one request
 
-    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, http: Incoming) -> bool:
+        """Answers one request; whether its connection goes on. Raises: ConnectionError (the client is gone)."""
         self._count += 1
         exchange = Exchange(f"{self._id_prefix}{self._count:x}")
         self._active += 1
@@ -144,15 +133,19 @@ class Shell:
             raise
         except Exception as error:
             answer = await self._reply(http, exchange, self._bug(error, exchange))
-        # aiohttp asks of a response only what Reply has.
-        return cast(web.StreamResponse, answer)
+        try:
+            await answer.send(http.connection)
+        finally:
+            self._finish(exchange, answer.status, answer.sent)
+        return answer.keep_alive
 
-    async def _answer(self, http: web.BaseRequest, exchange: Exchange) -> FhirResponse:
-        headers = exchange.headers = self._headers(http)
+    async def _answer(self, http: Incoming, exchange: Exchange) -> FhirResponse:
+        said = http.said(self.settings.trusted_proxy)
+        headers = exchange.headers = said.headers
         exchange.method = http.method
-        exchange.gzip = reply.accepts_gzip(headers.get("accept-encoding", ""))
-        exchange.client = client = client_of(http, headers, self.settings.trusted_proxy)
-        path, query = target.origin_form(http.raw_path)
+        exchange.gzip = said.gzip
+        exchange.client = client = said.client
+        path, query = target.origin_form(http.path)
         if path.startswith(FHIR_PATH) and path[5:6] in ("/", ""):
             return await self._fhir(http, exchange, path[6:], query)
         if self.settings.open:
@@ -167,7 +160,7 @@ class Shell:
         body = await self._body(http, headers) if http.body_exists else b""
         return await site.answer(http.method, headers, query, body, principal, client, self._base(client))
 
-    async def _fhir(self, http: web.BaseRequest, exchange: Exchange, path: str, query: str) -> FhirResponse:
+    async def _fhir(self, http: Incoming, exchange: Exchange, path: str, query: str) -> FhirResponse:
         settings, headers, method = self.settings, exchange.headers, exchange.method
         exchange.label = "refused"
         if method == "OPTIONS" and "access-control-request-method" in headers:
@@ -196,7 +189,7 @@ class Shell:
             return self._site.to_sign_in(FHIR_PATH + "/" + path, query)
         return response
 
-    async def _take_body(self, http: web.BaseRequest, request: FhirRequest) -> None:
+    async def _take_body(self, http: Incoming, request: FhirRequest) -> None:
         if request.principal is ANONYMOUS:
             # Nothing that takes a body is public: refuse before reading it.
             decide(ANONYMOUS, None, request)
@@ -220,26 +213,14 @@ class Shell:
         left = self.settings.max_parameters - len(request.query)
         request.query += target.parameters(text.strip(), left)
 
-    async def _body(self, http: web.BaseRequest, headers: Mapping[str, str]) -> bytes:
+    async def _body(self, http: Incoming, headers: Mapping[str, str]) -> bytes:
         limit = self.settings.max_body_bytes
-        declared = headers.get("content-length", "0")
-        if headers.get("expect", "").lower() == "100-continue" and int(declared) <= limit and http.transport:
-            http.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return await read_body(http, headers.get("content-encoding", ""), limit, self.settings.body_timeout)
+        declared, transport = int(headers.get("content-length", "0")), http.connection.transport
+        if headers.get("expect", "").lower() == "100-continue" and declared <= limit and transport:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return await read_body(http, declared, headers.get("content-encoding", ""), limit, self.settings.body_timeout)
 
     # ------------------------------------------------------------ parts of a request
-
-    def _headers(self, http: web.BaseRequest) -> Mapping[str, str]:
-        """Names in lower case; repeated headers joined by a comma.   https://www.rfc-editor.org/rfc/rfc9110#section-5.3"""
-        found = {name.lower(): value for name, value in http.headers.items()}
-        if len(found) != len(http.headers):
-            for name in found:
-                values = http.headers.getall(name)
-                if len(values) > 1:
-                    if name in _ONLY_ONCE:
-                        raise BadRequest(f"The header {name} is there more than once.")
-                    found[name] = ", ".join(values)
-        return found
 
     def _principal(self, exchange: Exchange) -> Principal:
         if self.settings.open:
@@ -277,7 +258,7 @@ class Shell:
 
     # ------------------------------------------------------------ the answer
 
-    async def _reply(self, http: web.BaseRequest, exchange: Exchange, response: FhirResponse) -> Reply:
+    async def _reply(self, http: Incoming, exchange: Exchange, response: FhirResponse) -> Reply:
         body = response.body
         if body is None and response.resource is not None:
             body = write_json(response.resource)
@@ -297,7 +278,7 @@ class Shell:
 
     async def _written(
         self,
-        http: web.BaseRequest,
+        http: Incoming,
         exchange: Exchange,
         response: FhirResponse,
         headers: Mapping[str, str],
@@ -315,7 +296,7 @@ class Shell:
                 body = await reply.compressed(body)
                 lines.append("Content-Encoding: gzip\r\n")
         # HTTP/1.0 knows no chunks: there the end of the connection is the end of the stream.
-        chunked = stream is not None and http.version >= (1, 1)
+        chunked = stream is not None and http.modern
         if chunked:
             lines.append("Transfer-Encoding: chunked\r\n")
         elif stream is None and status not in reply.BODILESS:
@@ -328,14 +309,9 @@ class Shell:
         if exchange.method == "HEAD" or status in reply.BODILESS:
             body, stream, chunked = b"", None, False
 
-        def finished(sent: int) -> None:
-            self._finish(exchange, status, sent)
+        return Reply(status, "".join(lines), body, keep_alive=keep_alive, stream=stream, chunked=chunked)
 
-        return Reply("".join(lines), body, keep_alive=keep_alive, finished=finished, stream=stream, chunked=chunked)
-
-    def _closing_lines(
-        self, http: web.BaseRequest, exchange: Exchange, headers: Mapping[str, str], keep_alive: bool
-    ) -> str:
+    def _closing_lines(self, http: Incoming, exchange: Exchange, headers: Mapping[str, str], keep_alive: bool) -> str:
         sent = exchange.headers.get("x-request-id")
         request_id, correlation = exchange.id, ""
         if sent is not None:
@@ -348,17 +324,13 @@ class Shell:
         cors = self.settings.cors_origin and origin.cors_headers(
             exchange.headers.get("origin"), self.settings.cors_origin
         )
-        connection = (
-            ""
-            if keep_alive and http.version >= (1, 1)
-            else f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
-        )
+        connection = "" if keep_alive and http.modern else f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
         more = reply.header_lines({name: cors[name] for name in cors if name not in headers}) if cors else ""
         return (
             f"{safety}{more}{connection}{correlation}X-Request-Id: {request_id}\r\nDate: {reply.date_header()}\r\n\r\n"
         )
 
-    def _keep_alive(self, http: web.BaseRequest, status: int) -> bool:
+    def _keep_alive(self, http: Incoming, status: int) -> bool:
         if self._site.draining or not http.keep_alive:
             return False
         # What is left of a refused body may be long; the connection is not worth reading it.
@@ -398,7 +370,7 @@ class Shell:
             f"{reply.STATUS_LINES[status]}Content-Type: {media.DEFAULT.media_type}\r\nContent-Length: {len(body)}\r\n"
             f"{reply.SAFETY}Connection: close\r\nDate: {reply.date_header()}\r\n\r\n"
         )
-        return Reply(head, body, keep_alive=False, finished=lambda sent: None)
+        return Reply(status, head, body, keep_alive=False)
 
     def drain(self) -> None:
         """From now on every answer is the last of its connection, and the server is not ready."""

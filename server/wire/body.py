@@ -11,6 +11,7 @@ import zlib
 from aiohttp import web
 
 from server.errors import BadRequest, FhirError, TooLarge, UnsupportedMedia
+from server.wire.incoming import Incoming
 
 SMALL = 64 << 10
 """Compressed bodies up to here are inflated on the loop; a thread costs more."""
@@ -25,10 +26,10 @@ class BodyTimeout(FhirError):
     status, code = 408, "timeout"
 
 
-async def read_body(request: web.BaseRequest, encoding: str, limit: int, seconds: float) -> bytes:
-    """The body, decompressed. Raises: TooLarge, BodyTimeout, UnsupportedMedia, BadRequest."""
-    declared = request.content_length
-    if declared is not None and declared > limit:
+async def read_body(request: Incoming, declared: int, encoding: str, limit: int, seconds: float) -> bytes:
+    """The body, decompressed. declared: its Content-Length, 0 if it comes in chunks.
+    Raises: TooLarge, BodyTimeout, UnsupportedMedia, BadRequest."""
+    if declared > limit:
         raise too_large(limit)
     windows = [_window(coding) for coding in _codings(encoding)]
     payload = request.content
@@ -46,7 +47,7 @@ async def read_body(request: web.BaseRequest, encoding: str, limit: int, seconds
     return raw
 
 
-async def _read_within(request: web.BaseRequest, limit: int, seconds: float) -> bytes:
+async def _read_within(request: Incoming, limit: int, seconds: float) -> bytes:
     chunks = bytearray()
     try:
         async with asyncio.timeout(seconds):

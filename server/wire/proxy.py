@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from aiohttp import web
-
 from server.errors import BadRequest
 from server.setting_kinds import Network
 
@@ -26,11 +24,12 @@ class Client(NamedTuple):
     """Name and port of this server, as the client sees it."""
 
 
-def client_of(http: web.BaseRequest, headers: Mapping[str, str], trusted: Sequence[Network]) -> Client:
-    """Raises: BadRequest for a Host that is none."""
-    scheme = "https" if http.secure else "http"
+def client_of(headers: Mapping[str, str], trusted: Sequence[Network], *, secure: bool, remote: str) -> Client:
+    """secure: the connection itself is encrypted. remote: address of its other end. Raises: BadRequest for a Host that
+    is none."""
+    scheme = "https" if secure else "http"
     host = headers.get("host") or "localhost"
-    if trusted and _is_trusted(http.remote or "", tuple(trusted)):
+    if trusted and _is_trusted(remote, tuple(trusted)):
         scheme = _first(headers.get("x-forwarded-proto", scheme)).lower()
         host = _first(headers.get("x-forwarded-host", host))
     return _client(scheme, host)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from server.wire.incoming import Connection
 
 COMPRESS_FROM = 1024
 """Smaller bodies fit a packet anyway."""
@@ -38,76 +40,71 @@ WRITE_SECONDS = 60.0
 
 
 class Reply:
-    """One answer. `finished(bytes_sent)` is called once, when it is sent or the client is gone."""
+    """One answer."""
 
-    __slots__ = ("_request", "body", "chunked", "finished", "head", "keep_alive", "stream")
+    __slots__ = ("body", "chunked", "head", "keep_alive", "sent", "status", "stream")
 
     def __init__(
         self,
+        status: int,
         head: str,
         body: bytes,
         *,
         keep_alive: bool,
-        finished: Callable[[int], None],
         stream: AsyncIterator[bytes] | None = None,
         chunked: bool = False,
     ) -> None:
+        self.status = status
         self.head = head
         self.body = body
         self.keep_alive = keep_alive
-        self.finished = finished
+        """Whether the connection goes on."""
         self.stream = stream
         self.chunked = chunked
-        self._request: web.BaseRequest | None = None
+        self.sent = 0
+        """Bytes."""
 
-    async def prepare(self, request: web.BaseRequest) -> None:
-        self._request = request
+    async def send(self, connection: Connection) -> None:
+        """Raises: ConnectionError (the client is gone, or takes nothing)."""
+        self._write(connection, self.head.encode("latin-1") + self.body)
+        if connection.writing_paused:
+            await _drained(connection)
+        if self.stream is not None:
+            await self._send(connection, self.stream)
 
-    async def write_eof(self) -> None:
-        assert self._request is not None
-        request, sent = self._request, 0
-        try:
-            sent = _write(request, self.head.encode("latin-1") + self.body)
-            if request.protocol.writing_paused:
-                await _drained(request)
-            if self.stream is not None:
-                sent += await self._send(request, self.stream)
-        finally:
-            self.finished(sent)
-
-    async def _send(self, request: web.BaseRequest, stream: AsyncIterator[bytes]) -> int:
-        sent = 0
+    async def _send(self, connection: Connection, stream: AsyncIterator[bytes]) -> None:
         try:
             async for chunk in stream:
                 if chunk:
-                    sent += _write(request, b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk)
-                    if request.protocol.writing_paused:
-                        await _drained(request)
+                    self._write(connection, b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked else chunk)
+                    if connection.writing_paused:
+                        await _drained(connection)
         except Exception:
             # The status is out already: only a broken connection tells the client that this is not all.
-            if request.transport is not None:
-                request.transport.abort()
+            _abort(connection)
             raise
         if self.chunked:
-            sent += _write(request, b"0\r\n\r\n")
-        return sent
+            self._write(connection, b"0\r\n\r\n")
+
+    def _write(self, connection: Connection, data: bytes) -> None:
+        transport = connection.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        transport.write(data)
+        self.sent += len(data)
 
 
-def _write(request: web.BaseRequest, data: bytes) -> int:
-    transport = request.transport
-    if transport is None or transport.is_closing():
-        raise ConnectionResetError("the client is gone")
-    transport.write(data)
-    return len(data)
+def _abort(connection: Connection) -> None:
+    if connection.transport is not None:
+        connection.transport.abort()
 
 
-async def _drained(request: web.BaseRequest) -> None:
+async def _drained(connection: Connection) -> None:
     try:
         async with asyncio.timeout(WRITE_SECONDS):
-            await request.writer.drain()
+            await connection.drained()
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
+        _abort(connection)
         raise ConnectionResetError("the client takes nothing") from None
 
 

@@ -177,6 +177,25 @@ async def test_pipelined_requests_are_answered_in_order(start_shell: StartShell)
     assert [request.path[1] for request in shell.seen] == [str(i) for i in range(21)]
 
 
+async def test_who_asks_for_another_protocol_is_answered_in_this_one_and_may_go_on(start_shell: StartShell) -> None:
+    """Clients offer HTTP/2 this way, and go on with HTTP/1.1 on the same connection when nobody takes it up."""
+    shell = await start_shell()
+    offer = b"GET /fhir/Patient/1 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answers = await shell.raw(offer, offer, get("/fhir/Patient/2"), pause=0.1)
+    assert answers.count(b"HTTP/1.1 200 OK") == 3
+    assert [request.path[1] for request in shell.seen] == ["1", "1", "2"]
+
+
+async def test_what_a_request_says_in_its_headers_is_not_taken_for_the_next_one(start_shell: StartShell) -> None:
+    shell = await start_shell()
+    asked = "GET /fhir/Patient/{} HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
+    lines = ["Prefer: handling=lenient\r\n", "Prefer: handling=lenient\r\n", "Prefer: handling=strict\r\n", ""]
+    text = "".join(asked.format(number, line) for number, line in enumerate(lines))
+    await shell.raw(text.encode() + get("/fhir/Patient/9"))
+    found = [request.headers.get("prefer") for request in shell.seen]
+    assert found == ["handling=lenient", "handling=lenient", "handling=strict", None, None]
+
+
 async def test_a_smuggled_second_request_stays_in_the_body(start_shell: StartShell) -> None:
     shell = await start_shell()
     body = b"GET /fhir/Secret/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
