@@ -22,6 +22,20 @@ _DISPLAYS = {"AER": "Accident and emergency"}
 """Displays of files; the others are shown by their name."""
 
 
+_F43_RECORD = {
+    "person": ("ทะเบียนบุคคลของหน่วยบริการ (PERSON)", "Registration of a person by a facility"),
+    "address": ("ที่อยู่ตามทะเบียนของหน่วยบริการ (ADDRESS)", "Address in a facility's register"),
+    "policy": ("ข้อมูลตามนโยบาย (POLICY)", "Data that a policy asks for"),
+    "data-correction": ("การแก้ไขข้อมูล (DATA_CORRECT)", "Request to correct rows sent earlier"),
+    "community-activity": ("กิจกรรมในชุมชน (COMMUNITY_ACTIVITY)", "Activity in the community"),
+}
+_F16_RECORD = {
+    "person": ("ข้อมูลบุคคลของหน่วยบริการ (PAT)", "A person as the facility claims for"),
+    "leave-day": ("การลากลับบ้านของผู้ป่วยใน (LVD)", "Leave of an inpatient"),
+}
+_F43_SEX = {"1": ("ชาย", "Male"), "2": ("หญิง", "Female")}
+
+
 def lists() -> list[dict[str, Any]]:
     """`{"id", "name", "title", "codes": [[code, display, parent?], ...], "english"?, "content"?}` of every list."""
     fees = displays("cs-th-fee-category").items()
@@ -30,8 +44,7 @@ def lists() -> list[dict[str, Any]]:
             "id": "f43-sex",
             "name": "F43Sex",
             "title": "43 แฟ้ม: รหัสเพศ",
-            "codes": [["1", "ชาย"], ["2", "หญิง"]],
-            "english": {"1": "Male", "2": "Female"},
+            **_in_both_languages(_F43_SEX),
         },
         {
             "id": "f43-column",
@@ -49,20 +62,7 @@ def lists() -> list[dict[str, Any]]:
             "id": "f43-record",
             "name": "F43Record",
             "title": "43 แฟ้ม: แถวที่เก็บเป็น Basic",
-            "codes": [
-                ["person", "ทะเบียนบุคคลของหน่วยบริการ (PERSON)"],
-                ["address", "ที่อยู่ตามทะเบียนของหน่วยบริการ (ADDRESS)"],
-                ["policy", "ข้อมูลตามนโยบาย (POLICY)"],
-                ["data-correction", "การแก้ไขข้อมูล (DATA_CORRECT)"],
-                ["community-activity", "กิจกรรมในชุมชน (COMMUNITY_ACTIVITY)"],
-            ],
-            "english": {
-                "person": "Registration of a person by a facility",
-                "address": "Address in a facility's register",
-                "policy": "Data that a policy asks for",
-                "data-correction": "Request to correct rows sent earlier",
-                "community-activity": "Activity in the community",
-            },
+            **_in_both_languages(_F43_RECORD),
         },
         {
             "id": "f16-column",
@@ -74,8 +74,7 @@ def lists() -> list[dict[str, Any]]:
             "id": "f16-record",
             "name": "F16Record",
             "title": "16 แฟ้ม: แถวที่เก็บเป็น Basic",
-            "codes": [["person", "ข้อมูลบุคคลของหน่วยบริการ (PAT)"], ["leave-day", "การลากลับบ้านของผู้ป่วยใน (LVD)"]],
-            "english": {"person": "A person as the facility claims for", "leave-day": "Leave of an inpatient"},
+            **_in_both_languages(_F16_RECORD),
         },
         {
             "id": "package",
@@ -85,6 +84,14 @@ def lists() -> list[dict[str, Any]]:
             "codes": [],
         },
     ]
+
+
+def _in_both_languages(table: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """table: code -> (Thai, English)."""
+    return {
+        "codes": [[code, thai] for code, (thai, _) in table.items()],
+        "english": {code: english for code, (_, english) in table.items()},
+    }
 
 
 def _columns(layouts: Mapping[str, Layout]) -> list[list[str]]:

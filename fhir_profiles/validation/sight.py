@@ -12,7 +12,7 @@ https://hl7.org/fhir/R4/validation.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator
@@ -27,21 +27,14 @@ from fhir_profiles.validation.checks import Invariant, NodeCheck
 from fhir_profiles.validation.conformance import Profiles, is_type
 from fhir_profiles.validation.extensions import Holder, misplaced
 from fhir_profiles.validation.invariants import CHECKED_ELSEWHERE, FhirPathInvariants
-from fhir_profiles.validation.items import Item, fits_pattern
+from fhir_profiles.validation.items import fits_pattern
 from fhir_profiles.validation.primitives import INTEGER_RANGES
 from fhir_profiles.validation.problems import Run
 from fhir_profiles.validation.profile_tree import ProfileNode, ProfileTree
 from fhir_profiles.validation.references import reference_check, target_types
 from fhir_profiles.validation.schema import SchemaBuilder
-from fhir_profiles.validation.sight_arrays import (
-    Bounds,
-    Quick,
-    Slices,
-    Taken,
-    array_test,
-    choice_test,
-    extensions_test,
-)
+from fhir_profiles.validation.sight_arrays import Bounds, Taken, array_test, choice_test, extensions_test
+from fhir_profiles.validation.sight_slices import slices_of
 from fhir_profiles.validation.sight_values import (
     Memory,
     Test,
@@ -58,7 +51,7 @@ from fhir_profiles.validation.sight_values import (
     rule_test,
     whole_number,
 )
-from fhir_profiles.validation.slicing import Discriminators, steps_of
+from fhir_profiles.validation.slicing import Discriminators
 
 MAX_SHAPES = 20_000
 """Shapes and places that are kept; then all are made anew."""
@@ -392,7 +385,7 @@ class Sight:
         element = property_.element
         place = Place(property_.type, f"{parent.path}.{element.name}", property_, spoken)
         sliced = [(tree, node) for tree, node in spoken if node.slices and node.slicing is not None]
-        slicings = [self._slices(node, property_) for _, node in sliced]
+        slicings = [slices_of(node, property_, self._discriminators) for _, node in sliced]
         known = [each for each in slicings if each is not None]
         if len(known) < len(slicings):
             return never
@@ -412,49 +405,6 @@ class Sight:
         if known:
             return choice_test(known, lambda taken: self._test(with_slices(taken)))
         return self._test(place)
-
-    def _slices(self, node: ProfileNode, property_: Property) -> Slices | None:
-        """How the slices of an element are told apart; None where that takes more than a look at the value."""
-        slicing = node.slicing
-        assert slicing is not None
-        if slicing.ordered or slicing.rules == "openAtEnd" or any(each.slices for each in node.slices):
-            return None
-        tests = []
-        for each in node.slices:
-            made = self._slice_tests(node, each, slicing.discriminators, property_)
-            if made is None:
-                return None
-            tests.append(made)
-        paths = {steps_of(path) if kind in ("value", "pattern") else () for kind, path in slicing.discriminators}
-        [steps, *others] = paths or {()}
-        member = steps[0][1] if not others and len(steps) == 1 and steps[0][0] == "name" else ""
-        limits = [
-            (index, each.element.min, each.element.max)
-            for index, each in enumerate(node.slices)
-            if each.element.min > 0 or each.element.max is not None
-        ]
-        return Slices(tuple(tests), member, slicing.rules == "closed", tuple(limits))
-
-    def _slice_tests(
-        self, node: ProfileNode, each: ProfileNode, discriminators: Iterable[tuple[str, str]], property_: Property
-    ) -> tuple[Quick, ...] | None:
-        """What tells an item of a slice; nothing for a slice that none can be in, None for what cannot be told here."""
-        if not discriminators:
-            is_named = each.element.slice_name == property_.name
-            return None if not node.element.is_choice else (_always,) if is_named else ()
-        tests: list[Quick] = []
-        for kind, path in discriminators:
-            quick = self._discriminators.quick(kind, path, each)
-            if quick is not None:
-                tests.append(quick)
-                continue
-            if kind != "type" or steps_of(path):
-                return None
-            answer = self._discriminators.has_type(each, (), [Item(None, property_.type, ())])
-            if answer is False:
-                return ()
-            tests += [_always] if answer else []
-        return tuple(tests)
 
     def _extension(self, holder: Place, place: Place, url: str) -> Test:
         """The test of extensions with this url, those of known ones with their definitions."""
@@ -510,7 +460,3 @@ def _content_test(element: Element) -> Test:
 
 def _all_of(exact: Test, asked: Sequence[Test]) -> Test:
     return (lambda value, run: exact(value, run) and all(each(value, run) for each in asked)) if asked else exact
-
-
-def _always(value: Any) -> bool:
-    return True
