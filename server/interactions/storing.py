@@ -122,6 +122,7 @@ def prepare(
             element["reference"] = without_version(element["reference"])
     conditions: list[Condition] = []
     if elements and ctx.settings.referential_integrity:
+        refuse_unresolved(elements)
         targets = local_targets(elements, base, ctx.definitions.resource_types)
         targets.discard((resource_type, resource_id))
         conditions = [Exists(*target) for target in targets]
@@ -147,6 +148,19 @@ def refuse_searches(elements: Sequence[Resource], resource_types: Collection[str
     for element in elements:
         if "?" in element["reference"] and element["reference"].partition("?")[0] in resource_types:
             raise Unprocessable("A conditional reference is resolved in a transaction only", code="not-supported")
+
+
+def refuse_unresolved(elements: Sequence[Resource]) -> None:
+    """`urn:uuid:` and `urn:oid:` name an entry of the same Bundle: a transaction has replaced them, so one that is left
+    points to nothing, here or anywhere.   https://hl7.org/fhir/R4/bundle.html#references
+    Raises: Conflict.
+    """
+    for element in elements:
+        if element["reference"].startswith(("urn:uuid:", "urn:oid:")):
+            raise Conflict(
+                f"Referential integrity: {element['reference'][:60]!r} is the fullUrl of no entry; it can only refer "
+                "to an entry of the same transaction"
+            )
 
 
 def sized_body(ctx: Context, resource: Resource, resource_id: str) -> Body:

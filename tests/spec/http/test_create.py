@@ -84,11 +84,19 @@ async def test_an_absolute_reference_to_this_server_counts_as_local(fhir, given)
     assert (await fhir.post("Patient", patient(managingOrganization=to))).status == 409
 
 
-@pytest.mark.parametrize(
-    "to", ["https://elsewhere.example/fhir/Organization/9", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"]
-)
-async def test_references_to_other_servers_are_not_checked(fhir, to):
-    assert (await fhir.post("Patient", patient(managingOrganization=reference(to)))).status == 201
+async def test_references_to_other_servers_are_not_checked(fhir):
+    to = reference("https://elsewhere.example/fhir/Organization/9")
+    assert (await fhir.post("Patient", patient(managingOrganization=to))).status == 201
+
+
+@pytest.mark.parametrize("to", ["urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "urn:oid:1.2.36.146.595"])
+async def test_a_link_between_entries_of_a_bundle_resolves_to_nothing_outside_of_one_and_is_409(fhir, start, to):
+    """bundle.html#references: they are found by the fullUrl of an entry."""
+    linked = patient(managingOrganization=reference(to))
+    answer = await fhir.post("Patient", linked)
+    assert (answer.status, to in answer.diagnostics) == (409, True)
+    lenient = (await start(referential_integrity=False)).client
+    assert (await lenient.post("Patient", linked)).status == 201
 
 
 async def test_a_resource_may_refer_to_itself(fhir):

@@ -53,6 +53,18 @@ async def test_one_entry_that_fails_leaves_nothing_of_the_others_and_the_outcome
     assert (await fhir.get("_history")).json["total"] == 0
 
 
+async def test_a_link_that_no_entry_resolves_fails_the_transaction_naming_the_entry(fhir):
+    """trules: links are replaced by those of the entries; one that is left refers to nothing, and never will."""
+    answer = await send(
+        fhir,
+        entry("POST", "Patient", patient(), full_url=A),
+        entry("POST", "Observation", observation("1", subject=reference(A), performer=[reference(B)])),
+    )
+    assert (answer.status, B in answer.diagnostics) == (409, True)
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert (await fhir.get("_history")).json["total"] == 0
+
+
 async def test_all_versions_of_a_transaction_have_the_same_last_updated(fhir):
     await send(fhir, *(entry("POST", "Patient", patient()) for _ in range(3)))
     versions = (await fhir.get("_history")).json["entry"]
