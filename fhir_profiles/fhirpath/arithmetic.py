@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal, DecimalException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.fhirpath import temporal, units
 from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, constant_code
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.units import Measure
 from fhir_profiles.fhirpath.values import measure, moment, number, singleton
 
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
-
-Builder = Callable[["Compiler", Code, Code], Code]
+Builder = Callable[[Compiler, Code, Code], Code]
 """(compiler, left, right) -> code of `left operator right`."""
 
 EXACT = Context(prec=34)

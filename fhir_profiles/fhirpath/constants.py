@@ -6,17 +6,15 @@ http://hl7.org/fhirpath/N1/#environment-variables https://hl7.org/fhir/R4/fhirpa
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jiter import LosslessFloat
 
 from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, constant_code
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.types import Node, Nodes
 from fhir_profiles.fhirpath.units import Measure
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 URLS = {
     "ucum": "http://unitsofmeasure.org",

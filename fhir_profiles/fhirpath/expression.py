@@ -13,11 +13,11 @@ from typing import Any
 
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.fhirpath.code import Frame, truth_of
-from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.parser import parse
 from fhir_profiles.fhirpath.syntax import Ast
+from fhir_profiles.fhirpath.terms import compiler_of
 from fhir_profiles.fhirpath.types import ABSTRACT, Node, Nodes, TypeSystem, type_system
 
 SHAPE_ERRORS = (AttributeError, TypeError, ValueError, KeyError, ArithmeticError)
@@ -37,7 +37,7 @@ class Expression:
         self.text = text
         self.tree: Ast = parse(text)
         scope = types.start_types(start_type)
-        compiler = Compiler(types, strict=strict)
+        compiler = compiler_of(types, strict=strict)
         self._code = compiler.compile(self.tree, scope)
         self._run = self._code.run
         self._truth = truth_of(self._code)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fhir_profiles.fhirpath.arithmetic import ARITHMETIC, Builder
 from fhir_profiles.fhirpath.code import (
     EMPTY,
@@ -16,6 +14,7 @@ from fhir_profiles.fhirpath.code import (
     exists_of,
     truth_of,
 )
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import (
     distinct,
@@ -25,9 +24,6 @@ from fhir_profiles.fhirpath.values import (
     order,
     singleton,
 )
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 # --- equality and order ---------------------------------------------------------------------------------------------
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath.code import Code, Frame, Truth, boolean_code, empty_code, exists_of
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.paths import path_code
 from fhir_profiles.fhirpath.types import ABSTRACT, Node, Nodes
 from fhir_profiles.fhirpath.values import singleton
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def known_type(compiler: Compiler, name: str) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 
 from fhir_profiles.fhirpath import FhirPathError, parse
 from fhir_profiles.fhirpath.code import Frame, truth_of
-from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.expression import SHAPE_ERRORS
 from fhir_profiles.fhirpath.functions import check_arguments
 from fhir_profiles.fhirpath.functions.filtering import specifier
 from fhir_profiles.fhirpath.syntax import Ast, Binary, Call, Indexer, Literal, Member, TypeOperation, Variable
+from fhir_profiles.fhirpath.terms import compiler_of
 from fhir_profiles.fhirpath.types import ABSTRACT, Node, Step, TypeSystem
 
 
@@ -108,7 +108,7 @@ class Locator:
         return [each for each in places if self.types.is_a(each.node[1], wanted)]
 
     def where(self, places: list[Place], criteria: Ast) -> list[Place]:
-        compiler = Compiler(self.types, strict=False)
+        compiler = compiler_of(self.types, strict=False)
         truth = truth_of(compiler.compile(criteria, None))
         root = self.root.node
         frame = Frame(root, Environment(root[0], root[0]))

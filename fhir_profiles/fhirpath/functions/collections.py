@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cmp_to_key
-from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath import syntax
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Run, Types, exists_of
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table, value_of
 from fhir_profiles.fhirpath.operators import joined_types, union
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, order, singleton
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def _part(name: str, take: Callable[[Nodes], Nodes], *, single: bool) -> Table:

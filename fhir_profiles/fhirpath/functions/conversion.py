@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.fhirpath.arithmetic import MAX_INTEGER
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.functions.registry import Function, Table
 from fhir_profiles.fhirpath.parser import CALENDAR_UNITS
 from fhir_profiles.fhirpath.syntax import Ast
@@ -16,9 +17,6 @@ from fhir_profiles.fhirpath.temporal import read_moment
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.units import Measure, converted
 from fhir_profiles.fhirpath.values import measure, number, singleton, text_of
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 _BOOLEANS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),

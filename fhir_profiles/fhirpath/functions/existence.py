@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath.code import Code, Frame, Types, boolean_code, exists_of, truth_of
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.filtering import indexed, where_code
 from fhir_profiles.fhirpath.functions.registry import Build, Function, Table
@@ -13,9 +13,6 @@ from fhir_profiles.fhirpath.operators import distinct_code
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, distinct
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def _empty(compiler: Compiler, source: Code, arguments: tuple[Ast, ...], scope: Types) -> Code:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types, boolean_code
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.constants import resource_node
 from fhir_profiles.fhirpath.environment import Environment
 from fhir_profiles.fhirpath.errors import FhirPathError
@@ -16,9 +17,6 @@ from fhir_profiles.fhirpath.syntax import Ast, Binary, Literal, Member
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import singleton
 from fhir_profiles.narrative import narrative_fault
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def reference_text(node: Node) -> str | None:

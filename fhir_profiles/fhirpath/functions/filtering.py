@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath import syntax
 from fhir_profiles.fhirpath.code import EMPTY, NOTHING, Code, Frame, Run, Truth, Types, truth_of
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table
 from fhir_profiles.fhirpath.operators import joined_types
@@ -15,9 +15,6 @@ from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.type_operations import is_type, of_type
 from fhir_profiles.fhirpath.types import Node, Nodes
 from fhir_profiles.fhirpath.values import Distinct, singleton
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 MAX_ITEMS = 100_000
 """Of repeat(), select() and aggregate(): an expression that makes ever more items stops here."""

@@ -5,20 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.fhirpath import temporal, units
 from fhir_profiles.fhirpath.arithmetic import MAX_INTEGER, integer_or_decimal
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table, integer, scalar, value_of
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.units import Measure
 from fhir_profiles.fhirpath.values import measure, moment, number, singleton
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 EXACT = Context(prec=28)
 MAX_DIGITS = 31

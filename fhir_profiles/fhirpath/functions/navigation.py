@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from fhir_profiles.fhirpath.code import Code, Frame, Types
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import Node, Nodes, TypeSystem
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def children_of(types: TypeSystem, item: Node, out: Nodes) -> None:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import DecimalException
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import SYSTEM, Node, Nodes
 from fhir_profiles.fhirpath.values import measure, number, singleton
 
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
-
-Build = Callable[["Compiler", Code, tuple[Ast, ...], Types], Code]
+Build = Callable[[Compiler, Code, tuple[Ast, ...], Types], Code]
 
 
 class Function(NamedTuple):

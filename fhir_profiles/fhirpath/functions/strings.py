@@ -9,18 +9,15 @@ import html
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath import regex
 from fhir_profiles.fhirpath.arithmetic import limited
 from fhir_profiles.fhirpath.code import EMPTY, Code, Frame, Types
+from fhir_profiles.fhirpath.compiler import Compiler
 from fhir_profiles.fhirpath.errors import FhirPathError
 from fhir_profiles.fhirpath.functions.registry import Function, Table, integer, scalar, text, truth, value_of
 from fhir_profiles.fhirpath.syntax import Ast
 from fhir_profiles.fhirpath.types import Node, Nodes
-
-if TYPE_CHECKING:
-    from fhir_profiles.fhirpath.compiler import Compiler
 
 
 def _substring(value: str, start: int, length: int | None = None) -> Node | None:
