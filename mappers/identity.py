@@ -56,10 +56,12 @@ class Registration:
 
     @property
     def source(self) -> str:
-        """Facility and PID (of a claim file HN): names the registration in lists for review."""
+        """Names the registration in lists for review: facility and PID; of a claim file HN, of a card its holder."""
         person = self.person
-        number = person.get("PID") or (f"HN {person['HN']}" if "HN" in person else self.kind)
-        return f"{person['HOSPCODE']}/{number}"
+        for column, word in (("PID", ""), ("HN", "HN "), ("HOLDER", "CARD ")):
+            if column in person:
+                return f"{person['HOSPCODE']}/{word}{person[column]}"
+        return f"{person['HOSPCODE']}/{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,20 +117,24 @@ def _leap(year: int) -> bool:
 
 def date(where: str) -> Lens:
     """YYYYMMDD as a date or dateTime of day precision; of a dateTime with a time, the day is read."""
+    return _read_as(where, iso_date, lambda found: found[:10].replace("-", "") if len(found) >= 10 else "")
+
+
+def _read_as(where: str, read: Callable[[str], str], written: Callable[[str], str]) -> Lens:
+    """A text at a path in another form; read: "" for what is none."""
     steps = path(where)
 
     def put(resource: Resource, value: str, row: Row) -> None:
-        if day := iso_date(value):
-            place(resource, steps, day)
+        if found := read(value):
+            place(resource, steps, found)
 
     def get(resource: Resource) -> str:
         found = look(resource, steps)
-        return found[:10].replace("-", "") if isinstance(found, str) and len(found) >= 10 else ""
+        return written(found) if isinstance(found, str) else ""
 
-    return Lens(put, get, lambda value: value if iso_date(value) else "")
+    return Lens(put, get, lambda value: value if read(value) else "")
 
 
-@lru_cache(8192)
 def iso_time(value: str) -> str:
     """`083000` or `0830` as `08:30:00`; "" for no time."""
     found = _TIME.match(value)
@@ -172,17 +176,7 @@ def iso_stamp(value: str) -> str:
 
 def stamp(where: str) -> Lens:
     """YYYYMMDDHHMMSS as a dateTime in Thai time."""
-    steps = path(where)
-
-    def put(resource: Resource, value: str, row: Row) -> None:
-        if moment := iso_stamp(value):
-            place(resource, steps, moment)
-
-    def get(resource: Resource) -> str:
-        found = look(resource, steps)
-        return re.sub(r"[-T:]", "", found[:19]) if isinstance(found, str) else ""
-
-    return Lens(put, get, lambda value: value if iso_stamp(value) else "")
+    return _read_as(where, iso_stamp, lambda found: re.sub(r"[-T:]", "", found[:19]))
 
 
 def not_before(start: str, end: Lens) -> Lens:

@@ -77,6 +77,13 @@ def lists() -> list[dict[str, Any]]:
             **_in_both_languages(_F16_RECORD),
         },
         {
+            "id": "card-record",
+            "name": "CardRecord",
+            "title": "บัตรประจำตัวประชาชน: ข้อมูลที่เก็บเป็น Basic",
+            "codes": [["holder", "ผู้ถือบัตรตามที่หน่วยบริการอ่าน"]],
+            "english": {"holder": "Holder of a card as a facility has read it"},
+        },
+        {
             "id": "package",
             "name": "Package",
             "title": "ชุดนิยาม FHIR ที่นำเข้า (ชื่อ#รุ่น)",

@@ -25,6 +25,7 @@ from fhir_profiles.thai.differential import VERSION
 from fhir_profiles.thai.naming import OWN, naming_systems, row_systems
 from mappers.f16.layout import LAYOUTS as F16
 from mappers.f43.layout import LAYOUTS as F43
+from mappers.id_card.reads import LAYOUTS as CARDS
 from terminology.conceptmaps.maps import thai_concept_maps
 from terminology.thai import ThaiLists
 
@@ -44,7 +45,9 @@ def resources() -> Iterator[dict[str, Any]]:
         yield _found(lists.value_set(url))
     for resource in thai_concept_maps().values():
         yield {"id": resource["url"].rpartition("/")[2], **resource}
-    yield from naming_systems({**OWN, **row_systems("f43", F43), **row_systems("f16", F16)})
+    yield from naming_systems(
+        {**OWN, **row_systems("f43", F43), **row_systems("f16", F16), **row_systems("card", CARDS)}
+    )
 
 
 def _found(resource: dict[str, Any] | None) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def read_rows(layout: Layout, check: Check, chunks: Iterable[bytes]) -> Iterator
     first = next(field.name for field in layout.fields if not field.virtual)
     decoder = Decoder()
     columns: tuple[str | None, ...] | None = None
-    for number, line in enumerate(_lines(chunks, decoder), start=1):
+    for number, line in enumerate(lines(chunks, decoder), start=1):
         text, rule = decoder.decode(line)
         if rule:
             yield _refused(file, number, text, rule)
@@ -153,7 +153,7 @@ def _vote(line: bytes) -> int:
     return 1 if any(ord(each) in _THAI_LETTERS for each in text) else 0
 
 
-def _lines(chunks: Iterable[bytes], decoder: Decoder) -> Iterator[bytes]:
+def lines(chunks: Iterable[bytes], decoder: Decoder) -> Iterator[bytes]:
     """Lines without their ends. A line beyond `LONGEST_LINE` comes out once, cut; its rest is passed over."""
     pieces = _sampled(chunks, decoder)
     rest = b""

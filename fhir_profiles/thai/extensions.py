@@ -37,7 +37,12 @@ _CORE_GUIDE = "th/core/"
 """Begins the ids of extensions that th-core itself defines."""
 OWN = "own/"
 """Begins the ids of our own."""
-_RULES = {"ex-address-address-code": ("th-area",), "own/f43-row": ("th-row",), "own/f16-row": ("th-row",)}
+_RULES = {
+    "ex-address-address-code": ("th-area",),
+    "own/f43-row": ("th-row",),
+    "own/f16-row": ("th-row",),
+    "own/card-row": ("th-row",),
+}
 _REFERENCE = re.compile(r"Reference\((\w+)\)\Z")
 
 

@@ -17,6 +17,7 @@ from fhir_profiles.thai.systems import LOCAL, TYPES, IdentifierKind, identifier_
 PUBLISHED = "2026-11-24"
 """NamingSystem.date must be there; the day on which these were written down."""
 OWN = {
+    "card/holder": ("Holders of cards that were read", "ผู้ถือบัตรที่อ่าน"),
     "import": ("Imports of files", "การนำเข้าข้อมูล"),
     "identity": ("Decisions about who is who", "การรวมและแยกทะเบียนบุคคล"),
     "undo": ("Imports taken back", "การยกเลิกการนำเข้า"),

@@ -17,7 +17,7 @@ from mappers.identity import CARD, Registration
 from mappers.links import Row
 from mappers.patient import PREFIXES
 
-_BANGKOK = timezone(timedelta(hours=7))
+BANGKOK = timezone(timedelta(hours=7))
 BUDDHIST = 543
 """Years that the Buddhist era is ahead of AD."""
 
@@ -45,12 +45,14 @@ class Card:
     """JPEG"""
 
 
-def registration(card: Card, hcode: str, read_at: datetime) -> Registration:
-    """What the card says, as read at the facility at that moment (with time zone)."""
+def registration(card: Card, hcode: str, read_at: datetime, holder: str = "") -> Registration:
+    """What the card says, as read at the facility at that moment (with time zone). holder: the key under which it is
+    kept."""
     prefix, first, middle, last = _split(card.name_thai, 4)
     title, given, middle_english, family = _split(card.name_english, 4)
     person = {
         "HOSPCODE": hcode,
+        "HOLDER": holder,
         "CID": card.cid,
         "PRENAME": prefix_code(prefix),
         "NAME": " ".join(filter(None, (first, middle))),
@@ -63,7 +65,7 @@ def registration(card: Card, hcode: str, read_at: datetime) -> Registration:
         "NATION": "099",
         "CARDISSUE": ad(card.issued),
         "CARDEXPIRE": ad(card.expires),
-        "D_UPDATE": read_at.astimezone(_BANGKOK).strftime("%Y%m%d%H%M%S"),
+        "D_UPDATE": read_at.astimezone(BANGKOK).strftime("%Y%m%d%H%M%S"),
     }
     place = _filled(address_row(card.address))
     addresses = ({"ADDRESSTYPE": "1", **place},) if place else ()

@@ -73,18 +73,13 @@ def village(row: Village, hcode: str) -> Row:
 
 
 def home(row: Household, hcode: str) -> Row:
-    place = row.village.vid
     return "HOME", {
         "HOSPCODE": hcode,
         "HID": row.hid,
         "HOUSE_ID": row.house_id,
         "HOUSETYPE": "1",
         "HOUSE": row.house_number,
-        "VILLANAME": row.village.name,
-        "VILLAGE": place[6:],
-        "TAMBON": place[4:6],
-        "AMPUR": place[2:4],
-        "CHANGWAT": place[:2],
+        **_village(row.village),
         "LATITUDE": f"{row.latitude:.6f}",
         "LONGITUDE": f"{row.longitude:.6f}",
         "NFAMILY": "1",
@@ -183,19 +178,20 @@ def _demographics(person: Person, hcode: str) -> dict[str, str]:
     }
 
 
+def _village(village: Village) -> dict[str, str]:
+    vid = village.vid
+    parts = {"VILLAGE": vid[6:], "TAMBON": vid[4:6], "AMPUR": vid[2:4], "CHANGWAT": vid[:2]}
+    return {"VILLANAME": village.name, **parts}
+
+
 def _address(person: Person) -> dict[str, str]:
     household = person.household
-    place = household.village.vid
     return {
         "ADDRESSTYPE": "1",
         "HOUSE_ID": household.house_id,
         "HOUSETYPE": "1",
         "HOUSENO": household.house_number,
-        "VILLANAME": household.village.name,
-        "VILLAGE": place[6:],
-        "TAMBON": place[4:6],
-        "AMPUR": place[2:4],
-        "CHANGWAT": place[:2],
+        **_village(household.village),
     }
 
 

@@ -22,6 +22,7 @@ SETTINGS = ("store", "timezone", "data-folder", "base-url", "max-body-bytes", "r
 _OTHERS = {
     "f43": importing_f43.run,
     "f16": importing_f43.run,
+    "card": importing_f43.run,
     "jhcis": importing_his.run,
     "hosxp": importing_his.run,
     "undo": undoing.run,
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing_f43.add_arguments(formats.add_parser("f43", help="the 43 files: zips and folders / 43 แฟ้ม"), "f43")
     claims = formats.add_parser("f16", help="the 16 claim files and LAB: zips and folders / 16 แฟ้ม")
     importing_f43.add_arguments(claims, "f16")
+    cards = formats.add_parser("card", help="citizens' cards that were read, as JSON lines / บัตรประจำตัวประชาชนที่อ่านแล้ว")
+    importing_f43.add_arguments(cards, "card")
     importing_his.add_arguments(formats.add_parser("jhcis", help="a JHCIS database or dump / ฐานข้อมูล JHCIS"), "jhcis")
     importing_his.add_arguments(formats.add_parser("hosxp", help="a HOSxP database / ฐานข้อมูล HOSxP"), "hosxp")
     undoing.add_arguments(formats.add_parser("undo", help="take an import of hospital data back / ยกเลิกการนำเข้า"))

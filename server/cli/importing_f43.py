@@ -1,4 +1,4 @@
-"""`onecard import f43|f16 PATH...`: zips and folders of the 43 files or the claim files into the store."""
+"""`onecard import f43|f16|card PATH...`: the 43 files, the claim files, cards that were read into the store."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from server.cli import refuse
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
+from server.intake.cards import open_cards
 from server.intake.documents import SourceError
 from server.intake.f43.importing import import_f43
 from server.intake.f43.report import Report
@@ -27,8 +30,21 @@ SMALL = 300_000
 """Bytes of rows that one process writes sooner than several would have started."""
 
 
+_PATHS = {
+    "f43": "zip, folder or file / ไฟล์ zip หรือโฟลเดอร์",
+    "f16": "zip, folder or file / ไฟล์ zip หรือโฟลเดอร์",
+    "card": "a JSON object a line, - for standard input / ไฟล์ JSON บรรทัดละหนึ่งใบ หรือ - เพื่ออ่านจาก standard input",
+}
+_OPEN: dict[str, Callable[[Path, str, Path], F43Source]] = {
+    "f43": lambda path, hcode, folder: open_source(path),
+    "f16": lambda path, hcode, folder: open_claims(path, hcode),
+    "card": open_cards,
+}
+"""Source of a path of each format; the folder is for what has to be written down first."""
+
+
 def add_arguments(parser: argparse.ArgumentParser, family: str) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="zip, folder or file / ไฟล์ zip หรือโฟลเดอร์")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=_PATHS[family])
     parser.add_argument(
         "--processes", type=int, metavar="N", help="how many work at a time; small files need none / จำนวนโปรเซส"
     )
@@ -36,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser, family: str) -> None:
         parser.add_argument(
             "--hcode", default="", help="of the facility, where no row tells it / รหัสสถานพยาบาล (เมื่อแฟ้มไม่ระบุ)"
         )
+    if family == "card":
+        parser.add_argument("--hcode", required=True, help="of the facility that read the cards / รหัสสถานพยาบาลที่อ่านบัตร")
     parser.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
     add_settings(parser, SETTINGS)
 
@@ -43,10 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser, family: str) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
     try:
-        settings = settings_of(args)
-        claims = args.format == "f16"
-        sources = [open_claims(path, args.hcode) if claims else open_source(path) for path in args.paths]
-        reports = asyncio.run(_import(args, settings, sources))
+        reports = _run(args, settings_of(args))
     except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
         return refuse(error)
     if args.json:
@@ -54,6 +69,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(summary(report) for report in reports))
     return 1 if any(report.refused for report in reports) else 0
+
+
+def _run(args: argparse.Namespace, settings: Settings) -> list[Report]:
+    hcode = getattr(args, "hcode", "")
+    Path(settings.data_folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=settings.data_folder) as folder:  # as private as the quarantine
+        sources = [_OPEN[args.format](path, hcode, Path(folder)) for path in args.paths]
+        return asyncio.run(_import(args, settings, sources))
 
 
 async def _import(args: argparse.Namespace, settings: Settings, sources: list[F43Source]) -> list[Report]:

@@ -9,7 +9,7 @@ from server.intake.documents import SourceError
 from server.intake.f43.sources import F43Source, Member
 from server.intake.quarantine import read_quarantine
 
-_IMPORT = re.compile(r"(f43|f16|jhcis|hosxp|fhir)-[0-9]{8}-[0-9]{6}-[0-9a-f]{6}\Z")
+_IMPORT = re.compile(r"(f43|f16|card|jhcis|hosxp|fhir)-[0-9]{8}-[0-9]{6}-[0-9a-f]{6}\Z")
 REPORTS = (".ndjson", ".html", ".csv")
 """What an import leaves in the folder of the quarantine."""
 

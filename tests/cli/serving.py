@@ -25,14 +25,15 @@ SAMPLE_SECONDS = 240.0
 
 
 def onecard(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, detached: bool = False
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, detached: bool = False, told: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """detached: without a terminal, as a scheduled job runs."""
+    """detached: without a terminal, as a scheduled job runs; told: what it reads from standard input."""
     return subprocess.run(
         [*ONECARD, *arguments],
         cwd=cwd,
         env=_environment(env),
-        stdin=subprocess.DEVNULL if detached else None,
+        input=told,
+        **({} if told is not None else {"stdin": subprocess.DEVNULL if detached else None}),
         start_new_session=detached,
         capture_output=True,
         text=True,

@@ -19,7 +19,7 @@ PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "```console\n" 
 BARE = re.compile(r"(?:^|[|;&(]|\$ )\s*onecard\b", re.MULTILINE)
 """A command that a fresh checkout does not have on its path."""
 SHELLS = ("sh", "bash", "console", "")
-IMPORT = re.compile(r"(?:f43|f16|jhcis|hosxp|fhir)-\d{8}-\d{6}-[0-9a-f]{6}")
+IMPORT = re.compile(r"(?:f43|f16|card|jhcis|hosxp|fhir)-\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 def commands(page: str) -> list[tuple[str, int]]:

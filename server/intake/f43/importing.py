@@ -1,4 +1,4 @@
-"""`onecard import f43`: a zip or folder of the 43 files into the store, by several processes, in bounded memory.
+"""`onecard import f43|f16|card`: files of rows into the store, by several processes, in bounded memory.
 
 Files are taken in the order of what refers to what; the rows of a person (registration, addresses, disabilities, death)
 come together. An interrupted import goes on when the same content is imported again: files that are done are passed
@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from mappers.f16 import files as claim_files
 from mappers.f43 import files as f43_files
+from mappers.id_card import reads as cards
 from mappers.layout import V24
 from mappers.reading import ReadRow
 from mappers.rows import CLAIM_FILES, LAYOUTS
@@ -84,6 +85,7 @@ async def import_f43(
     """
     secret = await ctx.store.put_setting(keys.IDS_KEY, secrets.token_bytes(32), only_if_absent=True)
     run = await _Import.begun(settings, ctx, source, advance)
+    run.ids = keys.Ids(secret)
     try:
         if processes:
             with workers(processes, _worker, (settings, secret, run.report.import_id)) as team:
@@ -191,6 +193,7 @@ class _Import:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
+    ids: keys.Ids
     _read_bytes = 0
     _group = GROUP
 
@@ -215,6 +218,8 @@ class _Import:
                 if row.refused:
                     counts.refused += 1
                 elif row.values:
+                    if member.file == cards.FILE:
+                        row.values["HOLDER"] = self.ids.holder(row.values["CID"])
                     yield Numbered(member.file, row.number, row.values)
         except SourceError as error:
             self.report.errors.append(str(error))
@@ -306,10 +311,8 @@ class _Import:
             return
         for row in _numbered(job):
             if found := refused.get((row.file, row.number)):
-                columns = LAYOUTS[row.file].columns(V24)
-                line = "|".join(row.row.get(column, "") for column in columns)
                 member = next(each for each in self._source.members if each.file == row.file)
-                self._set_aside(row.file, row.number, found, line, "|".join(columns), member)
+                self._set_aside(row.file, row.number, found, *_line_of(row), member)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -333,7 +336,17 @@ class _Import:
         await self._note()
 
 
+def _line_of(row: Numbered) -> tuple[str, str]:
+    """A row as a line of its file, and the header that goes with it."""
+    if row.file == cards.FILE:
+        return cards.line_of(row.row), ""
+    columns = LAYOUTS[row.file].columns(V24)
+    return "|".join(row.row.get(column, "") for column in columns), "|".join(columns)
+
+
 def _rows_of(member: Member, pieces: Iterable[bytes]) -> Iterator[ReadRow]:
+    if member.file == cards.FILE:
+        return cards.read_rows(member.hcode, pieces)
     if member.file in CLAIM_FILES:
         return claim_files.read_rows(member.file, member.hcode, pieces)
     return f43_files.read_rows(member.file, pieces, absent=member.absent)

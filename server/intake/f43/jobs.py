@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mappers.links import Row
 from mappers.problems import Problem
 
-PERSON_FILES = ("PERSON", "ADDRESS", "DISABILITY", "DEATH", "PAT")
+PERSON_FILES = ("PERSON", "ADDRESS", "DISABILITY", "DEATH", "PAT", "CARDREAD")
 """What the shared Patient is computed from: the rows of one person come together."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from mappers.id_card.reads import FILE, HOLDERS
 from mappers.links import HCODE, VILLAGE, Resource, Row
 from mappers.part import row_value
 from mappers.rows import CLAIM_FILES, FILE_OF_SYSTEM, LAYOUTS, MAPS
@@ -39,18 +40,28 @@ REFERRED_TO = frozenset({"CARD", "CHRONIC", "VILLAGE", *CLAIM_FILES, *(file for 
 
 
 class PersonKey(NamedTuple):
-    """A facility's own number of a person: PID in the 43 files, HN in claim files."""
+    """A facility's own number of a person: PID in the 43 files, HN in claim files, HOLDER of a card that it read."""
 
     hcode: str
     number: str
     kind: str = "PID"
 
+    @property
+    def file(self) -> str:
+        """Whose row is the registration."""
+        return REGISTRATIONS[self.kind]
+
+
+REGISTRATIONS = {"PID": "PERSON", "HN": "PAT", "HOLDER": FILE}
+"""Kind of number, which is its column, to the file of registrations under it."""
+
 
 def person_of(row: Row) -> PersonKey | None:
     """Whom a row is about; None where it names nobody."""
-    if "PID" in row:
-        return PersonKey(row["HOSPCODE"], row["PID"])
-    return PersonKey(row["HOSPCODE"], row["HN"], "HN") if "HN" in row else None
+    for kind in REGISTRATIONS:
+        if kind in row:
+            return PersonKey(row["HOSPCODE"], row[kind], kind)
+    return None
 
 
 class Home(NamedTuple):
@@ -93,14 +104,20 @@ class Ids:
 
     def person(self, key: PersonKey) -> str:
         """Id of the registration (Basic) of a person at a facility."""
-        file = "PERSON" if key.kind == "PID" else "PAT"
-        return self.of(file, row_value(LAYOUTS[file], {"HOSPCODE": key.hcode, key.kind: key.number}))
+        return self.of(key.file, row_value(LAYOUTS[key.file], {"HOSPCODE": key.hcode, key.kind: key.number}))
+
+    def holder(self, cid: str) -> str:
+        """HOLDER of a card: nobody outside can tell the citizen id from it."""
+        return self.of(FILE, cid)
 
     def meant(self, reference: dict[str, Any], row: Row, file: str = "") -> Meant | None:
         """What a reference by identifier in a resource of a row of a file means; None for what no row makes."""
         system, value = reference["identifier"].get("system", ""), reference["identifier"]["value"]
         if system == HCODE:
             return Facility(value)
+        if system == HOLDERS:
+            hcode, _, holder = value.partition("/")
+            return PersonKey(hcode, holder, "HOLDER")
         if local := _LOCAL.match(system):
             hcode, what = local.groups()
             if what in ("PID", "HN"):

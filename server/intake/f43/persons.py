@@ -15,6 +15,7 @@ from mappers import identity
 from mappers.f16 import registration as claimed
 from mappers.f16.links import FAMILY as CLAIMS
 from mappers.f43.links import FAMILY
+from mappers.id_card import reads
 from mappers.identity import Registration
 from mappers.links import CID, Row, local
 from mappers.part import FIRST, by_part, file_of, row_system, row_value
@@ -61,7 +62,7 @@ class _Known:
 
 async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[Numbered]]) -> None:
     """Collect registrations and Patients of some people into the group. Raises: Banned."""
-    persons = [_Person(key, rows) for rows in people if (key := person_of(rows[0].row)) is not None]
+    persons = [_Person(key, _last_read(group, rows)) for rows in people if (key := person_of(rows[0].row)) is not None]
     banned = [person for person in persons if person.key in writer.banned]
     for person in banned:
         _refuse_banned(group, person, writer.banned[person.key])
@@ -73,6 +74,15 @@ async def write_persons(writer: Writer, group: Group, people: Iterable[Sequence[
             await writer.write_rows(group, file, rows)
     await _write_patients(writer, group, persons)
     await review.keep(writer, group)
+
+
+def _last_read(group: Group, rows: Sequence[Numbered]) -> Sequence[Numbered]:
+    """Of several reads of a card the last one: a card may be read at every visit."""
+    if rows[0].file != reads.FILE:
+        return rows
+    last = max(rows, key=lambda each: each.row["D_UPDATE"])
+    group.answer.of(reads.FILE).older += len(rows) - 1
+    return [last]
 
 
 def _refuse_banned(group: Group, person: _Person, reason: str) -> None:
@@ -122,13 +132,16 @@ async def _find_patients(writer: Writer, group: Group, persons: Sequence[_Person
             group.patients[person.key] = person.patient
 
 
+_REGISTRATION_OF = {"PAT": claimed.registration, reads.FILE: reads.registration_of}
+
+
 def _registration(rows: Sequence[Numbered]) -> Registration | None:
     """What the rows of one person say first."""
     for each in rows:
         if each.file == "PERSON":
             return Registration(each.row)
-        if each.file == "PAT":
-            return claimed.registration(each.row)
+        if each.file in _REGISTRATION_OF:
+            return _REGISTRATION_OF[each.file](each.row)
     return None
 
 
@@ -211,7 +224,7 @@ async def rows_of_patient(ctx: Context, patient: str) -> Rows:
     for kind, criteria in asked:
         found = await find(ctx, kind, criteria, ctx.settings.fhir_base, limit=MANY)
         resources = [read_json(version.body, max_depth=100) for version in found.versions if version.body]
-        files = {file_of(resource, family) for resource in resources for family in (FAMILY, CLAIMS)}
+        files = {file_of(resource, family) for resource in resources for family in (FAMILY, CLAIMS, reads.FAMILY)}
         for file in files.intersection(PERSON_FILES):
             assert file is not None
             for parts in by_part(resources, MAPS[file].system).values():
@@ -222,8 +235,8 @@ async def rows_of_patient(ctx: Context, patient: str) -> Rows:
 
 
 def registrations_in(rows: Rows) -> list[Registration]:
-    """Registrations of rows: one for each PERSON row, with the others of the same facility and PID, and for each PAT
-    row."""
+    """Registrations of rows: one for each PERSON row, with the others of the same facility and PID, and for each row of
+    PAT and CARDREAD."""
     beside: dict[PersonKey | None, dict[str, list[Row]]] = {}
     for (file, _), row in rows.items():
         beside.setdefault(person_of(row), {}).setdefault(file, []).append(row)
@@ -237,7 +250,8 @@ def registrations_in(rows: Rows) -> list[Registration]:
         for files in beside.values()
         if "PERSON" in files
     ]
-    return found + [claimed.registration(row) for files in beside.values() for row in files.get("PAT", ())]
+    alone = _REGISTRATION_OF.items()
+    return found + [made(row) for files in beside.values() for file, made in alone for row in files.get(file, ())]
 
 
 async def _write_patients(writer: Writer, group: Group, persons: Sequence[_Person]) -> None:
@@ -267,7 +281,7 @@ async def _write_patient(
     patient = identity.shared_patient(registrations, writer.now, writer.rules)
     await resolve_facilities(writer, group, patient)
     key = own[0].key
-    file = "PERSON" if key.kind == "PID" else "PAT"
+    file = key.file
     try:
         prepared = writer.prepare(patient, number, version, source_of(writer.import_id, key.hcode, file))
     except FhirError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
+from mappers.id_card.reads import HOLDERS
 from mappers.links import Resource, identifier, local
 from server.context import Context
 from server.errors import NotFound, Unprocessable
@@ -91,14 +92,23 @@ def _task(pair: str, found: Review, now: str) -> Resource:
 
 
 def _number(source: str) -> dict[str, Any]:
-    """`99999/0001` as the PID of a facility, `99999/HN 7` as its HN."""
+    """`99999/0001` as the PID of a facility, `99999/HN 7` as its HN, `99999/CARD ...` as the holder of a card."""
     key = key_of(source)
+    if key.kind == "HOLDER":
+        return identifier(HOLDERS, f"{key.hcode}/{key.number}")
     return identifier(local(key.hcode, key.kind), key.number)
 
 
 def key_of(source: str) -> PersonKey:
     hcode, _, number = source.partition("/")
-    return PersonKey(hcode, number.removeprefix("HN "), "HN" if number.startswith("HN ") else "PID")
+    for word, kind in _WORDS.items():
+        if number.startswith(word):
+            return PersonKey(hcode, number.removeprefix(word), kind)
+    return PersonKey(hcode, number)
+
+
+_WORDS = {"HN ": "HN", "CARD ": "HOLDER"}
+"""Before numbers that are no PID (`Registration.source`), and what they are."""
 
 
 def _read(version: Version) -> Resource:
@@ -136,6 +146,9 @@ async def _pair(ctx: Context, ids: Ids, task: Resource) -> Pair:
 
 
 def _source(number: dict[str, str]) -> str:
+    if number["system"] == HOLDERS:
+        hcode, _, holder = number["value"].partition("/")
+        return f"{hcode}/CARD {holder}"
     *_, hcode, kind = number["system"].split("/")
     return f"{hcode}/{'HN ' if kind == 'HN' else ''}{number['value']}"
 

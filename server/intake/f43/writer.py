@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from fhir_profiles.json_reading import read_json, write_json
 from mappers import identity
+from mappers.id_card.reads import FILE as CARDS
 from mappers.links import HCODE, Resource, Row, organization
 from mappers.part import FIRST, Mapped, row_value
 from mappers.problems import Problem
@@ -29,7 +30,16 @@ from server.intake.f43.group import (
     source_of,
 )
 from server.intake.f43.jobs import PERSON_FILES, Answer, Job, Numbered, PersonsJob, Refusal
-from server.intake.f43.keys import Facility, Home, Ids, PersonKey, logical_references, part_types, person_of
+from server.intake.f43.keys import (
+    REGISTRATIONS,
+    Facility,
+    Home,
+    Ids,
+    PersonKey,
+    logical_references,
+    part_types,
+    person_of,
+)
 from server.interactions import storing
 from server.interactions.conditional import find
 from server.store.contract import Commit, CommitRefused, Version
@@ -112,7 +122,7 @@ class Writer:
             return
         file = job.persons[0][0].file if isinstance(job, PersonsJob) else job.file
         hcode = min(group.facilities, default="-")
-        family = "claim files" if file in CLAIM_FILES else "43 files"
+        family = "claim files" if file in CLAIM_FILES else "cards" if file == CARDS else "43 files"
         provenance = group.provenance(self.ctx, f"{family}: {file}", source_of(self.import_id, hcode, file))
         await self.ctx.store.commit(Commit([*group.changes.values(), provenance], tuple(group.conditions)))
 
@@ -153,7 +163,7 @@ class Writer:
             return Plan(row, key, MAPS[file].to_fhir(row.row))
         except (LookupError, ValueError, TypeError) as error:
             # A text that a mapper did not expect: this row waits for a better mapper, the others go on.
-            if file in ("PERSON", "PAT"):
+            if file in REGISTRATIONS.values():
                 self.ban(person_of(row.row), error)
             self._refuse(group, file, refusals_of(file, row.number, error))
             return None
@@ -198,7 +208,7 @@ class Writer:
         try:
             written = self._changes(group, file, plan, stored)
         except FhirError as error:
-            if file in ("PERSON", "PAT"):
+            if file in REGISTRATIONS.values():
                 self.ban(person_of(plan.row.row), error)
             self._refuse(group, file, refusals_of(file, plan.row.number, error))
             return

@@ -15,6 +15,7 @@ from fhir_profiles.validation import Validator
 from mappers import own_lists, publication
 from mappers.f16.maps import MAPS as F16
 from mappers.f43.maps import MAPS as F43
+from mappers.id_card.reads import MAPS as CARDS
 from mappers.part import row_extension
 from server.package_reading import read_package
 from terminology.service import TerminologyService
@@ -24,7 +25,7 @@ from tests.unit.mappers.emitted import systems_in, urls_of_extensions
 TERMINOLOGY = TerminologyService()
 DEFINITIONS = add_to(Definitions())
 VALIDATOR = Validator(DEFINITIONS, TERMINOLOGY)
-FAMILIES = {"f43": F43, "f16": F16}
+FAMILIES = {"f43": F43, "f16": F16, "card": CARDS}
 FULL_ROWS = [
     each.resource
     for maps in FAMILIES.values()
@@ -52,7 +53,7 @@ def test_a_row_stands_on_the_types_that_files_make_first(family: str) -> None:
 def test_every_system_of_our_own_that_is_written_is_a_code_system() -> None:
     written = {each for each in systems_in(FULL_ROWS) if each[0].startswith(CANONICAL)}
     assert {url.rpartition("/")[2] for url, _ in written} == {
-        "f43-column", "f43-chargeitem", "f43-record", "f16-column", "f16-record",
+        "f43-column", "f43-chargeitem", "f43-record", "f16-column", "f16-record", "card-record",
     }  # fmt: skip
     assert [each for each in written if TERMINOLOGY.find(*each) is None and "chargeitem" not in each[0]] == []
     assert TERMINOLOGY.find(f"{CANONICAL}/CodeSystem/f43-column", "SERVICE.NOPE") is None

@@ -17,13 +17,14 @@ from fhir_profiles.validation import Validator
 from mappers.codes import displays
 from mappers.f16.maps import MAPS as F16
 from mappers.f43.maps import MAPS as F43
+from mappers.id_card.reads import MAPS as CARDS
 from mappers.layout import Field, Layout
 from mappers.links import Row, organization
 from mappers.part import FIRST, Mapped, by_part, file_of
 from mappers.population.f43 import f43_rows
 from terminology.service import TerminologyService
 
-FAMILIES = {"f43": F43, "f16": F16}
+FAMILIES = {"f43": F43, "f16": F16, "card": CARDS}
 EVERY_FILE = [(family, file) for family, maps in FAMILIES.items() for file in sorted(maps)]
 VALIDATOR = Validator(Definitions(), TerminologyService())
 
