@@ -57,11 +57,12 @@ async def build_context(
     ids: Callable[[], str] = new_id,
     rezone: bool = False,
     must_exist: bool = False,
+    wary: bool = False,
 ) -> Context:
     """What handlers need, without a web server: for commands too. The caller closes `store`.
 
     rezone: another zone than the store's is taken; the caller then calls `store.rezone`.
-    must_exist: no new store is made.
+    must_exist: no new store is made. wary: none in a database whose name may be mistyped (`open_store`).
 
     Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
@@ -82,7 +83,13 @@ async def build_context(
         now=clock,
     )
     store = await open_store(
-        settings.store, search.rules, zone=settings.timezone, clock=clock, rezone=rezone, must_exist=must_exist
+        settings.store,
+        search.rules,
+        zone=settings.timezone,
+        clock=clock,
+        rezone=rezone,
+        must_exist=must_exist,
+        wary=wary,
     )
     await _use_cursor_key(search, store)
     return Context(
@@ -123,7 +130,7 @@ async def build(
     ids: Callable[[], str] = new_id,
 ) -> App:
     """Raises: StoreRefused, StoreUnavailable, StoreFull."""
-    ctx = await build_context(settings, clock=clock, ids=ids)
+    ctx = await build_context(settings, clock=clock, ids=ids, wary=True)
     metrics = metrics or Metrics()
     log = RequestLog(settings.request_log, metrics)
     key = await ctx.store.put_setting(session.KEY_NAME, secrets.token_bytes(32), only_if_absent=True)

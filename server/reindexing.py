@@ -10,8 +10,9 @@ https://hl7.org/fhir/R4/searchparameter.html
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,6 +104,13 @@ class Reindexing:
         async with self._looking:
             return await self._look()
 
+    def know(self, resources: Iterable[Mapping[str, Any]]) -> None:
+        """SearchParameter resources of another store that is about to be copied: what comes is indexed for them too."""
+        for resource in resources:
+            if resource.get("status") == "active" and not self._is_official(resource):
+                with contextlib.suppress(FhirError):
+                    self._search.parameters.add(resource)
+
     async def progress(self) -> list[Progress]:
         """Of every active SearchParameter resource, whoever works on it."""
         return [await self._stored(each) or each for each in self._known.values()]
@@ -188,7 +196,8 @@ class Reindexing:
         if stored is not None and stored.state in ("done", "failed"):
             self._finish(stored)
         elif stored is None or (stored.owner != self._name and self._clock() - stored.touched > STALLED_MS):
-            generation = stored.touched if stored is not None else 0
+            # One that claimed it and died before it said so is forgotten after a while.
+            generation = stored.touched if stored is not None else self._clock() // STALLED_MS
             owner = await self._store.put_setting(
                 f"{_key(state)}/{generation}", self._name.encode(), only_if_absent=True
             )
@@ -261,5 +270,13 @@ class Reindexing:
         await self._store.put_setting(_key(state), orjson.dumps(touched))
 
 
+_KEY = "search-parameter/"
+
+
 def _key(state: Progress) -> str:
-    return f"search-parameter/{state.id}/{state.version}"
+    return f"{_KEY}{state.id}/{state.version}"
+
+
+def is_unfinished(key: str, value: bytes) -> bool:
+    """Whether a setting of a store tells of indexing that was not done: it means nothing to a copy of the store."""
+    return key.startswith(_KEY) and b'"state":"done"' not in value

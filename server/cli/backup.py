@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 from server.cli import refuse
-from server.cli.settings import STORE, add_settings, settings_of
+from server.cli.settings import STORE, add_settings, refuse_missing_folder, settings_of
 from server.config import SettingRefused, Settings
 from server.store.archive import ArchiveError, Protection
 from server.store.contract import StoreError
@@ -84,6 +84,7 @@ async def _backup(settings: Settings, file: Path, protection: Protection) -> Non
 
     if file.exists():
         raise FileExistsError
+    refuse_missing_folder(file)
     part = file.with_name(file.name + ".part")
     ctx = await build_context(settings, must_exist=True)
     try:

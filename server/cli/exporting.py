@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappers.layout import V24, VERSIONS
 from server.cli import refuse
-from server.cli.settings import add_settings, settings_of
+from server.cli.settings import add_settings, refuse_missing_folder, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
 from server.store.contract import StoreError
@@ -80,6 +80,7 @@ async def _export(args: argparse.Namespace, settings: Settings) -> dict[str, int
 
     from server.app import build_context
 
+    refuse_missing_folder(args.out)
     ctx = await build_context(settings, must_exist=True)
     write, unit = _WRITERS[args.format]
     try:

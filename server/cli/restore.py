@@ -60,11 +60,11 @@ async def _restore(settings: Settings, file: Path, keys: dict[str, Any]) -> dict
 
     with file.open("rb") as source:
         with bar("check") as checked:
-            await asyncio.to_thread(check_backup, source, checked.update, **keys)
+            parameters = await asyncio.to_thread(check_backup, source, checked.update, **keys)
         source.seek(0)
         ctx = await build_context(settings)
         try:
             with bar("restore") as restored:
-                return await restore(ctx, source, restored.update, **keys)
+                return await restore(ctx, source, parameters, restored.update, **keys)
         finally:
             await ctx.store.close()

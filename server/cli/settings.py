@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
+from pathlib import Path
 
-from server.config import TABLE, Settings, load
+from server.config import TABLE, SettingRefused, Settings, load
 from server.setting_kinds import YES_NO
 
 # What a command that opens the store needs to know.
@@ -32,3 +33,9 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """Settings of file, environment and these flags. Raises: SettingRefused."""
     flags = {name: value for name, row in TABLE.items() if (value := getattr(args, row.field, None)) is not None}
     return load(flags, file=args.config)
+
+
+def refuse_missing_folder(file: Path) -> None:
+    """For a command that writes a file. Raises: SettingRefused."""
+    if not file.parent.is_dir():
+        raise SettingRefused(f"{file}: there is no folder {file.parent}; make it first / ไม่มีโฟลเดอร์นี้ โปรดสร้างก่อน")

@@ -15,6 +15,7 @@ from mappers.links import HCODE, LICENCES, Resource, local
 from mappers.part import key_columns
 from mappers.rows import FILE_OF_SYSTEM, LAYOUTS
 from server.context import Context
+from server.intake.documents import SourceError
 from server.intake.pages_of_store import pages
 
 ALTERNATIVES = 50
@@ -181,6 +182,15 @@ async def facilities(ctx: Context) -> list[str]:
             if (await ctx.store.search(replace(query, limit=1))).hits:
                 found += [str(entry["value"]) for entry in each["identifier"] if entry.get("system") == HCODE]
     return sorted(found)
+
+
+async def refuse_unknown(ctx: Context, hcode: str) -> None:
+    """For an export that found nothing. Raises: SourceError, unless the facility itself is in the store."""
+    async for _ in _found(ctx, "Organization", [("identifier", f"{HCODE}|{hcode}")]):
+        return
+    known = ", ".join((await facilities(ctx))[:20])
+    there = f"; there are visits of / มีข้อมูลของ {known}" if known else ""
+    raise SourceError(f"nothing of facility {hcode[:20]} is in the store / ไม่มีข้อมูลของหน่วยบริการนี้{there}")
 
 
 async def facility_name(ctx: Context, hcode: str) -> str:

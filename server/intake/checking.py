@@ -57,7 +57,7 @@ def check_files(
                 _check(validator, report, source.name, document.number, document.data, max_depth, profiles)
                 advance(1)
         except SourceError as error:
-            report.errors.append(str(error))
+            report.errors.append(f"{source.name}: {error}")
     return report
 
 

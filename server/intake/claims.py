@@ -21,7 +21,7 @@ from mappers.f16.maps import MAPS
 from mappers.lens import iso_date
 from mappers.links import Resource, Row
 from server.context import Context
-from server.intake.cases import Period, people
+from server.intake.cases import Period, people, refuse_unknown
 from server.intake.f43.export import rows_of
 
 SPOOLED = 1 << 20
@@ -44,7 +44,8 @@ async def export_f16(
     """Rows by file, written into a new zip (mode 0600); a file without rows is left out.
 
     period: of visits by their day, of admissions by that of the discharge.
-    Raises: UnicodeEncodeError (a text that Windows-874 has no letters for), OSError, StoreError.
+    Raises: SourceError (no such facility), UnicodeEncodeError (a text that Windows-874 has no letters for), OSError,
+    StoreError.
     """
     claims = _Claims(encoding, advance)
     try:
@@ -52,10 +53,14 @@ async def export_f16(
             for person in some:
                 for case in person.cases:
                     claims.add_case(case)
+        came = False
         for file in LAYOUTS:
             async for rows in rows_of(ctx, file, hcode):
+                came = True
                 claims.add_rows(file, [row for row in rows if claims.wanted(file, row, period)])
         claims.add_persons()
+        if not claims.counts and not came:
+            await refuse_unknown(ctx, hcode)
         _write_zip(out, hcode, claims.files)
     finally:
         claims.close()

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,13 @@ class Document:
 
 class SourceError(Exception):
     """A path that cannot be read: missing, not a FHIR file, a broken archive, too large."""
+
+
+class Unreadable(SourceError):
+    """A source that is damaged; the message does not name it."""
+
+
+_DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile)
 
 
 def find_sources(paths: list[Path]) -> list[Source]:
@@ -95,29 +103,36 @@ def _opened(source: Source) -> Iterator[IO[bytes]]:
 
 
 def digest(source: Source) -> str:
-    """SHA-256 of the source's content, in hex: the same file is known again under any name."""
+    """SHA-256 of the source's content, in hex: the same file is known again under any name.
+
+    A source that cannot be read to its end is not begun: its documents would be taken for others, and stored twice,
+    when the whole file comes. Raises: Unreadable.
+    """
     total = hashlib.sha256()
     try:
         with _opened(source) as stream:
             while chunk := stream.read(1 << 20):
                 total.update(chunk)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{source.name}: {error}") from error
+    except _DAMAGE as error:
+        raise Unreadable(
+            "it is broken off or damaged, nothing of it was imported: copy it again / แฟ้มไม่สมบูรณ์ ไม่ได้นำเข้า โปรดคัดลอกใหม่"
+            f" ({error})"
+        ) from error
     return total.hexdigest()
 
 
 def documents(source: Source, *, largest: int) -> Iterator[Document]:
     """The documents of a source, one over `largest` bytes cut after `largest` + 1 (the size limit then refuses it).
 
-    Raises: SourceError on a broken archive, after the documents before it."""
+    Raises: Unreadable, after the documents before the damage."""
     try:
         with _opened(source) as stream:
             if source.lines:
                 yield from _lines(source, io.BufferedReader(stream), largest)  # type: ignore[type-var]
             else:
                 yield Document(source, 0, stream.read(largest + 1))
-    except (OSError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise SourceError(f"{source.name}: {error}") from error
+    except _DAMAGE as error:
+        raise Unreadable(f"it could not be read to its end / อ่านไม่จบแฟ้ม ({error})") from error
 
 
 def _lines(source: Source, stream: IO[bytes], largest: int) -> Iterator[Document]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fhir_profiles.json_reading import write_json
 from mappers.moph_phr import Hospital, NoCitizenId, update_phr
 from server.context import Context
-from server.intake.cases import Period, facility_name, people
+from server.intake.cases import Period, facility_name, people, refuse_unknown
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ async def export_phr(
 ) -> Sent:
     """One JSON document a person of the facility, with the visits of the period. Mode 0600.
 
-    Raises: OSError, StoreError.
+    Raises: SourceError (no such facility), OSError, StoreError.
     """
     name = await facility_name(ctx, hcode)
     hospital = Hospital(hcode, name, swap_city_and_district=ctx.settings.phr_swap_address)
@@ -51,6 +51,8 @@ async def export_phr(
                     sent.persons += 1
                     sent.visits += len(person.cases)
                     advance(1)
+        if sent == Sent():
+            await refuse_unknown(ctx, hcode)
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -30,11 +30,13 @@ async def open_store(
     clock: Callable[[], int] = now_ms,
     rezone: bool = False,
     must_exist: bool = False,
+    wary: bool = False,
 ) -> Store:
     """`sqlite:///relative/path`, `sqlite:////absolute/path` or `mongodb://...`.
 
     rezone: another zone than the store's is taken; the caller then calls `rezone` of the store.
-    must_exist: an embedded store that is not there is refused, not made: a mistyped path would look like an empty one.
+    must_exist: a store that is not there is refused, not made: a mistyped path would look like an empty one.
+    wary: a new database is refused where a store lies in one of a much like name; `init_store` makes it then.
     Raises: StoreRefused, StoreFull, StoreUnavailable.
     """
     path = _path(url, must_exist=must_exist)
@@ -44,7 +46,9 @@ async def open_store(
         return await _whole(await open_embedded(path, rules, zone=zone, clock=clock, rezone=rezone))
     from server.store.mongo import open_mongo
 
-    return await _whole(await open_mongo(url, rules, zone=zone, clock=clock, rezone=rezone))
+    return await _whole(
+        await open_mongo(url, rules, zone=zone, clock=clock, rezone=rezone, must_exist=must_exist, wary=wary)
+    )
 
 
 async def _whole(store: Store) -> Store:

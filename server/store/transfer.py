@@ -12,6 +12,8 @@ from typing import IO, Any
 
 from fhir_profiles.json_reading import read_json
 from server.context import Context
+from server.reindexing import is_unfinished
+from server.search.query import Query
 from server.store.archive import ArchiveError, Protection, Setting, read_archive, write_archive
 from server.store.contract import Replayed, Store, StoreRefused, Version
 from server.store.open import INCOMPLETE
@@ -49,22 +51,31 @@ async def backup(store: Store, out: IO[bytes], protection: Protection, advance: 
     await write_archive(out, protection, about, settings, store.changes(0), advance)
 
 
-def check_backup(source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> None:
+def check_backup(source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> list[bytes]:
     """Reads a backup to its end, so that one that is damaged or cut off is refused before anything is written.
 
-    keys: as of `restore`. Raises: ArchiveError.
+    Gives the SearchParameter resources in it, which say what the others are indexed for. keys: as of `restore`.
+    Raises: ArchiveError.
     """
+    parameters: dict[str, bytes | None] = {}
     for row in read_archive(source, **keys):
         if isinstance(row, Version):
             advance(1)
+            if row.type == "SearchParameter":
+                parameters[row.id] = row.body
+    return [body for body in parameters.values() if body is not None]
 
 
-async def restore(ctx: Context, source: IO[bytes], advance: Callable[[int], None], **keys: Any) -> dict[str, int]:
+async def restore(
+    ctx: Context, source: IO[bytes], parameters: Iterable[bytes], advance: Callable[[int], None], **keys: Any
+) -> dict[str, int]:
     """A backup into `ctx.store`, which must be new and empty; live resources by type, checked against the backup.
 
-    keys: `passphrase` or `identities` of `read_archive`. Raises: ArchiveError, StoreRefused.
+    parameters: what `check_backup` gave. keys: `passphrase` or `identities` of `read_archive`.
+    Raises: ArchiveError, StoreRefused.
     """
     await _refuse_unless_empty(ctx.store)
+    ctx.reindexing.know(map(read_json, parameters))
     rows = read_archive(source, **keys)
     about = next(rows)
     assert isinstance(about, dict)
@@ -73,8 +84,8 @@ async def restore(ctx: Context, source: IO[bytes], advance: Callable[[int], None
     written = Digest()
     group: list[Version] = []
     for row in rows:
-        if isinstance(row, Setting) and row.key != INCOMPLETE:
-            await ctx.store.put_setting(row.key, row.value)
+        if isinstance(row, Setting):
+            await _keep(ctx.store, row.key, row.value)
         elif isinstance(row, Version):
             written.add(row)
             group.append(row)
@@ -96,8 +107,8 @@ async def copy(source: Store, ctx: Context, advance: Callable[[int], None]) -> d
     _refuse_other_zone((await source.info()).zone, (await ctx.store.info()).zone)
     await ctx.store.put_setting(INCOMPLETE, b"1")
     for key, value in (await source.all_settings()).items():
-        if key != INCOMPLETE:
-            await ctx.store.put_setting(key, value)
+        await _keep(ctx.store, key, value)
+    ctx.reindexing.know([parameter async for parameter in _parameters(source)])
     written = Digest()
     async for group in _groups(source.changes(0)):
         for version in group:
@@ -105,6 +116,23 @@ async def copy(source: Store, ctx: Context, advance: Callable[[int], None]) -> d
         await _replay(ctx, group)
         advance(len(group))
     return await _verified(ctx.store, written)
+
+
+async def _keep(store: Store, key: str, value: bytes) -> None:
+    if key != INCOMPLETE and not is_unfinished(key, value):
+        await store.put_setting(key, value)
+
+
+async def _parameters(source: Store) -> AsyncIterator[dict[str, Any]]:
+    """SearchParameter resources of a store."""
+    query = Query(("SearchParameter",), limit=GROUP)
+    while True:
+        page = await source.search(query)
+        for hit in page.hits:
+            yield read_json(hit.version.body or b"{}")
+        if not page.more:
+            return
+        query = query.page(after=page.hits[-1].position)
 
 
 async def _groups(versions: AsyncIterator[Version]) -> AsyncIterator[list[Version]]:

@@ -170,6 +170,87 @@ async def test_a_mistyped_store_is_refused_and_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.mongo
+@pytest.mark.parametrize("arguments", [["backup", "b", "--plain"], ["store", "info"]])
+async def test_a_mistyped_database_is_refused_and_not_made(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = ENGINES["mongo"](tmp_path)
+    assert await command(*arguments, "--store", url) == 2
+    assert "there is no store in the database" in capsys.readouterr().err
+    assert await command("store", "init", "--store", url) == 0
+    assert await command(*arguments, "--store", url) == 0
+
+
+@pytest.mark.parametrize("arguments", [["backup", "away/b", "--plain"], ["export", "fhir", "away/all.ndjson"]])
+def test_a_file_in_a_folder_that_is_not_there_is_refused_in_plain_words(arguments: list[str], tmp_path: Path) -> None:
+    store = ("--store", "sqlite:///s.db")
+    assert onecard("store", "init", *store, cwd=tmp_path).returncode == 0
+    done = onecard(*arguments, *store, cwd=tmp_path)
+    assert (done.returncode, "Errno" in done.stderr) == (2, False)
+    assert "there is no folder away; make it first" in done.stderr
+
+
+NICKNAME = {
+    "resourceType": "SearchParameter",
+    "id": "nick",
+    "url": "urn:example:nickname",
+    "name": "nickname",
+    "status": "active",
+    "description": "Nickname of a patient",
+    "code": "nickname",
+    "base": ["Patient"],
+    "type": "string",
+    "expression": "Patient.name.where(use='nickname').given",
+}
+
+
+async def found_by_nickname(client: Client) -> list[str]:
+    """As soon as it is answered."""
+    for _ in range(500):
+        answer = await client.get("Patient?nickname=lek")
+        if answer.status == 200:
+            return [entry["resource"]["id"] for entry in answer.json["entry"]]
+        await asyncio.sleep(0.02)
+    raise AssertionError(answer.text)
+
+
+@pytest.mark.parametrize("way", ["restore", "copy"])
+async def test_custom_search_parameters_find_what_was_restored_or_copied_right_away(
+    way: str, server: Running, fhir: Client, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    named = {"resourceType": "Patient", "id": "1", "name": [{"use": "nickname", "given": ["Lek"]}]}
+    await fhir.put("Patient/1", named)
+    await fhir.put("SearchParameter/nick", NICKNAME)
+    assert await found_by_nickname(fhir) == ["1"]
+    (tmp_path / "target").mkdir()
+    target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "target")
+    if way == "copy":
+        assert await command("store", "copy", "--store", store_url, "--to", target) == 0
+    else:
+        assert await command("backup", tmp_path / "b", "--plain", "--store", store_url) == 0
+        assert await command("restore", tmp_path / "b", "--store", target) == 0
+    other = await start(store=target)
+    answer = await other.client.get("Patient?nickname=lek")
+    assert [entry["resource"]["id"] for entry in answer.json["entry"]] == ["1"]
+    await other.client.put("Patient/2", {**named, "id": "2"})
+    assert await found_by_nickname(other.client) == ["1", "2"]
+
+
+async def test_a_parameter_whose_indexing_had_not_ended_is_indexed_in_the_copy(
+    server: Running, fhir: Client, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    named = {"resourceType": "Patient", "id": "1", "name": [{"use": "nickname", "given": ["Lek"]}]}
+    await fhir.put("Patient/1", named)
+    await fhir.put("SearchParameter/nick", NICKNAME)
+    (tmp_path / "target").mkdir()
+    target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "target")
+    assert await command("store", "copy", "--store", store_url, "--to", target) == 0
+    other = await start(store=target)
+    assert await found_by_nickname(other.client) == ["1"]
+
+
 def test_without_a_terminal_the_passphrase_comes_from_the_environment(tmp_path: Path) -> None:
     store = ("--store", "sqlite:///s.db")
     assert onecard("store", "init", *store, cwd=tmp_path).returncode == 0

@@ -94,6 +94,17 @@ def test_a_refused_row_is_kept_listed_tried_again_and_purged(tmp_path: Path) -> 
     assert list((tmp_path / "data" / "quarantine").iterdir()) == []
 
 
+@pytest.mark.parametrize(("format", "file"), [("f43", "x.zip"), ("f16", "x.zip"), ("moph-phr", "x.ndjson")])
+def test_an_export_of_a_facility_that_nobody_knows_is_refused_and_writes_nothing(
+    format: str, file: str, village: Path
+) -> None:
+    done = onecard("export", format, file, "--facility", "54321", cwd=village)
+    assert done.returncode == 2
+    assert "nothing of facility 54321" in done.stderr
+    assert "99999" in done.stderr
+    assert not (village / file).exists()
+
+
 def test_what_is_no_hospital_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"no zip")
     done = onecard("import", "f43", "x.zip", cwd=tmp_path)

@@ -122,14 +122,25 @@ def test_the_same_file_again_changes_nothing(loading: Loading) -> None:
     assert loading.counts() == {"Patient": 1}
 
 
-def test_a_broken_archive_is_told_and_the_other_files_are_loaded(loading: Loading) -> None:
-    whole = gzip.compress(ndjson(*(patient(f"p{i}", language="th") for i in range(2000))))
+def test_a_broken_archive_is_told_once_nothing_of_it_is_stored_and_the_other_files_are_loaded(loading: Loading) -> None:
+    people = ndjson(*({"resourceType": "Patient", "language": "th", "active": bool(i % 2)} for i in range(2000)))
+    whole = gzip.compress(people)
+    damaged = bytearray(gzip.compress(people, mtime=0))
+    damaged[len(damaged) // 2 :] = b"\xff" * (len(damaged) - len(damaged) // 2)
     (loading.files / "a.ndjson.gz").write_bytes(whole[: len(whole) // 2])
     (loading.files / "b.json").write_text(json.dumps(patient("b")))
+    (loading.files / "c.ndjson.gz").write_bytes(damaged)
     code, report = loading.run()
     assert code == 1
-    assert [source["error"] is None for source in report["sources"]] == [False, True]
-    assert loading.counts()["Patient"] >= 1
+    assert [source["error"] is None for source in report["sources"]] == [False, True, False]
+    assert all("nothing of it was imported" in report["sources"][n]["error"] for n in (0, 2))
+    assert loading.counts() == {"Patient": 1}
+    shown = onecard(*(each for each in loading.command() if each != "--json")).stdout
+    assert shown.count("a.ndjson.gz") == 1
+    (loading.files / "a.ndjson.gz").write_bytes(whole)
+    (loading.files / "c.ndjson.gz").unlink()
+    assert loading.run()[0] == 0
+    assert loading.counts() == {"Patient": 2001}
 
 
 def test_nothing_to_load_is_refused_with_what_was_expected(loading: Loading) -> None:

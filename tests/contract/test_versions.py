@@ -219,3 +219,28 @@ def test_the_commands_make_check_and_reindex_a_store(place: Place, capsys: pytes
     assert (code, '"zone": "Europe/Berlin"' in out) == (0, True)
     place.set_version(99)
     assert [command(action)[0] for action in ("init", "migrate", "reindex", "info")] == [2, 2, 2, 2]
+
+
+@pytest.mark.mongo
+async def test_a_database_named_much_like_that_of_a_store_is_refused_until_init_was_run(
+    tmp_path: Path,
+) -> None:
+    url = ENGINES["mongo"](tmp_path)
+    name = url.rpartition("/")[2].partition("?")[0]
+    typo = url.replace(name, name[:-2] + name[-1] + name[-2] + "x")
+    store = await open_store(url, HandRules(), wary=True)  # the first one is made
+    await store.close()
+    with pytest.raises(StoreRefused, match=f"{name} does: is the name mistyped.*store init"):
+        await open_store(typo, HandRules(), wary=True)
+    with pytest.raises(StoreRefused, match="there is no store"):
+        await open_store(typo, HandRules(), must_exist=True)
+    for again in (url, url.replace(name, "quite-different")):
+        await (await open_store(again, HandRules(), wary=True)).close()
+    try:
+        await init_store(typo, "Asia/Bangkok", lambda what, done, total: None)
+        await (await open_store(typo, HandRules(), wary=True)).close()
+    finally:
+        with MongoClient(url) as client:
+            for each in (typo, url.replace(name, "quite-different")):
+                client.drop_database(each.rpartition("/")[2].partition("?")[0])
+        mongod.drop_all(tmp_path)

@@ -20,6 +20,7 @@ from mappers.part import FIRST, key_columns, row_identifier
 from mappers.rows import LAYOUTS as ALL
 from mappers.rows import MAPS
 from server.context import Context
+from server.intake.cases import refuse_unknown
 from server.intake.f43.keys import IDS_KEY, Ids, part_types
 from server.intake.pages_of_store import pages
 from server.store.contract import Hits
@@ -37,7 +38,8 @@ async def export_f43(
 ) -> dict[str, int]:
     """Rows by file, written into a new zip; a file without rows is left out.
 
-    Raises: UnicodeEncodeError (a text that Windows-874 has no letters for), OSError, StoreError.
+    Raises: SourceError (no such facility), UnicodeEncodeError (a text that Windows-874 has no letters for), OSError,
+    StoreError.
     """
     unfinished = out.with_name(out.name + ".part")
     counts: dict[str, int] = {}
@@ -62,6 +64,8 @@ async def export_f43(
                 if target is not None:
                     target.close()
                     counts[file] = number
+        if not counts:
+            await refuse_unknown(ctx, hcode)
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)

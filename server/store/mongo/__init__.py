@@ -11,6 +11,7 @@ from server.store.contract import SearchRules
 from server.store.mongo.cluster import check_cluster
 from server.store.mongo.driver import Database, connect, failures
 from server.store.mongo.hashing import Hash, keyed
+from server.store.mongo.naming import refuse_unlikely, refuse_unmade
 from server.store.mongo.schema import Collections, Progress, make_ready, migrate, prepare
 from server.store.mongo.store import MongoStore
 
@@ -25,18 +26,25 @@ async def open_mongo(
     clock: Callable[[], int] = now_ms,
     search_seconds: float = 20.0,
     rezone: bool = False,
+    must_exist: bool = False,
+    wary: bool = False,
     hash: Callable[[bytes], Hash] = keyed,
 ) -> MongoStore:
     """Opens the store in the database that `url` names ("onecard" if none), making it if absent.
 
     zone: IANA name of the zone of dates without one; must be the store's own. clock: milliseconds UTC.
     search_seconds: after which a search or count ends as QueryTooCostly. rezone: take another zone than the store's;
-    `MongoStore.rezone` must follow. hash: makes the hash of the store's keys from its secret.
+    `MongoStore.rezone` must follow. must_exist: no new store is made. wary: none is made beside a store whose database
+    has a name much like this one. hash: makes the hash of the store's keys from its secret.
     Raises: StoreRefused, StoreUnavailable.
     """
     client, name = connect(url)
     try:
         await check_cluster(client, name)
+        if must_exist:
+            await refuse_unmade(client, name)
+        elif wary:
+            await refuse_unlikely(client, name)
         database = client[name]
         state = await prepare(database, zone, (SHIPPED, shipped_dictionary()), rezone=rezone)
         with failures():
