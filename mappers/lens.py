@@ -135,6 +135,7 @@ def _read_as(where: str, read: Callable[[str], str], written: Callable[[str], st
     return Lens(put, get, lambda value: value if read(value) else "")
 
 
+@lru_cache(8192)
 def iso_time(value: str) -> str:
     """`083000` or `0830` as `08:30:00`; "" for no time."""
     found = _TIME.match(value)

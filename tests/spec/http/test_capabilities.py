@@ -13,6 +13,7 @@ from server.access.decide import ANONYMOUS
 from server.interactions.capabilities import capabilities
 from server.messages import FhirRequest
 from server.routes import ROUTES
+from tests.others import counted_turns
 
 
 async def test_metadata_is_a_capability_statement_of_this_instance(fhir):
@@ -105,18 +106,9 @@ async def test_the_zone_of_dates_without_one_is_stated(start, setting):
 
 async def test_a_statement_is_made_in_steps_and_once_for_all_who_wait_for_it(fhir, server):
     """Others have their turn on the loop meanwhile: the first statement of a worker takes half a second."""
-    turns = 0
-
-    async def other():
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    task = asyncio.create_task(other())
-    made = await asyncio.gather(*(capabilities(server.ctx, request(server)) for _ in range(3)))
-    task.cancel()
-    assert turns > len(server.ctx.definitions.resource_types)
+    async with counted_turns() as turns:
+        made = await asyncio.gather(*(capabilities(server.ctx, request(server)) for _ in range(3)))
+    assert turns[0] > len(server.ctx.definitions.resource_types)
     assert made[0].body is made[1].body is made[2].body
 
 

@@ -5,12 +5,11 @@ https://hl7.org/fhir/R4/terminology-service.html
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from server.operations import terminology
 from terminology import operations
+from tests.others import counted_turns
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
 GENDERS = "http://hl7.org/fhir/ValueSet/administrative-gender"
@@ -143,21 +142,11 @@ async def test_a_wrong_question_is_a_4xx_with_an_operation_outcome(fhir, url, st
 async def test_others_have_their_turn_while_a_long_list_is_expanded(fhir, given, server):
     codes = [{"code": f"c{number}", "display": f"Concept {number}"} for number in range(8000)]
     await given({**TREE, "id": "long", "url": "urn:long", "concept": codes})
-    turns = 0
-
-    async def other():
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    task = asyncio.create_task(other())
-    body = await terminology.answered(
-        lambda: operations.expand(server.ctx.terminology, operations.from_query([("url", "urn:long?fhir_vs")]), now="")
-    )
-    task.cancel()
+    asked = operations.from_query([("url", "urn:long?fhir_vs")])
+    async with counted_turns() as turns:
+        body = await terminology.answered(lambda: operations.expand(server.ctx.terminology, asked, now=""))
     assert body.body.count(b'"code":"c') == 8000
-    assert turns > 1
+    assert turns[0] > 1
 
 
 @pytest.mark.parametrize(
