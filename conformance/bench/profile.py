@@ -37,7 +37,7 @@ from server.boundary import handle
 from server.config import Settings
 from server.context import Context
 from server.interactions.links import Links
-from server.interactions.references import local_targets, reference_elements
+from server.interactions.references import local_targets, references_in
 from server.interactions.search import compiled
 from server.interactions.searchset import Bundle
 from server.interactions.storing import body_of
@@ -180,16 +180,17 @@ def write_layers(ctx: Context, pools: Pools, times: int) -> None:
     bodies = Bodies(pools, seed=10)
     written = [orjson.dumps(bodies.resource()) for _ in range(1000)]
     parsed = [read_json(each) for each in written]
-    elements = [reference_elements(each) for each in parsed]
+    made = [body_of(each, "0123456789abcdef") for each in parsed]
+    references = [references_in(each) for each in made]
     links = Links(ctx.definitions, {"urn:uuid:1": "Patient/1"})
     types = ctx.definitions.resource_types
     steps: dict[str, tuple[Callable[[Any], object], Sequence[Any]]] = {
         "parse": (read_json, written),
         "links between entries (transactions)": (lambda each: links.rewrite(each, None), parsed),
         "validate": (ctx.validator.validate, parsed),
-        "find references": (reference_elements, parsed),
-        "which references are ours": (lambda each: local_targets(each, BASE, types), elements),
         "write the body": (lambda each: body_of(each, "0123456789abcdef"), parsed),
+        "find references": (references_in, made),
+        "which references are ours": (lambda each: local_targets(each, BASE, types), references),
         "index values": (lambda each: ctx.search.extract(each["resourceType"], each), parsed),
     }
     for name, (work, things) in steps.items():

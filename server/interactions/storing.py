@@ -12,7 +12,7 @@ from server.conformance_resources import TYPES
 from server.context import Context
 from server.errors import BadRequest, Conflict, TooLarge, Unprocessable, UnsupportedMedia
 from server.interactions import binary
-from server.interactions.references import local_targets, reference_elements, without_version
+from server.interactions.references import local_targets, reference_elements, references_in, without_version
 from server.messages import FhirRequest
 from server.store.contract import (
     Body,
@@ -114,19 +114,14 @@ def prepare(
     resource_type: str = resource["resourceType"]
     if resource_type == "SearchParameter" and resource["status"] == "active":
         ctx.search.parameters.check_new(resource)
-    # References within a Bundle or Parameters resolve there, and stay as they may have been signed.
-    elements = [] if resource_type in _ENVELOPES else reference_elements(resource)
-    refuse_searches(elements, ctx.definitions.resource_types)
-    if not ctx.settings.versioned_references:
-        for element in elements:
-            element["reference"] = without_version(element["reference"])
+    body, references = _body_and_references(ctx, resource, resource_id)
+    refuse_searches(references, ctx.definitions.resource_types)
     conditions: list[Condition] = []
-    if elements and ctx.settings.referential_integrity:
-        refuse_unresolved(elements)
-        targets = local_targets(elements, base, ctx.definitions.resource_types)
+    if references and ctx.settings.referential_integrity:
+        refuse_unresolved(references)
+        targets = local_targets(references, base, ctx.definitions.resource_types)
         targets.discard((resource_type, resource_id))
         conditions = [Exists(*target) for target in targets]
-    body = sized_body(ctx, resource, resource_id)
     put = Put(
         resource_type,
         resource_id,
@@ -140,25 +135,39 @@ def prepare(
     return Prepared(put, conditions, warnings)
 
 
-def refuse_searches(elements: Sequence[Resource], resource_types: Collection[str]) -> None:
+def _body_and_references(ctx: Context, resource: Resource, resource_id: str) -> tuple[Body, list[str]]:
+    """What is stored, and whom it refers to; versions are taken off in place, unless the setting keeps them.
+    Raises: TooLarge."""
+    body = sized_body(ctx, resource, resource_id)
+    # References within a Bundle or Parameters resolve there, and stay as they may have been signed.
+    references = [] if resource["resourceType"] in _ENVELOPES else references_in(body)
+    if not ctx.settings.versioned_references and any("/_history/" in each for each in references):
+        for element in reference_elements(resource):
+            element["reference"] = without_version(element["reference"])
+        body = sized_body(ctx, resource, resource_id)
+        references = references_in(body)
+    return body, references
+
+
+def refuse_searches(references: Sequence[str], resource_types: Collection[str]) -> None:
     """`Patient?identifier=x` is a reference in a transaction only, which has replaced it before it stores.
 
     https://hl7.org/fhir/R4/http.html#trules Raises: Unprocessable.
     """
-    for element in elements:
-        if "?" in element["reference"] and element["reference"].partition("?")[0] in resource_types:
+    for reference in references:
+        if "?" in reference and reference.partition("?")[0] in resource_types:
             raise Unprocessable("A conditional reference is resolved in a transaction only", code="not-supported")
 
 
-def refuse_unresolved(elements: Sequence[Resource]) -> None:
+def refuse_unresolved(references: Sequence[str]) -> None:
     """`urn:uuid:` and `urn:oid:` name an entry of the same Bundle: a transaction has replaced them, so one that is left
     points to nothing, here or anywhere.   https://hl7.org/fhir/R4/bundle.html#references
     Raises: Conflict.
     """
-    for element in elements:
-        if element["reference"].startswith(("urn:uuid:", "urn:oid:")):
+    for reference in references:
+        if reference.startswith(("urn:uuid:", "urn:oid:")):
             raise Conflict(
-                f"Referential integrity: {element['reference'][:60]!r} is the fullUrl of no entry; it can only refer "
+                f"Referential integrity: {reference[:60]!r} is the fullUrl of no entry; it can only refer "
                 "to an entry of the same transaction"
             )
 
