@@ -1,6 +1,7 @@
 """What the mappers emit claims its Thai profile, passes it with terminology, and loads as a model of fhir.resources.
 
-The HIS databases (JHCIS, HOSxP) come in as rows of the 43 files; tests/his holds that none of theirs is refused. The
+The HIS databases (JHCIS, HOSxP) come in as rows of the 43 files, through the tables that read them from the servers.
+The
 PHR's payload (`moph_phr`) has no resources, only objects made of their elements.
 """
 
@@ -28,12 +29,15 @@ from mappers.f16.claims import claim_rows
 from mappers.f16.maps import MAPS as F16
 from mappers.f43.maps import MAPS as F43
 from mappers.id_card.card import Card, registration
+from mappers.id_card.reads import FILE, registration_of
+from mappers.id_card.reads import MAPS as CARDS
 from mappers.identity import Registration, Rules, shared_patient
 from mappers.links import organization
 from mappers.population import resources
 from mappers.population.f43 import f43_rows
 from terminology.service import TerminologyService
 from tests.unit.mappers.emitted import systems_in, urls_of_extensions
+from tests.unit.mappers.his.database import rows_of_database
 from tests.unit.mappers.imported_cases import cases
 
 Resource = dict[str, Any]
@@ -41,6 +45,15 @@ VALIDATOR = Validator(add_to(Definitions()), TerminologyService())
 NOW = datetime(2026, 11, 24, 3, 30, tzinfo=UTC)
 FACILITIES = ("99999", "99998")
 
+CARD_ROW = {
+    "HOSPCODE": "99999",
+    "HOLDER": "4f3c2b1a-0000-8000-a000-000000000000",
+    "CID": "9990000000014",
+    "NAMETHAI": "นางสาว#มาลี##ใจดี",
+    "BIRTH": "25330412",
+    "SEX": "2",
+    "D_UPDATE": "20261124103000",
+}
 WITHOUT_PROFILE = {
     "Basic": "rows that FHIR has no resource for: registrations, policies, corrections, activities, leave",
     "MedicationStatement": "drugs that a referral names; the issue's profiles have none for it",
@@ -101,6 +114,21 @@ def id_card() -> Iterator[Resource]:
     yield shared_patient([registration(card, "99999", NOW)], NOW, Rules())
 
 
+def jhcis() -> Iterator[Resource]:
+    for file, row in rows_of_database("jhcis"):
+        yield from (each.resource for each in F43[file].to_fhir(row))
+
+
+def hosxp() -> Iterator[Resource]:
+    for file, row in rows_of_database("hosxp"):
+        yield from (each.resource for each in F43[file].to_fhir(row))
+
+
+def card_reads() -> Iterator[Resource]:
+    yield from (each.resource for each in CARDS[FILE].to_fhir(CARD_ROW))
+    yield shared_patient([registration_of(CARD_ROW)], NOW, Rules())
+
+
 def sample() -> Iterator[Resource]:
     """As `onecard sample --format fhir` writes them."""
     for resource in resources(6, seed=5):
@@ -109,7 +137,7 @@ def sample() -> Iterator[Resource]:
 
 
 FAMILIES: dict[str, Callable[[], Iterator[Resource]]] = {
-    each.__name__: each for each in (f43, f16, persons, id_card, sample)
+    each.__name__: each for each in (f43, f16, jhcis, hosxp, persons, id_card, card_reads, sample)
 }
 
 
@@ -138,7 +166,7 @@ def test_every_resource_claims_its_profile_and_passes_it(family: str) -> None:
     for resource in emitted(family):
         assert faults(resource) == []
         claimed.update(resource.get("meta", {}).get("profile", []))
-    least = {"f43": 15, "f16": 9, "persons": 2, "id_card": 1, "sample": 15}
+    least = {"f43": 15, "f16": 9, "jhcis": 11, "hosxp": 9, "persons": 2, "id_card": 1, "card_reads": 1, "sample": 15}
     assert len(claimed) >= least[family]
 
 
