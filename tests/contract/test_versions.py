@@ -12,14 +12,28 @@ import pytest
 from pymongo import MongoClient
 
 from server.cli import main
+from server.search.query import (
+    Criterion,
+    Match,
+    Parameter,
+    Query,
+    RangeOperand,
+    ReferenceOperand,
+    SortKey,
+    TokenOperand,
+)
+from server.search.values import Date, Reference, Token
 from server.store.contract import Commit, Delete, Store, StoreRefused
 from server.store.embedded.versions import bring_up
 from server.store.mongo.driver import connect
-from server.store.mongo.schema import Collections, migrate
+from server.store.mongo.schema import Collections, Progress, migrate
 from server.store.open import init_store, migrate_store, open_store
 from tests import mongod
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
+
+KNOWN = {"embedded": 1, "mongo": 2}
+"""Engine -> the version that this program writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,9 @@ async def test_a_newer_store_is_refused_by_everything(place: Place) -> None:
         init_store(place.url, "Asia/Bangkok", Told()),
         migrate_store(place.url, Told()),
     ):
-        with pytest.raises(StoreRefused, match="schema 99, this program knows 1: use the newer program"):
+        with pytest.raises(
+            StoreRefused, match=f"schema 99, this program knows {KNOWN[place.engine]}: use the newer program"
+        ):
             await attempt
 
 
@@ -123,7 +139,7 @@ async def test_there_is_nothing_to_migrate_before_there_is_a_store(place: Place)
 
 async def test_migrating_a_store_that_is_up_to_date_changes_nothing(place: Place) -> None:
     await place.filled()
-    assert await migrate_store(place.url, Told()) == (1, 1)
+    assert await migrate_store(place.url, Told()) == (KNOWN[place.engine], KNOWN[place.engine])
     await (await place.open()).close()
 
 
@@ -152,15 +168,15 @@ async def test_an_older_mongodb_store_is_refused_and_migrated_step_by_step(tmp_p
     with MongoClient[dict[str, Any]](url) as client:
         database = client.get_default_database()
         database.state.update_one({"_id": "onecard"}, {"$set": {"schema": 0}})
-        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 1: .* `onecard store migrate`"):
+        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 2: .* `onecard store migrate`"):
             await open_store(url, HandRules())
         with pytest.raises(StoreRefused, match="cannot bring a store of version 0 up"):
             await migrate_store(url, Told())
 
-        async def breaks(collections: Collections) -> None:
+        async def breaks(collections: Collections, progress: Progress) -> None:
             raise OSError("the cable was pulled")
 
-        async def marks(collections: Collections) -> None:
+        async def marks(collections: Collections, progress: Progress) -> None:
             await collections.resource.update_many({}, {"$set": {"mark": 1}})
 
         asynchronous, name = connect(url)
@@ -173,6 +189,72 @@ async def test_an_older_mongodb_store_is_refused_and_migrated_step_by_step(tmp_p
         assert told.steps == [("0 -> 1", 0, 2), ("1 -> 2", 1, 2), ("1 -> 2", 0, 1), ("version 2", 1, 1)]
         assert database.resource.count_documents({"mark": 1}) == 1
     mongod.drop_all(tmp_path)
+
+
+PATIENT = Match(Parameter("subject", "reference"), "", (ReferenceOperand("Patient", "p", None, None),))
+DAY = 86_400_000_000
+JANUARY = Match(Parameter("date", "date"), "", (RangeOperand("ap", 0, 31 * DAY, 0),))
+SMOKES = Match(Parameter("code", "token"), "", (TokenOperand("http://a", "smokes", False),))
+
+
+@pytest.mark.mongo
+@pytest.mark.parametrize("breaks_at", [None, 1, 4])
+async def test_a_mongodb_store_of_version_1_is_searched_like_a_new_one_after_its_migration(
+    tmp_path: Path, breaks_at: int | None
+) -> None:
+    url = ENGINES["mongo"](tmp_path)
+    store = await open_store(url, HandRules())
+    mine = {"subject": [Reference("Patient", "p", None, None)], "code": [Token("http://a", "smokes")]}
+    others = {**mine, "subject": [Reference("Patient", "q", None, None)]}
+    years = [Date(-900 * DAY, 900 * DAY)]
+    twice = [Date(-90 * DAY, -89 * DAY), Date(5 * DAY, 6 * DAY), Date(90 * DAY, 91 * DAY)]
+    puts = [
+        put("Observation", "day", {**mine, "date": [Date(DAY, 2 * DAY)]}),
+        put("Observation", "years", {**others, "date": years}),
+        put("Observation", "twice", {**others, "date": twice}),
+        put("Observation", "later", {**others, "date": [Date(60 * DAY, 61 * DAY)]}),
+        put("Observation", "gone", mine),
+    ]
+    await store.commit(Commit(puts))
+    await store.commit(Commit([Delete("Observation", "gone")]))
+    await store.close()
+    with MongoClient[dict[str, Any]](url) as client:
+        database = client.get_default_database()
+        _as_version_1(database)
+
+        def told(what: str, done: int, total: int) -> None:
+            if done == breaks_at and not what.startswith(("version", "keys", "1 ->")):
+                raise OSError("the cable was pulled")
+
+        if breaks_at is not None:
+            with pytest.raises(OSError, match="cable"):
+                await migrate_store(url, told)
+        assert await migrate_store(url, Told()) == (1, 2)
+        made = database.resource.index_information()
+        made.pop("_id_")
+        assert all("block_compressor=zstd" in str(each["storageEngine"]) for each in made.values())
+    store = await open_store(url, HandRules())
+    await _found(store, (PATIENT,), ["day"])
+    await _found(store, (SMOKES, JANUARY), ["day", "years", "twice"])
+    oldest = await store.search(Query(("Observation",), (SMOKES,), (SortKey(Parameter("date", "date")),)))
+    assert [hit.version.id for hit in oldest.hits] == ["years", "twice", "day", "later"]
+    await store.close()
+    mongod.drop_all(tmp_path)
+
+
+def _as_version_1(database: Any) -> None:
+    """Without the keys and indexes that version 2 added."""
+    database.state.update_one({"_id": "onecard"}, {"$set": {"schema": 1}})
+    odd = {"$filter": {"input": "$k", "cond": {"$ne": [{"$mod": ["$$this", 2]}, 0]}}}
+    database.resource.update_many({"k": {"$exists": True}}, [{"$set": {"k": odd}}])  # symbols are odd, hashes even
+    for name in ("a", "ca"):
+        database.resource.drop_index(name)
+
+
+async def _found(store: Store, where: tuple[Criterion, ...], ids: list[str]) -> None:
+    hits = await store.search(Query(("Observation",), where))
+    assert [hit.version.id for hit in hits.hits] == ids
+    assert await store.count(Query(("Observation",), where)) == len(ids)
 
 
 async def test_an_older_file_is_migrated_step_by_step_and_a_step_that_breaks_leaves_it_whole(tmp_path: Path) -> None:
@@ -211,7 +293,7 @@ def test_the_commands_make_check_and_reindex_a_store(place: Place, capsys: pytes
     code, out, _ = command("init")
     assert (code, "1 made now" in out) == (0, True)
     code, out, _ = command("migrate")
-    assert (code, "version 1" in out) == (0, True)
+    assert (code, f"version {KNOWN[place.engine]}" in out) == (0, True)
     code, out, _ = command("reindex", "--timezone", "Europe/Berlin")
     assert (code, "dates in Europe/Berlin" in out) == (0, True)
     assert command("info")[0] == 2

@@ -11,6 +11,7 @@ from server.store.contract import SearchRules
 from server.store.mongo.cluster import check_cluster
 from server.store.mongo.driver import Database, connect, failures
 from server.store.mongo.hashing import Hash, keyed
+from server.store.mongo.migrations import MIGRATIONS
 from server.store.mongo.naming import refuse_unlikely, refuse_unmade
 from server.store.mongo.schema import Collections, Progress, make_ready, migrate, prepare
 from server.store.mongo.store import MongoStore
@@ -79,7 +80,7 @@ async def migrate_mongo(url: str, progress: Progress) -> tuple[int, int]:
     Raises: StoreRefused, StoreUnavailable.
     """
     async with _database(url) as database:
-        return await migrate(database, progress)
+        return await migrate(database, progress, MIGRATIONS)
 
 
 @asynccontextmanager

@@ -24,12 +24,14 @@ from server.search.query import (
     Missing,
     Not,
     Or,
+    ReferenceOperand,
+    TokenOperand,
 )
 from server.search.types.prefix import in_range
-from server.search.values import Index, Reference, Value
+from server.search.values import Index, Reference, Token, Value
 from server.store.contract import SearchRules, Version
 from server.store.mongo.driver import Document
-from server.store.mongo.frames import Frames, some_values, stored_texts
+from server.store.mongo.frames import Frames, beginning, some_values, stored_texts
 from server.store.mongo.reader import version_of
 
 Key = str
@@ -44,7 +46,7 @@ class Candidate:
     def __init__(self, document: Document, frames: Frames) -> None:
         self.document = document
         self.key: Key = document["_id"]
-        self.type: str = document["t"]
+        self.type: str = self.key.partition("/")[0]
         self._frames = frames
         self._body: bytes | None = None
         self._stored: bytes | None = None
@@ -112,6 +114,26 @@ Linked = Callable[[Chain | Has, Sequence[Candidate]], Awaitable[set[Key]]]
 """Of a Chain: targets of the candidates that fulfil its criterion. Of a Has: candidates that are referred to."""
 
 
+def signs_of(criterion: Criterion) -> tuple[bytes, ...]:
+    """Any of them in the stored values says that the criterion is fulfilled; none says nothing. For what is asked most:
+    a reference by type and id, a code with its system."""
+    if not isinstance(criterion, Match) or criterion.modifier:
+        return ()
+    code = criterion.parameter.code
+    signs = []
+    for operand in criterion.operands:
+        match operand:
+            case ReferenceOperand(str(type), str(id), None, None):
+                signs.append(beginning(code, Reference, type, id))
+            case TokenOperand(system, str(text), False):
+                signs.append(beginning(code, Token, system, text))
+    return tuple(signs)
+
+
+def _shows(stored: bytes, signs: Sequence[tuple[bytes, ...]]) -> bool:
+    return all(any(sign in stored for sign in those) for those in signs)
+
+
 class Judge:
     """The truth of criteria on candidates."""
 
@@ -120,16 +142,21 @@ class Judge:
         self._linked = linked
 
     async def fulfilled(self, candidates: Sequence[Candidate], criteria: Sequence[Criterion]) -> list[Candidate]:
-        """Those that fulfil all, in their order; their indexes hold the values that were asked for."""
+        """Those that fulfil all, in their order; their indexes hold the values that links were asked for."""
+        signs = [signs_of(criterion) for criterion in criteria]
+        doubtful = candidates
+        if all(signs):
+            doubtful = [one for one in candidates if not _shows(one.stored, signs)]
         codes = parameters_of(criteria)
-        for candidate in candidates:
+        for candidate in doubtful:
             candidate.read(codes)
         reached: dict[int, set[Key]] = {}
         for criterion in links(criteria):
             if id(criterion) not in reached:
                 reached[id(criterion)] = await self._linked(criterion, candidates)
         truth = _Truth(self._rules, reached)
-        return [one for one in candidates if all(truth.of(one, criterion) for criterion in criteria)]
+        refused = {id(one) for one in doubtful if not all(truth.of(one, criterion) for criterion in criteria)}
+        return [one for one in candidates if id(one) not in refused]
 
 
 class _Truth:

@@ -1,6 +1,7 @@
 """Index values -> the keys of a document.
 
-    k  exact symbols (type, shape, codes, uris), hashed keys (identifiers, references, patients): in creation order
+    k  exact symbols (type, shape, codes, uris), hashed keys (identifiers, references, patients, unusual dates):
+       in creation order
     c  symbols of the type's principal code, and patients alone and with each code: pages in order of the clinical date
     r  intervals {p: symbol of parameter and unit, l, u}; quantities also {w, z} as written where that differs
     s  `Type.code|folded text` of strings          g  three-letter pieces of strings and of texts
@@ -13,7 +14,7 @@ A field without values is absent.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from server.search.fold import fold
@@ -42,6 +43,8 @@ DURATIONS = (DAY, 32 * DAY, 367 * DAY, 1 << 63)
 """Longest duration of each class of dates: a search for what overlaps looks back by no more than that."""
 
 DURATION_CLASSES = [str(number) for number in range(len(DURATIONS))]
+ORDINARY = DURATIONS[1]
+"""Longest duration of a clinical date that its lower end alone stands for."""
 NUMBER_KINDS = "ps"
 """Points and spans."""
 
@@ -90,6 +93,11 @@ def is_point(number: Number) -> bool:
     return number.lower == number.value == math.nextafter(number.upper, -math.inf)
 
 
+def is_ordinary(dates: Sequence[Date]) -> bool:
+    """Whether the lower end of one date stands for all clinical dates of a resource."""
+    return not dates or (len(dates) == 1 and dates[0].upper - dates[0].lower <= ORDINARY)
+
+
 def unit_text(kind: str, same: bool, value: Quantity) -> str:
     """Code of a unit's symbol: kind of interval ("p" point, "s" span), whether the canonical form is as written."""
     return "\0".join((kind, "=" if same else "", value.code or "", value.unit or "", value.canonical_code or ""))
@@ -123,6 +131,11 @@ class Hashes:
 
     def patient_code(self, id: str, symbol: int) -> int:
         return pair(self.of("p", id), symbol)
+
+    def beyond(self, type: str) -> int:
+        """Of resources of the type for which `d` alone does not say where their clinical dates lie: that have several,
+        or one longer than ORDINARY."""
+        return self.of("w", type)
 
     def shard(self, owner: str) -> int:
         return half(self.of("p", owner))
@@ -207,6 +220,10 @@ class Builder:
             gathered.k.add(key)
             c.add(key)
             c.update(self._hashes.patient_code(patient, code) for code in gathered.codes)
+        principal = PRINCIPAL.get(type)
+        dates = [value for value in index.get(principal.date, ()) if isinstance(value, Date)] if principal else []
+        if c and not is_ordinary(dates):
+            gathered.k.add(self._hashes.beyond(type))
         owner = min(gathered.patients, default=id)
         made: Document = {"t": type, "p": self._hashes.shard(owner), "k": sorted(gathered.k)}
         if c:
@@ -217,10 +234,9 @@ class Builder:
             made["s"] = sorted(gathered.s)
         if gathered.g:
             made["g"] = sorted(gathered.g)
-        principal = PRINCIPAL.get(type)
-        dates = [value.lower for value in index.get(principal.date, ()) if isinstance(value, Date)] if principal else []
         if dates:
-            made["d"], made["a"] = max(dates), min(dates)
+            lower = [date.lower for date in dates]
+            made["d"], made["a"] = max(lower), min(lower)
         return made
 
     def _add(self, gathered: _Gathered, type: str, code: str, values: Iterable[Value]) -> None:

@@ -53,6 +53,7 @@ __all__ = [
     "Session",
     "Timestamp",
     "UpdateOne",
+    "compressed",
     "connect",
     "end_abandoned",
     "failures",
@@ -270,16 +271,23 @@ async def insert_if_absent(collection: Collection, documents: list[Document]) ->
         pass
 
 
-_COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+def compressed(model: IndexModel) -> IndexModel:
+    """The index, compressed also in a collection whose indexes are not by themselves."""
+    model.document["storageEngine"] = _ZSTD
+    return model
+
+
+_ZSTD = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 
 
 async def make_collection(database: Database, name: str) -> None:
-    """Unless another process was faster. Its blocks are compressed by zstd, which takes four per cent less than the
-    default snappy (bodies are compressed already) and costs only when pages are written out and read in.
-    https://www.mongodb.com/docs/manual/reference/configuration-options/#storage.wiredTiger-options
+    """Unless another process was faster. Its blocks and those of all its indexes are compressed by zstd: documents take
+    a sixth less than with the default snappy (bodies are compressed already), indexes less than a third of their size
+    without. It costs when pages are written out and read in, not while they are in the cache.
+    https://www.mongodb.com/docs/manual/reference/command/create/
     """
     try:
-        await database.create_collection(name, storageEngine=_COMPRESSION)
+        await database.create_collection(name, storageEngine=_ZSTD, indexOptionDefaults={"storageEngine": _ZSTD})
     except CollectionInvalid:
         pass
     except OperationFailure as error:

@@ -8,7 +8,7 @@ is judged by its values (candidates.py).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from server.search.query import (
@@ -29,14 +29,21 @@ from server.search.query import (
     ReferenceOperand,
 )
 from server.store.bounds import alternatives
-from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
+from server.store.mongo.documents import CONTENT, DAY, ORDINARY, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
 from server.store.mongo.schema import DELETED
 from server.store.mongo.symbols import TYPES, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 
+_FAR = 1 << 62
+_NARROW = 400 * DAY
+"""Widest span of dates that the index over code, patient and date is taken for: what lies within is sorted."""
 LIVE: Document = {"m": {"$lt": DELETED}}
+
+
+Span = tuple[int, int]
+"""Lowest and highest microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,10 @@ class Filter:
     """Symbols of the type's principal code, if that is all it asks."""
     patients: tuple[str, ...] = ()
     """The patients referred to, if that is all it asks."""
+    walk: Document = field(default_factory=dict)
+    """The same, in a form that leads to no index: for going along another one where many match. Empty if few do."""
+    dates: Span | None = None
+    """Where the clinical date of what it finds lies, if it asks for that alone: see documents.Hashes.beyond."""
 
 
 NOTHING = Filter({"_id": {"$in": []}}, "nothing")
@@ -72,8 +83,17 @@ def both(filters: Sequence[Filter], name: str = "") -> Filter:
         return told[0]
     wheres = [one.where for one in told]
     name = name or " and ".join(one.name for one in told)
-    where = wheres[0] if len(wheres) == 1 else {"$and": wheres}
-    return Filter(where, name, exact, any(one.finds for one in told))
+    walk = _all([one.walk or one.where for one in told]) if any(one.walk for one in told) else {}
+    return Filter(_all(wheres), name, exact, any(one.finds for one in told), walk=walk)
+
+
+def _all(wheres: Sequence[Document]) -> Document:
+    return wheres[0] if len(wheres) == 1 else {"$and": list(wheres)}
+
+
+def hidden(where: Document) -> Document:
+    """The same condition, from which the planner of the server takes no index."""
+    return {"$nor": [{"$nor": [where]}]}
 
 
 def either(filters: Sequence[Filter]) -> Filter:
@@ -150,22 +170,25 @@ class Filters:
         """Patient and code have keys together; a code also has its place in the order of dates."""
         codes = next((one for one in filters if one.codes and len(one.codes) <= 16), None)
         patients = next((one for one in filters if len(one.patients) == 1), None)
+        span = None if by_date else _common([one.dates for one in filters if one.dates is not None])
+        used, keys = [one for one in (codes, patients) if one is not None], []
         if codes is not None and patients is not None:
-            keys = sorted(self.hashes.patient_code(patients.patients[0], code) for code in codes.codes)
-            where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": keys}}
-            return [
-                Filter(where, "patient and code", exact=False),
-                *(f for f in filters if f is not codes and f is not patients),
-            ]
-        if by_date and patients is not None:
-            key = self.hashes.patient(self.type, patients.patients[0])
-            others = [f for f in filters if f is not patients]
-            return [Filter({"c": key}, "patient by date", exact=False), *others]
-        if by_date and codes is not None:
-            found = list(codes.codes)
-            where = {"c": found[0] if len(found) == 1 else {"$in": found}}
-            return [Filter(where, f"{codes.name} by date"), *(f for f in filters if f is not codes)]
-        return filters
+            keys = [self.hashes.patient_code(patients.patients[0], code) for code in codes.codes]
+        elif patients is not None:
+            keys = [self.hashes.patient(self.type, patients.patients[0])]
+        elif codes is not None:
+            keys = list(codes.codes)
+        if not (len(used) == 2 or (used and (by_date or span))):
+            return filters
+        where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": sorted(keys)}}
+        name = " and ".join(one.name for one in reversed(used)) + (" by date" if by_date or span else "")
+        rest = [one for one in filters if one not in used]
+        if span is not None:
+            # The dates decide; the index over them leads to those that they may decide for.
+            beyond = {"k": self.hashes.beyond(self.type), **where}
+            where = {"$or": [{**where, "d": {"$gte": span[0], "$lte": span[1]}}, beyond]}
+            rest = [replace(one, where=hidden(one.where), walk={}) if one.dates else one for one in rest]
+        return [Filter(where, name, exact=patients is None), *rest]
 
     async def of(self, criterion: Criterion) -> Filter:
         match criterion:
@@ -312,6 +335,23 @@ def date_bounds(operand: RangeOperand, longest: int | None) -> list[Document]:
                 tighten(lower, "$gt", edge - longest)
         found.append({name: part for name, part in (("l", lower), ("u", upper)) if part})
     return found
+
+
+def _common(spans: Sequence[Span]) -> Span | None:
+    """Within all of them, if that has two ends that are near enough."""
+    low, high = max((low for low, _ in spans), default=-_FAR), min((high for _, high in spans), default=_FAR)
+    return (low, high) if high - low <= _NARROW else None
+
+
+def date_span(operands: Sequence[RangeOperand]) -> Span:
+    """Where the lower ends lie of intervals that are no longer than documents.ORDINARY and fulfil an operand."""
+    low, high = _FAR, -_FAR
+    for operand in operands:
+        for where in date_bounds(operand, ORDINARY):
+            bounds = where.get("l", {})
+            low = min(low, bounds.get("$gte", bounds.get("$gt", -_FAR)))
+            high = max(high, bounds.get("$lt", bounds.get("$lte", _FAR)))
+    return low, high
 
 
 _POINTS = {"l>=": "$gte", "l<": "$lt", "u<=": "$lt", "u>": "$gte"}

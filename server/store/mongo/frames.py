@@ -114,6 +114,12 @@ def some_values(stored: bytes, codes: Iterable[str] | None) -> Index:
     return {code: [_value(one) for one in flat[code]] for code in wanted}
 
 
+def beginning(code: str, kind: type[Any], *fields: str | None) -> bytes:
+    """Found in `values` only if the first value of the parameter is of the kind and begins with these fields (not all
+    that it has). A text within a value cannot look like it: there quotes are escaped."""
+    return orjson.dumps(code) + b":[" + orjson.dumps([_NUMBER_OF[kind], *fields])[:-1] + b","
+
+
 def stored_texts(stored: bytes) -> tuple[str, str] | None:
     text = stored.partition(b"\n")[2]
     if not text:

@@ -31,11 +31,14 @@ from server.store.mongo.documents import (
 )
 from server.store.mongo.driver import Document
 from server.store.mongo.filters import (
+    NOTHING,
     UNKNOWN,
     Filter,
     both,
     date_bounds,
+    date_span,
     either,
+    hidden,
     number_bounds,
     with_grams,
     with_keys,
@@ -209,14 +212,20 @@ class Parameters:
         known = await self._known(
             [date_name(self._type, match.parameter.code, number) for number in range(len(DURATIONS))]
         )
+        operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
         wheres = []
         for name, key in known:
             number = int(name.code)
             longest = DURATIONS[number] if number < len(DURATIONS) - 1 else None
-            for operand in match.operands:
-                assert isinstance(operand, RangeOperand)
-                wheres += [{"p": key, **bounds} for bounds in date_bounds(operand, longest)]
-        return _intervals("date", wheres)
+            wheres += [{"p": key, **bounds} for operand in operands for bounds in date_bounds(operand, longest)]
+        found = _intervals("date", wheres)
+        if found is NOTHING:
+            return found
+        keys = [key for _, key in known]
+        walk = {"p": {"$in": keys}, "$or": [bounds for operand in operands for bounds in date_bounds(operand, None)]}
+        principal = PRINCIPAL.get(self._type)
+        dates = date_span(operands) if principal is not None and principal.date == match.parameter.code else None
+        return replace(found, walk=hidden({"r": {"$elemMatch": walk}}) if _many(operands) else {}, dates=dates)
 
     async def _number(self, match: Match) -> Filter:
         known = await self._known([number_name(self._type, match.parameter.code, kind) for kind in NUMBER_KINDS])
@@ -270,6 +279,11 @@ class Parameters:
                     wheres.append({"p": key, "l": lat, "u": {"$lte": east}})
         found = _intervals("near", wheres)
         return Filter(found.where, "near", exact=False)
+
+
+def _many(operands: Sequence[RangeOperand]) -> bool:
+    """Whether much of all there is may lie in one of them: those that are open to one side."""
+    return any(operand.prefix not in ("eq", "ap") for operand in operands)
 
 
 def _intervals(name: str, wheres: Sequence[Document]) -> Filter:

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import Sequence
 
 from server.store.contract import Version
+from server.store.mongo.batches import Batches
 from server.store.mongo.driver import Document, failures
 from server.store.mongo.frames import Frames
 from server.store.mongo.order import read_seq
 from server.store.mongo.schema import METHODS, Collections
 
 LARGEST_BATCH = 128
-IN_FLIGHT = 2
+AT_ONCE = 2
 FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "b": 1}
 
 Pair = tuple[str, str]
@@ -41,15 +42,14 @@ class Reader:
     def __init__(self, collections: Collections, frames: Frames) -> None:
         self._collections = collections
         self._frames = frames
-        self._waiting: dict[str, list[asyncio.Future[Document | None]]] = {}
-        self._running: set[asyncio.Task[None] | None] = set()
+        self._batches = Batches(self._documents, largest=LARGEST_BATCH, at_once=AT_ONCE)
 
     async def read(self, type: str, id: str) -> Version | None:
-        document = await self._document(f"{type}/{id}")
+        document = await self._batches.ask(f"{type}/{id}")
         return None if document is None else version_of(type, id, document, self._frames)
 
     async def read_many(self, ids: Sequence[Pair]) -> list[Version | None]:
-        documents = await asyncio.gather(*(self._document(f"{type}/{id}") for type, id in ids))
+        documents = await asyncio.gather(*(self._batches.ask(f"{type}/{id}") for type, id in ids))
         return [
             None if document is None else version_of(*pair, document, self._frames)
             for pair, document in zip(ids, documents, strict=True)
@@ -57,7 +57,7 @@ class Reader:
 
     async def vread(self, type: str, id: str, version: int) -> Version | None:
         # First the superseded: a version that is current at the first question may be so no more at the second.
-        current = await self._document(f"{type}/{id}")
+        current = await self._batches.ask(f"{type}/{id}")
         if current is not None and current["v"] == version:
             return version_of(type, id, current, self._frames)
         if current is None or version < 1 or version > current["v"]:
@@ -66,36 +66,8 @@ class Reader:
             document = await self._collections.history.find_one({"_id": f"{type}/{id}/{version:08d}"}, FIELDS)
         return None if document is None else version_of(type, id, document, self._frames)
 
-    # -------------------------------------------------------------------------------- batches
-
-    def _document(self, key: str) -> asyncio.Future[Document | None]:
-        future: asyncio.Future[Document | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(future)
-        if len(self._running) < IN_FLIGHT:
-            self._running.add(asyncio.create_task(self._run()))
-        return future
-
-    async def _run(self) -> None:
-        try:
-            await self._until_none_waits()
-        finally:
-            # Not by a callback of the task: who is woken by the last batch may ask before that would be called.
-            self._running.discard(asyncio.current_task())
-
-    async def _until_none_waits(self) -> None:
-        while self._waiting:
-            keys = list(self._waiting)[:LARGEST_BATCH]
-            batch = {key: self._waiting.pop(key) for key in keys}
-            try:
-                with failures():
-                    found = await self._collections.resource.find({"_id": {"$in": keys}}, FIELDS).to_list(None)
-            except Exception as error:
-                for future in (future for futures in batch.values() for future in futures):
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            documents = {document["_id"]: document for document in found}
-            for key, futures in batch.items():
-                for future in futures:
-                    if not future.done():
-                        future.set_result(documents.get(key))
+    async def _documents(self, keys: list[str]) -> list[Document | None]:
+        with failures():
+            found = await self._collections.resource.find({"_id": {"$in": keys}}, FIELDS).to_list(None)
+        documents = {document["_id"]: document for document in found}
+        return [documents.get(key) for key in keys]

@@ -15,7 +15,7 @@ because on a large store they take long. Layout and its measurements: docs/decis
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from server.store.mongo.driver import (
     make_collection,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 DELETED = 3
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 """`m` of a version is an index of these; DELETED is a tombstone."""
@@ -49,6 +49,8 @@ INDEXES: dict[str, dict[str, tuple[Key, dict[str, Any]]]] = {
         "g": ([("g", 1)], {"sparse": True}),
         "l": ([("t", 1), ("l", -1), ("n", 1)], {}),
         "d": ([("t", 1), ("d", -1), ("n", 1)], {"partialFilterExpression": {"d": {"$exists": True}}}),
+        "ca": ([("c", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
+        "a": ([("t", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"a": {"$exists": True}}}),
         "q": ([("q", 1)], {}),
     },
     "history": {
@@ -84,11 +86,11 @@ class Collections:
         self.state: Collection = database["state"]
 
 
-Migration = Callable[[Collections], Awaitable[None]]
-MIGRATIONS: dict[int, Migration] = {}
-"""Version -> what brings a store from it to the next. Each may be begun again after a break."""
 Progress = Callable[[str, int, int], None]
 """progress(what is being done, done, total)"""
+Migration = Callable[[Collections, Progress], Awaitable[None]]
+Migrations = Mapping[int, Migration]
+"""Version -> what brings a store from it to the next. Each may be begun again after a break."""
 
 
 async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], *, rezone: bool) -> State:
@@ -136,9 +138,7 @@ async def make_ready(database: Database, zone: str, progress: Progress) -> tuple
     return sum(map(len, INDEXES.values())), len(missing)
 
 
-async def migrate(
-    database: Database, progress: Progress, migrations: dict[int, Migration] = MIGRATIONS, to: int = SCHEMA
-) -> tuple[int, int]:
+async def migrate(database: Database, progress: Progress, migrations: Migrations, to: int = SCHEMA) -> tuple[int, int]:
     """Brings a store to this program's version; (version before, version now). Goes on after a break.
 
     Raises: StoreRefused (no store, a newer one, one too old to be brought up).
@@ -156,7 +156,7 @@ async def migrate(
                     f"this program cannot bring a store of version {version} up: migrate it with an older"
                 )
             progress(f"{version} -> {version + 1}", number, to - first)
-            await migrations[version](collections)
+            await migrations[version](collections, progress)
             await collections.state.update_one({"_id": "onecard", "schema": version}, {"$inc": {"schema": 1}})
     progress(f"version {to}", to - first, to - first)
     return first, to
@@ -219,6 +219,9 @@ async def _missing(database: Database) -> list[tuple[str, str]]:
 
 async def _make(database: Database, missing: list[tuple[str, str]]) -> None:
     """The indexes, those of a collection in one pass over it; collections that a transaction writes to exist before."""
+    there = set(await database.list_collection_names())
+    for where in sorted(set(INDEXES) - there):
+        await make_collection(database, where)  # by name: an index would make it without compression
     for where in sorted({where for where, _ in missing}):
         models = [
             IndexModel(INDEXES[where][name][0], name=name, **INDEXES[where][name][1])
@@ -226,9 +229,6 @@ async def _make(database: Database, missing: list[tuple[str, str]]) -> None:
             if collection == where
         ]
         await database[where].create_indexes(models)
-    there = set(await database.list_collection_names())
-    for where in sorted(set(INDEXES) - there):
-        await make_collection(database, where)
 
 
 async def set_zone(collections: Collections, zone: str) -> None:

@@ -21,7 +21,7 @@ from server.store.mongo.sorting import Sorter
 from server.store.mongo.symbols import Symbols
 from server.store.ordering import compare
 
-FIELDS = {"t": 1, "v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
+FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
 FEW = 1000
 """Resources that a chain or `_has` is turned round by: more are asked for each batch of candidates."""
 _FEW_ALTERNATIVES = 12
@@ -88,12 +88,13 @@ class Searcher:
             plan = await run.plan(query, order or Order())
             page = Page(query.limit + 1, query.after, query.before)
             phase = phases(order or Order(), page, query.types[0])[0]
-            cursor = self._collections.resource.find(both([plan, Filter(phase.where, "")]).where, FIELDS)
+            where = plan.walk if plan.walk and order == Order() else plan.where
+            cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
             told = await (cursor.sort(phase.sort) if order else cursor).limit(page.limit).explain()
             stats = told.get("executionStats", {})
         return {
             "engine": "mongodb",
-            "driver": plan.name,
+            "driver": plan.name if where is plan.where else f"order, compared with {plan.name}",
             "exact": plan.exact,
             "sorted": "by the server" if order is not None else "in memory",
             "keys": stats.get("totalKeysExamined"),
@@ -179,16 +180,16 @@ class Run:
         listing = await filters.listing()
         if listing is NOTHING:
             return NOTHING
-        found = await filters.all(where, by_date=order.field == "d")
+        found = await filters.all(where, by_date=order.field in ("d", "a"))
         if found is NOTHING:
             return NOTHING
         by_type = Filter({"t": type, **LIVE}, "type", finds=False)
         if found.finds:
-            if order.field in ("l", "d"):
+            if order.field in ("l", "d", "a"):
                 return both([found, by_type], found.name)
             # Sorted by the server unless its planner sees that it meets enough of them on the way along the type.
             return both([found, listing], found.name) if order.field is None and _unordered(found.where) else found
-        return both([found, by_type if order.field in ("l", "d") else listing])
+        return both([found, by_type if order.field in ("l", "d", "a") else listing])
 
     # -------------------------------------------------------------------------------- pages and counts
 
@@ -203,9 +204,11 @@ class Run:
         type, size = query.types[0], page.limit if plan.exact else min(page.limit, _BATCH)
         kind = f"{query.types} {plan.name} {order.field} {order.descending}"
         rest = phases(order, page, type)
+        walks = plan.walk if order.field is None else {}
         while rest:
             where = both([plan, Filter(rest[0].where, "")]).where
-            documents = await self._first(Question(where, FIELDS, rest[0].sort, size, self._deadline, kind))
+            walk = both([Filter(walks, ""), Filter(rest[0].where, "")]).where if walks else None
+            documents = await self._first(Question(where, FIELDS, rest[0].sort, size, self._deadline, kind, walk))
             for one in await self._fulfilling(documents, query.types, query.where, plan.exact):
                 found.append((order.position(one.document), one))
                 if len(found) == page.limit:
@@ -234,7 +237,7 @@ class Run:
         self, documents: Sequence[Document], types: Sequence[str], criteria: Sequence[Criterion], exact: bool
     ) -> list[Candidate]:
         # A hashed key may lead to another type as well.
-        batch = [Candidate(document, self._frames) for document in documents if document["t"] in types]
+        batch = [one for one in (Candidate(document, self._frames) for document in documents) if one.type in types]
         return batch if exact else await self._judge.fulfilled(batch, criteria)
 
     async def _matching(
@@ -321,7 +324,7 @@ class Run:
         documents = await cursor.limit(FEW + 1).max_time_ms(self._left()).to_list(None)
         if len(documents) > FEW:
             return None
-        batch = [Candidate(document, self._frames) for document in documents if document["t"] == there]
+        batch = [one for one in (Candidate(document, self._frames) for document in documents) if one.type == there]
         found = await self._judge.fulfilled(batch, (criterion.criterion,))
         if isinstance(criterion, Chain):
             return {one.key for one in found}

@@ -22,7 +22,7 @@ from server.store.contract import (
     Store,
     Unreferenced,
 )
-from server.store.mongo import MongoStore, open_mongo, pages, reader
+from server.store.mongo import MongoStore, open_mongo
 from tests import mongod
 from tests.contract.resources import Clock, HandRules, put
 from tests.contract.test_conditions import IDENTIFIER
@@ -185,19 +185,6 @@ async def test_many_processes_may_refer_to_one_resource_at_once(stores: list[Mon
 
     await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
     assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
-
-
-async def test_who_asks_again_when_the_last_batch_comes_back_is_answered(
-    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "IN_FLIGHT", 1)
-    monkeypatch.setattr(pages, "IN_FLIGHT", 1)
-    await stores[0].commit(Commit([put("Patient", "p")]))
-    async with asyncio.timeout(10):
-        for _ in range(3):
-            assert await stores[0].read("Patient", "p") is not None
-        for _ in range(3):
-            assert len((await stores[0].search(Query(("Patient",)))).hits) == 1
 
 
 async def test_a_deletion_whose_mark_was_taken_away_begins_anew(
