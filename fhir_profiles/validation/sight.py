@@ -57,7 +57,7 @@ MAX_SHAPES = 20_000
 """Shapes and places that are kept; then all are made anew."""
 SHAPE_ERRORS = (AttributeError, TypeError, KeyError, IndexError)
 _DATES = frozenset(["date", "dateTime", "instant"])
-_REPEATED = frozenset(["CodeableConcept", "Coding", "Meta"])
+_REPEATED = frozenset(["CodeableConcept", "Coding", "Meta", "Reference"])
 """Types whose very content comes again and again."""
 
 Spoken = tuple[ProfileTree, ProfileNode]

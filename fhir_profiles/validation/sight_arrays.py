@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fhir_profiles.validation.problems import Run
-from fhir_profiles.validation.sight_values import LONGEST, Test, content_of, never
+from fhir_profiles.validation.sight_values import LONGEST, Test, content_of, never, speaks_for_itself
 
 KNOWN = 1000
 """Values of a discriminator, or contents, that one array keeps; then it begins anew."""
@@ -82,7 +82,7 @@ def array_test(bounds: Bounds, slicings: Sequence[Slices], test_of: TestOf, is_r
             test = tests[taken] = test_of(taken)
         if not test(item, run):
             return None
-        if content is not None and len(content) <= LONGEST and b"xtension" not in content:
+        if content is not None and len(content) <= LONGEST and speaks_for_itself(content):
             if len(right) >= KNOWN:
                 right.clear()
             right[content] = taken

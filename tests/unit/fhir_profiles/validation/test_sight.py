@@ -21,7 +21,7 @@ from fhir_profiles.thai.differential import profile_url
 from fhir_profiles.validation import Validator
 from fhir_profiles.validation.problems import Run
 from fhir_profiles.validation.sight import Sight
-from fhir_profiles.validation.sight_values import Memory
+from fhir_profiles.validation.sight_values import Memory, speaks_for_itself
 from terminology.service import TerminologyService
 from tests.unit.fhir_profiles.validation.test_mutations import EXAMPLES, bend, names, places, scalars
 from tests.unit.fhir_profiles.validation.test_vital_signs import blood_pressure
@@ -212,6 +212,37 @@ def profile_binding_code(url: str, value_set: str) -> dict[str, Any]:
         "derivation": "constraint",
         "snapshot": {"element": elements},
     }
+
+
+def test_a_reference_that_was_right_is_judged_anew_by_another_place_and_by_what_is_contained() -> None:
+    """What is remembered says nothing of other elements, nor of what a resource contains (ref-1)."""
+    base = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+    def errors(**members: Any) -> list[str]:
+        return [each.severity for each in VALIDATOR.validate({**base, **members})]
+
+    patient = {"reference": "Patient/1"}
+    for _ in range(2):
+        assert errors(subject=patient) == errors(performer=[patient]) == []
+        assert errors(encounter=patient) == ["error"]
+        assert errors(subject={"reference": "#"}) == ["error"]
+        assert errors(subject={"reference": "#p"}, contained=[{"resourceType": "Patient", "id": "p"}]) == []
+        assert errors(subject={"reference": "#p"}) == ["error"]
+        assert errors(subject={"reference": "Patient/1/_history/2"}) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'{"reference":"Patient/1"}', True),
+        (b'{"reference":"#p"}', False),
+        (b'{"reference":"Patient/1/_history/2"}', False),
+        (b'{"extension":[]}', False),
+        (b'{"_extension":[]}', False),
+    ],
+)
+def test_only_contents_that_speak_for_themselves_are_remembered(content: bytes, expected: bool) -> None:
+    assert speaks_for_itself(content) is expected
 
 
 def test_what_is_remembered_is_bounded() -> None:
