@@ -35,6 +35,7 @@ from server.search.compile import SHAPING, Compartment, compile_search
 from server.search.criteria import Criteria
 from server.search.cursor import Cursors
 from server.search.extract import Extractor
+from server.search.lasting import Compiled, is_lasting
 from server.search.parse import Limits
 from server.search.query import Criterion, Parameter, Position, Query
 from server.search.registry import SearchParameters
@@ -68,6 +69,7 @@ class Search:
         self._now = now
         zone = ZoneInfo(zone) if isinstance(zone, str) else zone
         self._setting = Setting(zone, tuple(base.rstrip("/") for base in base_urls))
+        self._compiled = Compiled()
         self._extractor = Extractor(self.parameters, self._setting)
 
     @property
@@ -118,9 +120,17 @@ class Search:
         resource_type: None for all types, or all in the compartment. pairs: decoded parameters in order. base: FHIR
         base URL of the request. compartment: Type and id, as in `Patient/1/Observation`. lenient: unknown parameters
         are dropped and named in `.ignored`.
+        The same request is given again while all that it asks means the same (lasting.py).
         Raises: BadRequest naming the parameter.
         """
-        return self._compile(resource_type, list(pairs), base, compartment, lenient, self._now())
+        pairs = list(pairs)
+        key = (resource_type, *pairs, base, compartment, lenient)
+        found = self._compiled.get(key, self.parameters.generation)
+        if found is None:
+            found = self._compile(resource_type, pairs, base, compartment, lenient, self._now())
+            if is_lasting(pairs):
+                self._compiled.keep(key, found)
+        return found
 
     def _compile(
         self,

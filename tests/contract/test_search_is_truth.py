@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from hypothesis import HealthCheck, given, note, settings
@@ -24,8 +25,10 @@ def change(event: Event, rules: HandRules) -> Put | Delete:
     return rules.remember(Put(event.type, event.id, Body(*head_and_tail(made)), event.index, text=texts(made)))
 
 
-async def tell(store: Store, story: list[Event], rules: HandRules, clock: Clock) -> list[truth.Stored]:
-    """Commits the story and gives what is live at its end, in creation order."""
+async def telling(
+    store: Store, story: list[Event], rules: HandRules, clock: Clock
+) -> AsyncIterator[list[truth.Stored]]:
+    """Commits the story; after each event what is live then, in creation order."""
     live: dict[tuple[str, str], truth.Stored] = {}
     order: dict[tuple[str, str], None] = {}
     for event in story:
@@ -37,7 +40,12 @@ async def tell(store: Store, story: list[Event], rules: HandRules, clock: Clock)
             order.setdefault(key)
             live[key] = truth.Stored(*key, written.version.last_updated, resource(event))
         clock.forward(1)
-    return [live[key] for key in order if key in live]
+        yield [live[key] for key in order if key in live]
+
+
+async def tell(store: Store, story: list[Event], rules: HandRules, clock: Clock) -> list[truth.Stored]:
+    """Commits the story and gives what is live at its end, in creation order."""
+    return [live async for live in telling(store, story, rules, clock)][-1]
 
 
 async def pages(store: Store, query: Query) -> list[tuple[str, str]]:
@@ -79,6 +87,26 @@ async def test_search_is_truth(new_store: OpenStore, story: list[Event], asked: 
             assert await pages(store, query) == expected
             assert await pages_backward(store, query) == expected
             assert await store.count(replace(query, sort=())) == len(expected)
+    finally:
+        await store.close()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(story=events(), asked=st.lists(queries(), min_size=2, max_size=4))
+async def test_what_is_asked_again_and_again_is_answered_from_what_is_there_now(
+    new_store: OpenStore, story: list[Event], asked: list[Query]
+) -> None:
+    """An engine may keep what it planned for a query; all that is stored meanwhile must be found all the same."""
+    rules, clock = HandRules(), Clock()
+    store = await new_store(rules, clock=clock)
+    try:
+        async for live in telling(store, story, rules, clock):
+            for query in asked:
+                note(repr(query))
+                expected = truth.evaluate(query, live, lambda type, made: rules.indexes[type, made["id"]])
+                hits = await store.search(query)
+                assert [(hit.version.type, hit.version.id) for hit in hits.hits] == expected[: query.limit]
+                assert hits.more == (len(expected) > query.limit)
     finally:
         await store.close()
 

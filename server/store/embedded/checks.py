@@ -24,49 +24,56 @@ def _rows(keys: str) -> Rows:
     return from_keys(keys)
 
 
+class Made:
+    """The checks of one statement, by number."""
+
+    __slots__ = ("criteria", "intervals", "predicates")
+
+    def __init__(self) -> None:
+        self.criteria: list[tuple[Criterion, str]] = []
+        self.predicates: list[Predicate] = []
+        self.intervals: list[Interval] = []
+
+
 class Checks:
     def __init__(self, connection: Connection, rules: SearchRules, bodies: Bodies) -> None:
         self._rules = rules
         self._bodies = bodies
-        self._criteria: list[tuple[Criterion, str]] = []
-        self._predicates: list[Predicate] = []
-        self._intervals: list[Interval] = []
+        self.made = Made()
         connection.create_scalar_function("holds", self._holds, 2)
         connection.create_scalar_function("among", self._among, 2)
         connection.create_scalar_function("within", self._within, 3)
         connection.create_scalar_function("date_key", _date_key, 3)
 
     def forget(self) -> None:
-        self._criteria.clear()
-        self._predicates.clear()
-        self._intervals.clear()
+        self.made = Made()
 
     def criterion(self, criterion: Criterion, type: str) -> int:
-        self._criteria.append((criterion, type))
-        return len(self._criteria) - 1
+        self.made.criteria.append((criterion, type))
+        return len(self.made.criteria) - 1
 
     def predicate(self, predicate: Predicate) -> int:
-        self._predicates.append(predicate)
-        return len(self._predicates) - 1
+        self.made.predicates.append(predicate)
+        return len(self.made.predicates) - 1
 
     def interval(self, test: Interval) -> int:
-        self._intervals.append(test)
-        return len(self._intervals) - 1
+        self.made.intervals.append(test)
+        return len(self.made.intervals) - 1
 
     def _within(self, number: int, lower: int, upper: int) -> bool:
         """The truth on one interval [lower, upper)."""
-        return self._intervals[number](lower, upper)
+        return self.made.intervals[number](lower, upper)
 
     def _holds(self, number: int, frame: bytes | None) -> bool:
         """The truth on a resource's values."""
         if frame is None:
             return False
-        criterion, type = self._criteria[number]
+        criterion, type = self.made.criteria[number]
         return self._rules.holds(criterion, type, self._rules.extract(type, self._bodies.expand(frame)))
 
     def _among(self, number: int, keys: str | None) -> bool:
         """The truth on a resource's index rows."""
-        return keys is not None and self._predicates[number](_rows(keys))
+        return keys is not None and self.made.predicates[number](_rows(keys))
 
 
 def _date_key(keys: Any, k: Any, descending: Any) -> int | None:

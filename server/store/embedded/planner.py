@@ -14,6 +14,7 @@ from server.search.query import Criterion, Missing, Parameter, Position, SortKey
 from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
+from server.store.embedded.driver import Connection
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import first_key_from, id_key
 from server.store.embedded.ordering import SqlKey, ahead, behind, id_sql, order_by, sql_keys
@@ -54,6 +55,8 @@ class Made:
     driver: Term
     way: str
     """How the order comes about, for `explain`."""
+    short: tuple[int, ...] = ()
+    """Codes of which it takes for granted that none is dated by more than a year."""
 
 
 class Plan:
@@ -325,18 +328,15 @@ class Plan:
         also = self.conditions(code)
         serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
         shorts = [self._bind(symbol * 2) for symbol in code.symbols]
-        keys = shorts + [self._bind(symbol * 2 + 1) for symbol in code.symbols if self._has_long(symbol)]
+        long = [symbol for symbol in code.symbols if has_long(self._place.connection, symbol)]
+        keys = shorts + [self._bind(symbol * 2 + 1) for symbol in long]
         where = f"{serves} AND x.d < {NO_DATE}{also}"
         parts = [f"SELECT x.rid, x.d AS k0 FROM tokd x WHERE x.s = {key} AND {where}" for key in keys]
         undated = Term("", code.probe, branches=tuple(f"tokd x WHERE x.s = {k} AND x.d = {NO_DATE}" for k in shorts))
         others = [term for term in self.terms if term is not code]
         statements = self._then(page, self._walk(page, parts, "x.d", down), undated, others)
-        return Made(statements, code, "along the dates of the code")
-
-    def _has_long(self, symbol: int) -> bool:
-        """Whether the code is dated by more than a year anywhere: a second walk to merge costs as much as the first."""
-        found = self._place.connection.execute("SELECT 1 FROM tokd WHERE s = ? LIMIT 1", (symbol * 2 + 1,)).get
-        return found is not None
+        short = tuple(symbol for symbol in code.symbols if symbol not in long)
+        return Made(statements, code, "along the dates of the code", short)
 
     def _walk_date(self, page: Page, parameter: Parameter, down: bool) -> Made:
         """Along the dates of the type; then those without one, known by their shape."""
@@ -404,6 +404,11 @@ class Plan:
         steps = [f"SELECT * FROM ({part}{bound}{past} {order} LIMIT {limit})" for part in parts]
         free = Page(page.limit, before=() if page.backward else None)
         return self._ordered(free, " UNION ALL ".join(steps), 1, [down])
+
+
+def has_long(connection: Connection, symbol: int) -> bool:
+    """Whether the code is dated by more than a year anywhere: a second walk to merge costs as much as the first."""
+    return connection.execute("SELECT 1 FROM tokd WHERE s = ? LIMIT 1", (symbol * 2 + 1,)).get is not None
 
 
 def _tables(driver: Term) -> Sequence[str]:

@@ -14,7 +14,8 @@ from server.store.embedded.criteria import Criteria, Place
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.ids import id_text
-from server.store.embedded.planner import Page, Plan
+from server.store.embedded.planner import Made, Page, Plan, has_long
+from server.store.embedded.ready import ReadyPlans
 from server.store.embedded.schema import METHODS
 from server.store.embedded.sorting import Sorter
 from server.store.embedded.symbols import Symbols
@@ -37,12 +38,15 @@ class Searcher:
         self._bodies = bodies
         self._rules = rules
         self._checks = Checks(connection, rules, bodies)
+        self._ready = ReadyPlans(symbols)
 
     # -------------------------------------------------------------------------------- what is asked
 
     def search(self, query: Query) -> Hits:
         page = Page(query.limit + 1, query.after, query.before)
-        found = self._page(query, page)
+        found = self._again(query, page)
+        if found is None:
+            found = self._page(query, page, kept=self._ready.comes_again(query))
         more = len(found) > query.limit
         found = found[: query.limit]
         if page.backward:
@@ -103,22 +107,39 @@ class Searcher:
                 plans.append((plan, type))
         return plans
 
-    def _page(self, query: Query, page: Page) -> list[Found]:
-        pages = [self._of_type(plan, type, query, page) for plan, type in self._plans(query)]
+    def _page(self, query: Query, page: Page, *, kept: bool = False) -> list[Found]:
+        """kept: its plan shall be used again."""
+        pages = [self._of_type(plan, type, query, page, kept) for plan, type in self._plans(query)]
         if len(pages) == 1:
             return pages[0]
         key = compare(query.sort)
         merged = heapq.merge(*pages, key=lambda found: key(found[0]), reverse=page.backward)
         return [found for _, found in zip(range(page.limit), merged, strict=False)]
 
-    def _of_type(self, plan: Plan, type: str, query: Query, page: Page) -> list[Found]:
+    def _again(self, query: Query, page: Page) -> list[Found] | None:
+        """By the plan that the query had before; None if there is none, or it would not be right any more."""
+        ready = self._ready.get(query)
+        if ready is None:
+            return None
+        if any(has_long(self._connection, symbol) for symbol in ready.made.short):
+            self._ready.drop(query)
+            return None
+        self._checks.made = ready.checks
+        return self._rows(ready.made, ready.bound, ready.type, query, page)
+
+    def _of_type(self, plan: Plan, type: str, query: Query, page: Page, kept: bool) -> list[Found]:
         made = plan.page(page, query.sort)
         if made is None:
             return Sorter(self._connection, self._bodies, self._rules, self._symbols).page(plan, type, query, page)
+        if kept:
+            self._ready.keep(query, made, plan.bound, self._checks.made)
+        return self._rows(made, plan.bound, type, query, page)
+
+    def _rows(self, made: Made, bound: dict[str, object], type: str, query: Query, page: Page) -> list[Found]:
         keys = len(query.sort)
         rows: list[Row] = []
         for statement in made.statements:
-            rows += self._connection.execute(statement, plan.bound).fetchall()
+            rows += self._connection.execute(statement, bound).fetchall()
             if len(rows) >= page.limit:
                 break
         return [(row[: keys + 1], type, row[keys:]) for row in rows[: page.limit]]

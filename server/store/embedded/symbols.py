@@ -30,8 +30,11 @@ class Symbols:
         self.syms: dict[SymbolKey, int] = {}
         self.rids: dict[tuple[int, str], int] = {}
         self.texts: set[tuple[int, str, int]] = set()
+        self.epoch = 0
+        """Counts how often all numbers were forgotten."""
 
     def clear(self) -> None:
+        self.epoch += 1
         for cache in (self.types, self.names, self.params, self.syms, self.rids, self.texts):
             cache.clear()
 
