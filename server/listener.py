@@ -34,6 +34,9 @@ NOT_HTTP = (
 LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read and thrown away, so that the client gets to see the answer."""
 _CERTIFICATE_SECONDS = 5.0
+_SETTLE_SECONDS = 0.1
+_TURNS = 4
+"""Of the loop: to accept a connection, to read from it, to begin with its request; however busy the loop was."""
 
 
 class Connection(RequestHandler):
@@ -70,8 +73,8 @@ class Connection(RequestHandler):
 
     @property
     def busy(self) -> bool:
-        """A request of this connection is being read or answered."""
-        return self._request_in_progress
+        """A request of this connection has come: it is being read or answered, or is about to be."""
+        return self._request_in_progress or bool(self._messages)
 
     async def drained(self) -> None:
         await self._drain_helper()
@@ -268,20 +271,34 @@ class Listener:
     async def stop(self) -> None:
         """No new connections; what is in flight is finished within the setting's time; idle connections close."""
         self._shell.drain()
+        # Connections and requests that wait in the system's queues came before the stop: they are taken in first.
+        await asyncio.sleep(_SETTLE_SECONDS)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         for server in self._servers:
             server.close()
         if self._connections is not None:
-            # A busy connection that was told to close would drop the rest of its request's body; a busy one closes
-            # after its answer anyway, as the Shell is draining.
-            for connection in self._connections.connections:
-                if not cast(Connection, connection).busy:
-                    connection.close()
-            await self._shell.idle(self._settings.shutdown_timeout)
+            await self._finish(self._connections)
             await self._connections.shutdown(1.0)
         for watcher in self._watchers:
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
+
+    async def _finish(self, connections: web.Server) -> None:
+        """Until no connection has a request, or the setting's time is up."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._settings.shutdown_timeout
+        while loop.time() < end:
+            # A busy connection that was told to close would drop the rest of its request's body; a busy one closes
+            # after its answer anyway, as the Shell is draining.
+            idle = [each for each in connections.connections if not cast(Connection, each).busy]
+            for connection in idle:
+                connection.close()
+            if len(idle) == len(connections.connections):
+                return
+            await self._shell.idle(end - loop.time())
+            await asyncio.sleep(0)  # for those that have an answer to send, or are about to begin
 
     async def _watch_certificate(self, certificate: Certificate) -> None:
         while True:

@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,47 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(start: Start, w
         assert answer.startswith(b"HTTP/1.1 201")
         assert b"Connection: close" in answer
     assert served.process.wait(20) == 0
+
+
+def transaction(family: str, entries: int) -> bytes:
+    """As large as the record of a person with a long history."""
+    subject = f"urn:uuid:00000000-0000-4000-8000-{family:0>12}"
+    made = [{"fullUrl": subject, "resource": {"resourceType": "Patient", "name": [{"family": family}]}}]
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    made += [{"resource": {**observation, "subject": {"reference": subject}}} for _ in range(entries - 1)]
+    rows = [{**each, "request": {"method": "POST", "url": each["resource"]["resourceType"]}} for each in made]
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": rows}).encode()
+
+
+def connected(served: Served) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", served.port), timeout=60)
+
+
+def posted(body: bytes) -> bytes:
+    head = ("POST /fhir HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", f"Content-Length: {len(body)}")
+    return "\r\n".join((*head, "", "")).encode() + body
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("opened", ["before", "just now"])
+def test_a_stop_finishes_large_transactions_whose_beginning_has_come(start: Start, workers: str, opened: str) -> None:
+    """Four of 600 entries, on connections that were idle or still wait to be accepted; most of it comes afterwards."""
+    served = start("--open", "--workers", workers)
+    requests = [posted(transaction(str(number), 600)) for number in range(4)]
+    connections = [connected(served) for _ in requests]
+    if opened == "before":
+        time.sleep(0.5)
+    for connection, request in zip(connections, requests, strict=True):
+        connection.sendall(request[:1000])
+    served.process.send_signal(signal.SIGTERM)
+    with ThreadPoolExecutor(len(requests)) as threads:
+        pairs = zip(connections, requests, strict=True)
+        list(threads.map(lambda pair: pair[0].sendall(pair[1][1000:]), pairs))
+        answers = list(threads.map(lambda connection: connection.recv(65536), connections))
+    assert [answer.split(b" ")[1] for answer in answers] == [b"200"] * 4
+    assert served.process.wait(30) == 0
+    for connection in connections:
+        connection.close()
 
 
 def test_a_stop_waits_no_longer_than_its_time(start: Start) -> None:
