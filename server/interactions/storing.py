@@ -106,8 +106,9 @@ def prepare(
 ) -> Prepared:
     """Check a resource and make the change that stores it under an id.
 
-    base: FHIR base URL, absolute references to it are ours. expected, seen: see `Put`. Versions in references are
-    taken off in place, unless the setting keeps them. Raises: Unprocessable, TooLarge.
+    base: FHIR base URL, absolute references to it are ours. method POST: the id was made for this. expected, seen: see
+    `Put`. Versions in references are taken off in place, unless the setting keeps them.
+    Raises: Unprocessable, TooLarge.
     """
     resource = {**resource, "id": resource_id}
     warnings = check(ctx, resource)
@@ -131,6 +132,7 @@ def prepare(
         expected,
         ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
         seen,
+        fresh=method == "POST",
     )
     return Prepared(put, conditions, warnings)
 

@@ -57,6 +57,8 @@ class Put:
     seen: bytes | None = None
     """Body of the version `expected` that this one was made from, where its labels matter: they may change without a
     new version (`Relabel`). None: any."""
+    fresh: bool = False
+    """The id was made for this very change: nothing has it, nothing refers to it, so nobody needs to look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,7 @@ from server.store.embedded.checks import Checks
 from server.store.embedded.driver import Connection, integers
 from server.store.embedded.estimates import LIMIT, Estimates
 from server.store.embedded.parameters import Parameters
-from server.store.embedded.rows import SEVERAL, SHAPE
-from server.store.embedded.symbols import Symbols
+from server.store.embedded.symbols import SEVERAL, SHAPE, Symbols
 from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.principal import PATIENT_PARAMETERS
@@ -203,7 +202,7 @@ class Criteria:
         return self.tokens("shape", [s for s, shape in self.shapes() if names.isdisjoint(shape) == criterion.missing])
 
     def shapes(self) -> list[tuple[int, list[str]]]:
-        """Every shape of the type: its symbol, and the parameters as in rows.SHAPE."""
+        """Every shape of the type: its symbol, and the parameters as in symbols.SHAPE."""
         connection = self.place.connection
         k = self.place.symbols.param(connection, self.t, SHAPE)
         return [(s, v.split(",")) for s, v in connection.execute("SELECT s, v FROM sym WHERE k = ?", (k,))]

@@ -23,8 +23,8 @@ from server.store.embedded import ranges
 from server.store.embedded.driver import integers, texts
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
-from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, SEVERAL, TEXT, Rows
-from server.store.embedded.symbols import ELSEWHERE
+from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
+from server.store.embedded.symbols import ELSEWHERE, SEVERAL
 from server.store.embedded.terms import NOTHING, Term, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.operands import box, prefixes_of, unit_fits

@@ -33,10 +33,6 @@ from server.store.contract import Change, Put
 from server.store.embedded.symbols import ELSEWHERE, Allocation, Remembered
 from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
-SHAPE = ""
-"""Code of the pseudo parameter whose symbols are the sets of parameters that have a value: "3,17*,20"."""
-SEVERAL = "*"
-"""Behind a composite in a shape: its values say more than those of its components."""
 TEXT = ":text"
 IDENTIFIER = ":identifier"
 OF_TYPE = ":of-type"
@@ -79,16 +75,40 @@ class Rows(NamedTuple):
 NOTHING = Rows([], [], [], [], [], [], [], [], [], [])
 
 
-def keys(rows: Rows) -> str:
-    return orjson.dumps(list(rows)).decode()
+class Made(NamedTuple):
+    """Rows, and what else the tables ask of them: everything that needs no write lock."""
+
+    rows: Rows
+    dates: list[Any]
+    """Those rows of `dat` that are of the type's principal date."""
+    keys: str
+    strings: str
+    """What the trigram index has of it, a line each."""
+
+
+def made(rows: Rows, date: int | None) -> Made:
+    """date: k of the type's principal date, None if it has none."""
+    keys = orjson.dumps(list(rows)).decode()
+    return Made(rows, principal_dates(rows, date), keys, "\n".join([row[1] for row in rows.str]))
+
+
+def principal_dates(rows: Rows, date: int | None) -> list[Any]:
+    return [row for row in rows.dat if row[0] // CLASSES == date] if date else []
 
 
 def from_keys(stored: str | None) -> Rows:
     return Rows(*orjson.loads(stored)) if stored else NOTHING
 
 
+UNMADE = Made(NOTHING, [], "", "")
+"""Of a deletion."""
+
+
 def duration_class(width: int) -> int:
-    return next(number for number, longest in enumerate(DURATIONS) if width <= longest)
+    for number, longest in enumerate(DURATIONS):
+        if width <= longest:
+            return number
+    raise ValueError(width)
 
 
 def closed(upper: float) -> float:
@@ -116,6 +136,8 @@ class Learned(NamedTuple):
     """It is the type's principal code."""
     components: tuple[str, ...]
     """Of a composite."""
+    dated: bool
+    """It is the type's principal date."""
 
 
 class Parameters:
@@ -138,6 +160,7 @@ class Parameters:
             patient=PATIENT_PARAMETERS.get(code, 0),
             leads=principal is not None and principal.code == code,
             components=tuple(component.code for component in parameter.components) if parameter else (),
+            dated=principal is not None and principal.date == code,
         )
         if parameter is not None:  # a custom parameter may become known later
             self._known[type][code] = learned
@@ -145,15 +168,15 @@ class Parameters:
 
 
 class Builder:
-    """Makes the Rows of resources within one transaction, or ahead of it (`ahead`)."""
+    """Makes the rows of resources within one transaction, or ahead of it (`ahead`)."""
 
     def __init__(self, allocation: Allocation | Remembered, parameters: Parameters) -> None:
         self._allocation = allocation
         self._parameters = parameters
 
-    def ahead(self, changes: Sequence[Change]) -> dict[int, Rows]:
-        """Rows by the `id()` of those changes whose every symbol is remembered: they need not be made while other
-        processes wait for the write lock."""
+    def ahead(self, changes: Sequence[Change]) -> dict[int, Made]:
+        """Rows by the `id()` of those changes whose every symbol is in the store already: they need not be made while
+        other processes wait for the write lock."""
         assert isinstance(self._allocation, Remembered), "a transaction makes them itself"
         found = {}
         for change in changes:
@@ -163,36 +186,36 @@ class Builder:
                     found[id(change)] = self.build(change.type, t, change.index, self._allocation.target)
         return found
 
-    def build(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> Rows:
+    def build(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> Made:
         """target: number of the resource that a local reference names."""
-        resource = _Resource(self._allocation, t, target)
+        allocation = self._allocation
+        resource = _Resource(allocation, t, target)
         known = self._parameters.of(type)
-        param = self._allocation.param
+        numbers = allocation.params(t)
         shape = []
-        several = set()
+        date = None
         for code, values in index.items():
             if not values:
                 continue
-            k = param(t, code)
-            shape.append(k)
+            k = numbers.get(code) or allocation.param(t, code)
             learned = known.get(code) or self._parameters.learn(type, code)
-            if values[0].__class__ is Composite and not learned.components:
-                several.add(k)
-                continue
             if learned.components:
-                if not _says_its_components(values, learned.components, index):
-                    several.add(k)
+                shape.append(k if _says_its_components(values, learned.components, index) else -k)
                 continue
+            if values[0].__class__ is Composite:
+                shape.append(-k)
+                continue
+            shape.append(k)
+            if learned.dated:
+                date = k
             if learned.repeats:
                 present = {value for part in learned.repeats for value in index.get(part, ())}
                 values = [value for value in values if value not in present]
                 if not values:
                     continue
             _ADD[values[0].__class__](resource, code, k, values, learned)
-        shape.sort()
-        names = ",".join(f"{k}{SEVERAL}" if k in several else str(k) for k in shape)
-        resource.tok.append(self._allocation.symbol(param(t, SHAPE), "", names))
-        return resource.rows()
+        resource.tok.append(allocation.shape(t, tuple(shape)))
+        return made(resource.rows(), date)
 
 
 def _says_its_components(values: Sequence[Value], components: tuple[str, ...], index: Index) -> bool:
@@ -206,7 +229,7 @@ def _says_its_components(values: Sequence[Value], components: tuple[str, ...], i
 
 
 def _unique(rows: list[Any]) -> list[Any]:
-    return sorted(set(rows)) if len(rows) > 1 else rows
+    return sorted(set(rows))
 
 
 class _Resource:
@@ -244,18 +267,9 @@ class _Resource:
         self._geo: list[tuple[int, float, float]] = []
 
     def rows(self) -> Rows:
-        return Rows(
-            _unique(self.code),
-            _unique(self.tok),
-            _unique(self._ident),
-            _unique(self._str),
-            _unique(self._dat),
-            _unique(self._num),
-            _unique(self._rng),
-            _unique(self._ref),
-            sorted(self._comp.items()),
-            _unique(self._geo),
-        )
+        found = (self.code, self.tok, self._ident, self._str, self._dat, self._num, self._rng, self._ref)
+        eight = [_unique(rows) if len(rows) > 1 else rows for rows in found]
+        return Rows._make([*eight, sorted(self._comp.items()), _unique(self._geo)])
 
     # -------------------------------------------------------------------------------- tokens
 
@@ -272,15 +286,19 @@ class _Resource:
             self._codes(code, k, tokens, self.code if learned.leads else self.tok)
 
     def _codes(self, code: str, k: int, tokens: list[Token], rows: list[int]) -> None:
-        symbol, text = self._allocation.symbol, self._allocation.text
+        allocation = self._allocation
+        syms, texts = allocation.syms, allocation.texts
         symbols = []
         plain = []
         for system, value, shown in tokens:
             if system or value:
-                s = symbol(k, system or "", value or "")
+                key = k, system or "", value or ""
+                s = syms.get(key) or allocation.symbol(*key)
                 symbols.append(s)
                 if shown:
-                    text(k, fold(shown), s)
+                    said = k, fold(shown), s
+                    if said not in texts:
+                        allocation.text(*said)
             elif shown:
                 plain.append(fold(shown))
         rows += symbols

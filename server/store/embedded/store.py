@@ -71,7 +71,6 @@ class EmbeddedStore:
         self._seconds = search_seconds
         self._symbols = Symbols()
         self._parameters = Parameters(rules.parameter)
-        self._ahead = Builder(Remembered(self._symbols), self._parameters).ahead
         self._estimates = Estimates()
         self._gate = Gate(path.with_name(path.name + ".lock"))
         try:
@@ -83,6 +82,7 @@ class EmbeddedStore:
         self._searcher = Searcher(connection, self._symbols, self._estimates, self._write_bodies, rules)
         self._inline = self._session()
         self._inline.bound_inline()
+        self._ahead = Builder(Remembered(self._inline.connection, self._symbols), self._parameters).ahead
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
         self._written_by = connection

@@ -7,6 +7,8 @@ reader's own snapshot, and only a miss there means "never seen".
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from server.store.embedded.driver import Connection
 from server.store.embedded.ids import id_key
 
@@ -18,6 +20,17 @@ ELSEWHERE = 0
 
 SymbolKey = tuple[int, str, str]
 """(parameter, system or "", code)"""
+SHAPE = ""
+"""Code of the pseudo parameter whose symbols are the sets of parameters that have a value: "3,17*,20"."""
+SEVERAL = "*"
+"""Behind a composite in a shape: its values say more than those of its components."""
+Shape = tuple[int, tuple[int, ...]]
+"""(type, parameters as `shape_text` takes them)"""
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Numbers of a resource's parameters; negative: a composite that says more than its components do."""
+    return ",".join(f"{-k}{SEVERAL}" if k < 0 else str(k) for k in sorted(shape, key=abs))
 
 
 class Symbols:
@@ -26,20 +39,22 @@ class Symbols:
     def __init__(self) -> None:
         self.types: dict[str, int] = {}
         self.names: dict[int, str] = {}
-        self.params: dict[tuple[int, str], int] = {}
+        self.params: dict[int, dict[str, int]] = {}
+        """By type and code."""
         self.syms: dict[SymbolKey, int] = {}
         self.rids: dict[tuple[int, str], int] = {}
         self.texts: set[tuple[int, str, int]] = set()
+        self.shapes: dict[Shape, int] = {}
         self.epoch = 0
         """Counts how often all numbers were forgotten."""
 
     def clear(self) -> None:
         self.epoch += 1
-        for cache in (self.types, self.names, self.params, self.syms, self.rids, self.texts):
+        for cache in (self.types, self.names, self.params, self.syms, self.rids, self.texts, self.shapes):
             cache.clear()
 
     def bound(self) -> None:
-        for cache in (self.syms, self.rids, self.texts):
+        for cache in (self.syms, self.rids, self.texts, self.shapes):
             if len(cache) > _LARGEST:
                 cache.clear()
 
@@ -59,11 +74,12 @@ class Symbols:
         return name
 
     def param(self, connection: Connection, t: int, code: str) -> int | None:
-        k = self.params.get((t, code))
+        known = self.params.setdefault(t, {})
+        k = known.get(code)
         if k is None:
             k = connection.execute("SELECT k FROM param WHERE t = ? AND code = ?", (t, code)).get
             if k is not None:
-                self.params[t, code] = k
+                known[code] = k
         return k
 
     def symbol(self, connection: Connection, k: int, system: str, code: str) -> int | None:
@@ -85,32 +101,52 @@ class Symbols:
 
 
 class Remembered:
-    """What this process has met before, asked without the store: for work ahead of a transaction.
+    """What the store has committed: for work ahead of a transaction.
 
-    Numbers never change, so what is remembered stays right. Raises, all of it: KeyError for what is not.
+    Numbers never change, so what is found stays right. Raises, all of it: KeyError for what is not there yet.
     """
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, connection: Connection, symbols: Symbols) -> None:
+        self._connection = connection
         self._symbols = symbols
+        self.syms = symbols.syms
+        self.texts = symbols.texts
 
     def type(self, name: str) -> int:
-        return self._symbols.types[name]
+        return _there(self._symbols.type(self._connection, name))
+
+    def params(self, t: int) -> Mapping[str, int]:
+        return self._symbols.params.get(t) or {}
 
     def param(self, t: int, code: str) -> int:
-        return self._symbols.params[t, code]
+        return _there(self._symbols.param(self._connection, t, code))
+
+    def shape(self, t: int, shape: tuple[int, ...]) -> int:
+        s = self._symbols.shapes.get((t, shape))
+        if s is None:
+            s = self._symbols.shapes[t, shape] = self.symbol(self.param(t, SHAPE), "", shape_text(shape))
+        return s
 
     def symbol(self, k: int, system: str, code: str) -> int:
-        return self._symbols.syms[k, system, code]
+        return _there(self._symbols.symbol(self._connection, k, system, code))
 
     def text(self, k: int, text: str, symbol: int) -> None:
-        if (k, text, symbol) not in self._symbols.texts:
-            raise KeyError(text)
+        known = k, text, symbol
+        if known not in self.texts:
+            _there(self._connection.execute("SELECT 1 FROM symtext WHERE k = ? AND v = ? AND s = ?", known).get)
+            self.texts.add(known)
 
     def target(self, type: str, id: str) -> int:
-        return self._symbols.rids[self._symbols.types[type], id]
+        return _there(self._symbols.rid(self._connection, self.type(type), id))
 
     def absent(self, t: int, id: str) -> int:
         raise KeyError(id)
+
+
+def _there(number: int | None) -> int:
+    if number is None:
+        raise KeyError
+    return number
 
 
 class Allocation:
@@ -121,16 +157,21 @@ class Allocation:
         self._symbols = symbols
         self._fresh = Symbols()
         self._absent: dict[tuple[int, str], int] = {}
+        self.syms = symbols.syms
+        """Many of those that there are: quicker than `symbol`."""
+        self.texts = symbols.texts
 
     def publish(self) -> None:
         """After COMMIT, never before: a symbol of a transaction that failed does not exist."""
         mine, shared = self._fresh, self._symbols
         shared.types.update(mine.types)
         shared.names.update(mine.names)
-        shared.params.update(mine.params)
+        for t, params in mine.params.items():
+            shared.params.setdefault(t, {}).update(params)
         shared.syms.update(mine.syms)
         shared.rids.update(mine.rids)
         shared.texts.update(mine.texts)
+        shared.shapes.update(mine.shapes)
         shared.bound()
 
     def type(self, name: str) -> int:
@@ -143,12 +184,23 @@ class Allocation:
     def name(self, t: int) -> str:
         return self._symbols.names.get(t) or self._fresh.name(self._connection, t)
 
+    def params(self, t: int) -> Mapping[str, int]:
+        """Many of those that there are: quicker than `param`."""
+        return self._symbols.params.get(t) or {}
+
     def param(self, t: int, code: str) -> int:
-        k = self._symbols.params.get((t, code)) or self._fresh.param(self._connection, t, code)
+        k = self.params(t).get(code) or self._fresh.param(self._connection, t, code)
         if k is None:
             k = self._insert("INSERT INTO param(t, code) VALUES(?, ?) RETURNING k", (t, code))
-            self._fresh.params[t, code] = k
+            self._fresh.params[t][code] = k
         return k
+
+    def shape(self, t: int, shape: tuple[int, ...]) -> int:
+        """The symbol that stands for the set of a resource's parameters; see `rows.shape_text`."""
+        s = self._symbols.shapes.get((t, shape))
+        if s is None:
+            s = self._fresh.shapes[t, shape] = self.symbol(self.param(t, SHAPE), "", shape_text(shape))
+        return s
 
     def symbol(self, k: int, system: str, code: str) -> int:
         s = self._symbols.syms.get((k, system, code)) or self._fresh.symbol(self._connection, k, system, code)

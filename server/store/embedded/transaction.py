@@ -31,11 +31,11 @@ from server.store.contract import (
 )
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
-from server.store.embedded.rows import NOTHING, Builder, Rows, from_keys, keys
+from server.store.embedded.rows import UNMADE, Builder, Made, Rows, from_keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
-from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, widen, zones
+from server.store.embedded.tables import ByTable, TableRow, delete, difference, insert, lead_date, spread, zones
 from server.store.embedded.upkeep import Extracted
 from server.store.principal import PRINCIPAL
 
@@ -62,7 +62,7 @@ class Known:
     m: int = DELETED
     frame: bytes | None = None
     """Compressed body of the current version; None for a tombstone."""
-    rows: Rows | None = None
+    made: Made | None = None
     """Of the current version, when this transaction made it."""
     stored_keys: str | None = None
     """What the tables hold now."""
@@ -94,7 +94,7 @@ class _Step:
     m: int
     body: bytes | None = None
     frame: bytes | None = None
-    rows: Rows = NOTHING
+    made: Made = UNMADE
     text: tuple[str, str] | None = None
     place: tuple[int, int] | None = None
     """seq and lastUpdated of a version that is there already and gets other labels."""
@@ -104,8 +104,8 @@ class _Step:
 class _Pending:
     """What waits for `flush`."""
 
-    hist: list[tuple[int, int, int, int, bytes | None]] = field(default_factory=list)
-    log: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    hist: list[TableRow] = field(default_factory=list)
+    log: list[TableRow] = field(default_factory=list)
     dirty: dict[int, Known] = field(default_factory=dict)
     arrived: list[tuple[int, int]] = field(default_factory=list)
     """(rid, negative number) of resources that were referred to before they came."""
@@ -134,15 +134,19 @@ class Transaction:
         self._there: dict[Pair, bool] = {}
         """Whether what must exist is live in the store; `_known` says it of what this transaction changes."""
         self._pending = _Pending()
-        self._seq, self._high, self.epoch = connection.execute("SELECT seq, hw, epoch FROM state").fetchall()[0]
+        self._seq, self._high, self.epoch, self._rid = connection.execute(
+            "SELECT seq, hw, epoch, (SELECT coalesce(max(rid), 0) FROM res) FROM state"
+        ).get
         self._first_seq = self._seq
-        self._rid = connection.execute("SELECT coalesce(max(rid), 0) FROM res").get
 
     # -------------------------------------------------------------------------------- a commit
 
-    def apply(self, commit: Commit, ahead: Mapping[int, Rows] = MappingProxyType({})) -> list[Written]:
+    def apply(self, commit: Commit, ahead: Mapping[int, Made] = MappingProxyType({})) -> list[Written]:
         """ahead: see Builder.ahead. Raises: CommitRefused; the transaction is then as it was before."""
-        known = [self._look_up(change.type, change.id) for change in commit.changes]
+        known = [
+            self._new(change.type, change.id) if _is_fresh(change) else self._look_up(change.type, change.id)
+            for change in commit.changes
+        ]
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
@@ -176,7 +180,8 @@ class Transaction:
         new = [
             (step.known.type, step.known.id)
             for step in steps
-            if step.known.type not in RECORDS and any(row[0] == target for row in (*step.rows.ref, *step.rows.comp))
+            if step.known.type not in RECORDS
+            and any(row[0] == target for row in (*step.made.rows.ref, *step.made.rows.comp))
         ]
         rows = self.connection.execute(
             "SELECT DISTINCT rid FROM (SELECT rid FROM ref WHERE tr = ?1 UNION ALL SELECT rid FROM comp WHERE pt = ?1) "
@@ -191,7 +196,7 @@ class Transaction:
         t, key = self.connection.execute("SELECT t, id FROM res WHERE rid = ?", (rid,)).get
         return self.allocation.name(t), id_text(key)
 
-    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Rows]) -> list[_Step]:
+    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Made]) -> list[_Step]:
         """Numbers first: the resources of one commit may refer to each other."""
         next = self._rid
         fresh: dict[Pair, int] = {}
@@ -215,34 +220,34 @@ class Transaction:
         lu: int,
         fresh: dict[Pair, int],
         target: Callable[[str, str], int],
-        rows: Rows | None,
+        made: Made | None,
     ) -> _Step:
         if isinstance(change, Put):
             if change.seen is not None:
                 self._check_seen(change, known.frame)
             body = change.body.at(known.vid + 1, lu)
-            if rows is None:
-                rows = self._builder.build(change.type, known.t, change.index, target)
+            if made is None:
+                made = self._builder.build(change.type, known.t, change.index, target)
             rid = known.rid or fresh[change.type, change.id]
             method = METHODS.index(change.method)
-            return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), rows, change.text)
+            return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), made, change.text)
         if isinstance(change, Relabel):
             return self._relabelled(change, known, target)
         return _Step(known, known.rid, known.vid + 1 if known.live else known.vid, DELETED)
 
     def _relabelled(self, change: Relabel, known: Known, target: Callable[[str, str], int]) -> _Step:
         """Raises: LabelsChanged, also for a version that is not there."""
-        rows = NOTHING
+        made = UNMADE
         seq, lu, m, frame = known.seq, known.lu, known.m, known.frame
         if change.version == known.vid:
-            rows = self._builder.build(change.type, known.t, change.index, target)
+            made = self._builder.build(change.type, known.t, change.index, target)
         else:
             self.flush()
             seq, lu, m, frame = superseded(self.connection, known.rid, change.version) or (0, 0, DELETED, None)
         self._check_seen(change, frame)
         body = change.body.at(change.version, lu)
         compressed = self._bodies.compress(body)
-        return _Step(known, known.rid, change.version, m, body, compressed, rows, change.text, (seq, lu))
+        return _Step(known, known.rid, change.version, m, body, compressed, made, change.text, (seq, lu))
 
     def _check_seen(self, change: Put | Relabel, frame: bytes | None) -> None:
         if frame is None or self._bodies.expand(frame) != change.seen:
@@ -253,7 +258,7 @@ class Transaction:
         assert step.place is not None
         seq, lu = step.place
         if step.vid == known.vid:
-            known.frame, known.rows, known.text, known.said = step.frame, step.rows, step.text, True
+            known.frame, known.made, known.text, known.said = step.frame, step.made, step.text, True
             self._pending.dirty[known.rid] = known
         else:
             rewrite(self.connection, known.rid, step.vid, step.frame)
@@ -272,7 +277,7 @@ class Transaction:
             self._arrive(known, step.rid)
         self._seq += 1
         known.vid, known.seq, known.lu, known.m = step.vid, self._seq, lu, step.m
-        known.frame, known.rows, known.text = step.frame, step.rows, step.text
+        known.frame, known.made, known.text = step.frame, step.made, step.text
         known.said = True
         pending.log.append((known.t, self._seq, known.rid, known.vid, lu))
         pending.dirty[known.rid] = known
@@ -298,12 +303,12 @@ class Transaction:
             known = self._look_up(version.type, version.id)
             rid = known.rid or self._rid + 1
             self.allocation.made(known.t, known.id, rid)
-            rows, frame = NOTHING, None
+            made, frame = UNMADE, None
             if version.body is not None:
-                rows = self._builder.build(version.type, known.t, replayed.index, self.allocation.target)
+                made = self._builder.build(version.type, known.t, replayed.index, self.allocation.target)
                 frame = self._bodies.compress(version.body)
             method = METHODS.index(version.method)
-            step = _Step(known, rid, version.version, method, version.body, frame, rows, replayed.text)
+            step = _Step(known, rid, version.version, method, version.body, frame, made, replayed.text)
             self._remember(step, version.last_updated)
 
     def reindex(self, found: Sequence[Extracted]) -> None:
@@ -311,26 +316,28 @@ class Transaction:
         for one in found:
             known = self._look_up(one.type, one.id)
             if known.live == one.version:
-                known.rows = self._builder.build(one.type, known.t, one.index, self.allocation.target)
+                known.made = self._builder.build(one.type, known.t, one.index, self.allocation.target)
                 self._pending.dirty[known.rid] = known
 
     # -------------------------------------------------------------------------------- what is known
 
-    def load(self, ids: Iterable[Pair]) -> None:
+    def load(self, changes: Iterable[Change]) -> None:
         """Reads the current rows of many resources ahead of their commits, a type at a time."""
+        self._load((change.type, change.id) for change in changes if not _is_fresh(change))
+
+    def _load(self, ids: Iterable[Pair]) -> None:
         by_type: dict[int, list[Known]] = {}
         for type, id in ids:
             if (type, id) not in self._known:
-                known = Known(self.allocation.type(type), type, id, id_key(id))
-                self._known[type, id] = known
+                known = self._new(type, id)
                 by_type.setdefault(known.t, []).append(known)
         for t, wanted in by_type.items():
             named = {known.key: known for known in wanted if isinstance(known.key, str)}
             if named:
-                self._load(t, named, texts(list(named)))
+                self._fill(t, named, texts(list(named)))
             numbered = {known.key: known for known in wanted if isinstance(known.key, bytes)}
             if numbered:
-                self._load(t, numbered, blobs(list(numbered)))
+                self._fill(t, numbered, blobs(list(numbered)))
 
     def load_existence(self, ids: Iterable[Pair]) -> None:
         """Reads ahead which resources are there, a type at a time; nothing else of them."""
@@ -361,7 +368,7 @@ class Transaction:
             self.load_existence([pair])
         return self._there[pair]
 
-    def _load(self, t: int, wanted: Mapping[Any, Known], keys: object) -> None:
+    def _fill(self, t: int, wanted: Mapping[Any, Known], keys: object) -> None:
         execute = self.connection.execute
         for key, *row in execute(
             "SELECT id, rid, vid, seq, lu, m, keys, body FROM carray(?) c CROSS JOIN res ON t = ? AND id = c.value",
@@ -374,10 +381,14 @@ class Transaction:
         ):
             self.allocation.waits(t, wanted[key].id, x)
 
+    def _new(self, type: str, id: str) -> Known:
+        known = self._known[type, id] = Known(self.allocation.type(type), type, id, id_key(id))
+        return known
+
     def _look_up(self, type: str, id: str) -> Known:
         known = self._known.get((type, id))
         if known is None:
-            self.load([(type, id)])
+            self._load([(type, id)])
             known = self._known[type, id]
         return known
 
@@ -398,38 +409,32 @@ class Transaction:
             delete(self.connection, name, rows)
         for name, rows in fresh.items():
             insert(self.connection, name, rows)
-        live = [
-            (k.t, k.rid, k.lu, k.rows, self._date(k)) for k in pending.dirty.values() if k.live and k.rows is not None
-        ]
-        if live:
-            widen(self.connection, zones(live))
+        live = [(k.t, k.rid, k.lu, k.made.dates) for k in pending.dirty.values() if k.live and k.made is not None]
+        insert(self.connection, "zone", zones(live))
         self._write_texts(list(pending.dirty.values()))
-        if pending.hist:
-            self.connection.executemany("INSERT INTO hist VALUES(?,?,?,?,?)", pending.hist)
-        if pending.log:
-            self.connection.executemany("INSERT INTO log VALUES(?,?,?,?,?)", pending.log)
+        insert(self.connection, "hist", pending.hist)
+        insert(self.connection, "log", pending.log)
         for rid, absent in pending.arrived:
             self._redirect(rid, absent)
 
     def _index(self, known: Known, gone: ByTable, fresh: ByTable) -> None:
         """Adds what turns the stored index rows of a resource into its current ones; leaves `stored_keys` new."""
-        assert known.rows is not None, "remembered in this transaction"
-        rows = known.rows
-        date = self._date(known)
-        known.strings = "\n".join(row[1] for row in rows.str)
+        made = known.made
+        assert made is not None, "remembered in this transaction"
+        known.strings = made.strings
         if known.stored_keys is None:
             known.strings = known.strings or None
-            spread(rows, known.rid, known.t, date, lambda name: fresh.setdefault(name, []))
+            spread(made.rows, made.dates, known.rid, known.t, lambda name: fresh.setdefault(name, []))
         else:
             old = self._current(from_keys(known.stored_keys))
-            if old.str == rows.str:
+            if old.str == made.rows.str:
                 known.strings = None
-            less, more = difference(old, rows, known.rid, known.t, date)
+            less, more = difference(old, made, known.rid, known.t, self._date(known))
             for name, found in less.items():
                 gone.setdefault(name, []).extend(found)
             for name, found in more.items():
                 fresh.setdefault(name, []).extend(found)
-        known.stored_keys = keys(rows) if known.m != DELETED else None
+        known.stored_keys = made.keys if known.m != DELETED else None
 
     def _write_texts(self, dirty: list[Known]) -> None:
         """Trigrams of strings, and the texts of `_text` and `_content` where that is on."""
@@ -469,21 +474,15 @@ class Transaction:
         execute("UPDATE ext SET rid = ? WHERE x = ?", (rid, -absent))
 
     def _write_resources(self, fresh: list[Known]) -> None:
-        if fresh:
-            self.connection.executemany(
-                "INSERT INTO res VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-                [(k.rid, k.t, k.key, k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame) for k in fresh],
-            )
+        rows = [(k.rid, k.t, k.key, k.vid, k.seq, k.lu, k.m, *_lead(k), k.stored_keys, k.frame) for k in fresh]
+        insert(self.connection, "res", rows)
 
     def _rewrite_resources(self, again: list[Known]) -> None:
         if again:
             self.connection.executemany(
                 "UPDATE res SET vid = ?, seq = ?, lu = ?, m = ?, d = ?, w = ?, keys = ?, body = ? WHERE rid = ?",
-                [(k.vid, k.seq, k.lu, k.m, *self._lead(k), k.stored_keys, k.frame, k.rid) for k in again],
+                [(k.vid, k.seq, k.lu, k.m, *_lead(k), k.stored_keys, k.frame, k.rid) for k in again],
             )
-
-    def _lead(self, known: Known) -> tuple[int | None, int | None]:
-        return (None, None) if known.rows is None else lead_date(known.rows, self._date(known))
 
     def _date(self, known: Known) -> int | None:
         """k of the type's principal date."""
@@ -499,6 +498,14 @@ class Transaction:
         self.flush()
         if self._seq != self._first_seq:
             self.connection.execute("UPDATE state SET seq = ?, hw = ?", (self._seq, self._high))
+
+
+def _is_fresh(change: Change) -> bool:
+    return isinstance(change, Put) and change.fresh
+
+
+def _lead(known: Known) -> tuple[int | None, int | None]:
+    return (None, None) if known.made is None else lead_date(known.made.dates)
 
 
 def _version(known: Known, body: bytes | None) -> Version:

@@ -17,7 +17,7 @@ from typing import Any
 from server.store.contract import Commit, CommitRefused, Exists, QueryTooCostly, StoreError, StoreUnavailable
 from server.store.embedded.driver import Connection, failures
 from server.store.embedded.lock import Gate
-from server.store.embedded.rows import Rows
+from server.store.embedded.rows import Made
 from server.store.embedded.transaction import Transaction
 
 Job = Callable[[Transaction], Any]
@@ -29,7 +29,7 @@ LARGEST_GROUP = 256
 @dataclass(slots=True)
 class _Waiting:
     work: Commit | Job
-    ahead: dict[int, Rows]
+    ahead: dict[int, Made]
     """See Builder.ahead."""
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
@@ -64,7 +64,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="onecard-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Commit | Job, ahead: dict[int, Rows] | None = None) -> asyncio.Future[Any]:
+    def submit(self, work: Commit | Job, ahead: dict[int, Made] | None = None) -> asyncio.Future[Any]:
         """ahead: see Builder.ahead. Raises (in the future): CommitRefused, StoreFull, StoreUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -131,7 +131,7 @@ class Writer:
 
     def _apply(self, transaction: Transaction, group: Sequence[_Waiting]) -> list[_Outcome]:
         commits = [waiting.work for waiting in group if isinstance(waiting.work, Commit)]
-        transaction.load((change.type, change.id) for commit in commits for change in commit.changes)
+        transaction.load(change for commit in commits for change in commit.changes)
         transaction.load_existence(
             (condition.type, condition.id)
             for commit in commits

@@ -22,13 +22,14 @@ from server.store.embedded.rows import (
     DAY,
     DESCENDING,
     NEITHER,
+    UNMADE,
     Builder,
     Parameters,
     Rows,
     closed,
     duration_class,
     from_keys,
-    keys,
+    made,
 )
 from server.store.embedded.schema import prepare
 from server.store.embedded.symbols import Allocation, Remembered, Symbols
@@ -52,7 +53,7 @@ def allocation(connection: Connection) -> Allocation:
 
 def build(allocation: Allocation, type: str, index: Index) -> Rows:
     builder = Builder(allocation, Parameters(HandRules().parameter))
-    return builder.build(type, allocation.type(type), index, allocation.target)
+    return builder.build(type, allocation.type(type), index, allocation.target).rows
 
 
 def test_the_text_of_a_coded_concept_costs_no_row(allocation: Allocation) -> None:
@@ -119,10 +120,10 @@ def test_keys_say_the_same_rows_again(allocation: Allocation) -> None:
         "focus": [Reference(None, None, "1", "http://elsewhere")],
     }
     rows = build(allocation, "Observation", index)
-    again = from_keys(keys(rows))
-    gone, fresh = difference(again, rows, 7, 1, None)
+    again = from_keys(made(rows, None).keys)
+    gone, fresh = difference(again, made(rows, None), 7, 1, None)
     assert (gone, fresh) == ({}, {})
-    assert difference(rows, Rows(*[[]] * 10), 7, 1, None)[1] == {}
+    assert difference(rows, UNMADE, 7, 1, None)[1] == {}
 
 
 def test_symbols_of_a_failed_transaction_are_never_seen(connection: Connection) -> None:
@@ -140,10 +141,11 @@ def test_symbols_of_a_failed_transaction_are_never_seen(connection: Connection) 
 
 def test_zones_hold_all_dates_of_their_block() -> None:
     rows = Rows(*[[]] * 10)
+    date = 2
     dated = [
-        (1, 5, 10, rows._replace(dat=[[8, 100, 5, 0]]), 2),
-        (1, 9, 20, rows._replace(dat=[[9, 50, 200, 0], [12, 1, 1, 0]]), 2),
-        (1, 5000, 30, rows, 2),
+        (1, 5, 10, made(rows._replace(dat=[[8, 100, 5, 0]]), date).dates),
+        (1, 9, 20, made(rows._replace(dat=[[9, 50, 200, 0], [12, 1, 1, 0]]), date).dates),
+        (1, 5000, 30, made(rows, date).dates),
     ]
     assert sorted(zones(dated)) == [(-1, 0, 10_000, 21_000), (-1, 4, 30_000, 31_000), (1, 0, 50, 250)]
 
@@ -225,7 +227,7 @@ def test_trigrams_of_thai_and_of_quotes() -> None:
 def test_rows_made_ahead_are_those_of_the_transaction(connection: Connection) -> None:
     symbols = Symbols()
     parameters = Parameters(HandRules().parameter)
-    early = Builder(Remembered(symbols), parameters)
+    early = Builder(Remembered(connection, symbols), parameters)
     index: Index = {
         "code": [Token("http://loinc.org", "8867-4", "Heart rate")],
         "date": [Date(0, DAY)],
@@ -236,11 +238,13 @@ def test_rows_made_ahead_are_those_of_the_transaction(connection: Connection) ->
 
     allocation = Allocation(connection, symbols)
     allocation.made(allocation.type("Patient"), "p", 7)
-    made = Builder(allocation, parameters).build(
+    ready = Builder(allocation, parameters).build(
         "Observation", allocation.type("Observation"), index, allocation.target
     )
-    assert early.ahead([change]) == {}, "not committed yet"
+    assert early.ahead([change]) == {}, "the patient is not published yet"
     allocation.publish()
-    assert early.ahead([change]) == {id(change): made}
+    assert early.ahead([change]) == {id(change): ready}
+    another = Builder(Remembered(connection, Symbols()), parameters)
+    assert another.ahead([change]) == {}, "another process knows what the store has: not this patient"
     stranger = put("Observation", "x", {**index, "subject": [Reference("Patient", "unknown", None, None)]})
-    assert early.ahead([stranger, change]) == {id(change): made}
+    assert early.ahead([stranger, change]) == {id(change): ready}
