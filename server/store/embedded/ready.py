@@ -88,7 +88,7 @@ def is_settled(query: Query, symbols: Symbols) -> bool:
     type = query.types[0]
     t = symbols.types.get(type)
     principal = PRINCIPAL.get(type)
-    if t is None or (principal is not None and (t, principal.date) not in symbols.params):
+    if t is None or (principal is not None and principal.date not in symbols.params.get(t, {})):
         return False
     sorts = {ID, LAST_UPDATED, principal.date if principal is not None else ID}
     if any(key.chain or key.parameter.code not in sorts for key in query.sort):
@@ -100,7 +100,7 @@ def _is_known(criterion: Criterion, type: str, t: int, symbols: Symbols) -> bool
     if not isinstance(criterion, Match) or criterion.modifier or len(criterion.operands) > _FEW:
         return False
     parameter = criterion.parameter
-    k = symbols.params.get((t, parameter.code))
+    k = symbols.params.get(t, {}).get(parameter.code)
     if k is None or (type, parameter.code) in REPEATS or parameter.type not in _TYPES:
         return False
     if parameter.identifying and len(criterion.operands) > 1:
