@@ -1,8 +1,9 @@
 """`onecard import undo ID`: what an import wrote is taken back, unless somebody changed it since.
 
 The Provenances of an import of rows name every version that it wrote; one of FHIR files keeps a list in the store. A
-version that is still the current one is replaced by the one before it, or deleted where there was none. The history
-keeps everything. Newest first, so that what a later group of the import changed again goes back step by step.
+version that is still the current one (or again, after a later import was undone) is replaced by the one before it, or
+deleted where there was none. The history keeps everything. Newest first, so that what a later group of the import
+changed again goes back step by step.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
@@ -151,7 +154,8 @@ class _Undo:
         for (kind, number, version), now in zip(written, current, strict=True):
             if now is None:
                 continue
-            if now.version != version and self._again.get((kind, number)) != (version, now.version):
+            is_ours = now.version == version or self._again.get((kind, number)) == (version, now.version)
+            if not is_ours and not await self._is_again(now, version):
                 self.undone.kept.append(f"{kind}/{number}")
                 continue
             before = await self._ctx.store.vread(kind, number, version - 1) if version > 1 else None
@@ -161,6 +165,13 @@ class _Undo:
             elif not now.deleted:
                 changes[kind, number, version] = Delete(kind, number, now.version)
         return changes
+
+    async def _is_again(self, now: Version, version: int) -> bool:
+        """Whether the current version is what the import wrote, brought back when a later import was undone."""
+        written = await self._ctx.store.vread(now.type, now.id, version)
+        if written is None or written.body is None or now.body is None:
+            return False
+        return _content(written.body) == _content(now.body)
 
     async def _apply(self, plan: dict[Written, Change], beside: Change | None = None) -> bool:
         """Whether the changes are done: all or none."""
@@ -202,6 +213,13 @@ class _Undo:
             "agent": [{"who": {"display": "OneCard"}}],
         }
         await ctx.store.commit(Commit([*changes, provenance_put(ctx, note)], conditions))
+
+
+def _content(body: bytes) -> dict[str, Any]:
+    """A resource apart from what every version has of its own."""
+    resource: dict[str, Any] = orjson.loads(body)
+    meta = {name: value for name, value in resource["meta"].items() if name not in ("versionId", "lastUpdated")}
+    return {**resource, "meta": meta}
 
 
 def _once_each(written: Sequence[Written]) -> list[list[Written]]:

@@ -306,6 +306,17 @@ async def test_undo_gives_back_the_version_before_and_spares_what_was_changed_si
     assert (await undo(hospital.ctx, third.import_id)).restored == 1
 
 
+async def test_imports_are_undone_one_after_the_other_the_later_first(hospital: Hospital) -> None:
+    first = await hospital.load(PERSON=[person()], SERVICE=[service()])
+    changed = [service(PR="90", D_UPDATE="20260111093000")]
+    second = await hospital.load(PERSON=[person("99998", "77")], SERVICE=changed)
+    early = await undo(hospital.ctx, first.import_id)
+    assert early.kept  # what the second import wrote since, and what that refers to
+    assert (await undo(hospital.ctx, second.import_id)).kept == []
+    assert (await undo(hospital.ctx, first.import_id)).kept == []
+    assert set((await hospital.ctx.store.info()).counts) <= {"Provenance"}
+
+
 async def test_an_undone_import_can_be_imported_again(hospital: Hospital) -> None:
     files = {"PERSON": [person()], "SERVICE": [service()]}
     report = await hospital.load(**files)
