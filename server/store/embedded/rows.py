@@ -274,18 +274,15 @@ class _Resource:
     # -------------------------------------------------------------------------------- tokens
 
     def tokens(self, code: str, k: int, values: Sequence[Token | OfType], learned: Learned) -> None:
-        tokens = []
+        if not learned.identifying:
+            self._codes(code, k, values, self.code if learned.leads else self.tok)
+            return
+        self._identifiers(code, k, [value for value in values if isinstance(value, Token)])
         for value in values:
-            if isinstance(value, Token):
-                tokens.append(value)
-            else:
+            if isinstance(value, OfType):
                 self._of_type(code, value)
-        if learned.identifying:
-            self._identifiers(code, k, tokens)
-        else:
-            self._codes(code, k, tokens, self.code if learned.leads else self.tok)
 
-    def _codes(self, code: str, k: int, tokens: list[Token], rows: list[int]) -> None:
+    def _codes(self, code: str, k: int, tokens: Sequence[Any], rows: list[int]) -> None:
         allocation = self._allocation
         syms, texts = allocation.syms, allocation.texts
         symbols = []

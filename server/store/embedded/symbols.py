@@ -137,7 +137,9 @@ class Remembered:
             self.texts.add(known)
 
     def target(self, type: str, id: str) -> int:
-        return _there(self._symbols.rid(self._connection, self.type(type), id))
+        symbols = self._symbols
+        rid = symbols.rids.get((symbols.types.get(type, ELSEWHERE), id))
+        return rid or _there(symbols.rid(self._connection, self.type(type), id))
 
     def absent(self, t: int, id: str) -> int:
         raise KeyError(id)
