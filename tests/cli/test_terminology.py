@@ -10,9 +10,12 @@ import shlex
 import urllib.parse
 from pathlib import Path
 
+import pytest
+
 from server.cli.terminology import add_arguments
 from terminology.loaders.load import LOADERS
 from tests.cli.serving import onecard, serve
+from tests.unit.terminology.loaders.releases import RELEASES
 
 URL = "https://hospital.example/beds"
 TABLE = "code,display,display_th\nw,Ward,หอผู้ป่วย\n,lost,\ni,ICU,ไอซียู\n"
@@ -52,6 +55,15 @@ def test_the_summary_for_a_person(tmp_path: Path) -> None:
     assert "1 rows left out" in out
     assert "row 3: no code" in out
     assert "csv" in err  # the progress bar
+
+
+@pytest.mark.parametrize("system", RELEASES)
+def test_every_loader_shows_its_progress(tmp_path: Path, system: str) -> None:
+    source = RELEASES[system](36, tmp_path)
+    more = () if LOADERS[system].url else ("--url", URL)
+    ended = onecard("terminology", "load", system, str(source), *more, "--json", cwd=tmp_path)
+    assert (ended.returncode, json.loads(ended.stdout)["concepts"]) == (0, 36)
+    assert re.search(rf"{system}: +36\.?0? codes", ended.stderr), ended.stderr
 
 
 def test_what_cannot_be_loaded_is_refused_with_the_reason(tmp_path: Path) -> None:
