@@ -68,6 +68,8 @@ class Result:
     """By label: answers 4xx and 501, which say what the server does not do."""
     failed: Counter[str] = field(default_factory=Counter)
     """By label: other answers 5xx and broken connections."""
+    complaint: str = ""
+    """Status and beginning of the first answer that failed."""
     generator_cpu: float = 0.0
     """CPU seconds of this process."""
     bytes_read: int = 0
@@ -97,7 +99,10 @@ class Result:
         if 0 < answer.status < 400:
             self.units += call.units
         elif answer.status not in call.expected:
-            (self.refused if 400 <= answer.status < 500 or answer.status == 501 else self.failed)[call.label] += 1
+            refused = 400 <= answer.status < 500 or answer.status == 501
+            (self.refused if refused else self.failed)[call.label] += 1
+            if not refused and not self.complaint:
+                self.complaint = f"{answer.status} {answer.body[:400].decode(errors='replace')}".strip()
         if not call.leads:
             self.latencies.setdefault(call.label, []).append(seconds)
 

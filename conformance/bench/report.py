@@ -124,8 +124,10 @@ def side_by_side(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def table(run: dict[str, Any]) -> str:
-    """Rows and facts of a run; columns in which nothing was measured are left out. Then what broke."""
-    broken = "".join(f"\n**Broken: {name}**: {why}\n" for name, why in run["broken"].items())
+    """Rows and facts of a run; columns in which nothing was measured are left out. Then the first answer of
+    each workload that failed, and what broke."""
+    failed = [f"\nFailed first of {row['workload']}: {row['complaint']}\n" for row in run["rows"] if "complaint" in row]
+    broken = "".join([*failed, *(f"\n**Broken: {name}**: {why}\n" for name, why in run["broken"].items())])
     if not run["rows"]:
         return f"{heading(run)}\n" + (f"\n```\n{run['printed']}```\n" if "printed" in run else "") + broken
     shown = [c for c in COLUMNS if c in ("workload", "failed") or any(row.get(c) for row in run["rows"])]

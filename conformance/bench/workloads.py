@@ -65,6 +65,7 @@ class Measured:
             "p99_ms": round(r.percentile(0.99, label), 3),
             "refused": r.refused.total() if label is None else r.refused[label],
             "failed": r.failed.total() if label is None else r.failed[label],
+            **({"complaint": r.complaint} if label is None and r.complaint else {}),
         }
 
 

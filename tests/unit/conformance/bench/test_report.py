@@ -79,6 +79,15 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert "### OneCard, mongod, 2 workers, 1,000 resources: ingest" in files["x.md"]
 
 
+def test_the_first_answer_that_failed_is_told() -> None:
+    result = Result("ingest", seconds=1.0)
+    for status, said in ((400, "refused"), (503, "no primary"), (500, "later")):
+        result.note(Call(b""), Answer(status, b"HTTP/1.1 x\r\n\r\n" + said.encode()), 0.1)
+    row = Measured(result).row()
+    assert row["complaint"] == "503 no primary"
+    assert "Failed first of ingest: 503 no primary" in report.table({**run(), "rows": [row]})
+
+
 def test_what_broke_is_told() -> None:
     assert "**Broken: ingest**: no answer" in report.table({**run(), "broken": {"ingest": "no answer"}})
     whole = report.table(
