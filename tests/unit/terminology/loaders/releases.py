@@ -11,11 +11,8 @@ URL = "https://hospital.example/beds"
 
 
 def _claml(count: int, folder: Path) -> Path:
-    classes = "".join(
-        f'<Class code="X{n:04}" kind="category"><Rubric kind="preferred"><Label xml:lang="en">Fever {n}</Label></Rubric>'
-        "</Class>"
-        for n in range(count)
-    )
+    each = '<Class code="X{0:04}" kind="category"><Rubric kind="preferred"><Label>Fever {0}</Label></Rubric></Class>'
+    classes = "".join(map(each.format, range(count)))
     return _written(
         folder / "icd102019en.xml", f'<ClaML version="2.0.0"><Meta name="lang" value="en"/>{classes}</ClaML>'
     )
