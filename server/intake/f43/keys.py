@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -87,7 +86,8 @@ class Ids:
     """Ids of row resources under one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        # Copied for each id: to begin an HMAC costs more than to go on with one.
+        self._begun = hmac.new(secret, digestmod=hashlib.sha256)
         self._known: dict[tuple[str, str], str] = {}
 
     def of(self, file: str, value: str) -> str:
@@ -95,8 +95,10 @@ class Ids:
         known = self._known.get((file, value))
         if known is not None:
             return known
-        found = hmac.digest(self._secret, f"f43/{file}/{value}".encode(), hashlib.sha256)[:16].hex()
-        number = f"{found[:8]}-{found[8:12]}-8{found[13:16]}-a{found[17:20]}-{found[20:]}"
+        mac = self._begun.copy()
+        mac.update(f"f43/{file}/{value}".encode())
+        found = mac.hexdigest()
+        number = f"{found[:8]}-{found[8:12]}-8{found[13:16]}-a{found[17:20]}-{found[20:32]}"
         if len(self._known) > REMEMBERED:
             self._known.clear()
         self._known[file, value] = number
@@ -140,18 +142,22 @@ class Ids:
         return None
 
 
-def logical_references(resource: Resource) -> Iterator[dict[str, Any]]:
+def logical_references(resource: Resource) -> list[dict[str, Any]]:
     """Every Reference by identifier, wherever it is."""
-    waiting: list[Any] = list(resource.values())
+    found: list[dict[str, Any]] = []
+    waiting: list[Any] = [resource]
     while waiting:
         node = waiting.pop()
-        if node.__class__ is dict:
-            if "type" in node and node.get("identifier").__class__ is dict and "reference" not in node:
-                yield node
-            else:
-                waiting.extend(node.values())
-        elif node.__class__ is list:
-            waiting.extend(node)
+        for each in node.values() if node.__class__ is dict else node:
+            kind = each.__class__
+            if kind is list:
+                waiting.append(each)
+            elif kind is dict:
+                if "type" in each and each.get("identifier").__class__ is dict and "reference" not in each:
+                    found.append(each)
+                else:
+                    waiting.append(each)
+    return found
 
 
 class _Anything(dict[str, str]):

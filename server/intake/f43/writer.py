@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from fhir_profiles.json_reading import read_json, write_json
 from mappers import identity
@@ -35,6 +36,7 @@ from server.intake.f43.keys import (
     Facility,
     Home,
     Ids,
+    Meant,
     PersonKey,
     logical_references,
     part_types,
@@ -274,31 +276,35 @@ class Writer:
 
     async def _resolve(self, group: Group, plans: Sequence[Plan]) -> None:
         """Add `reference` where the thing that a number names is in the store or in this group."""
-        found = []
         file = plans[0].row.file if plans else ""
         if file in CLAIM_FILES:
             await visits.name_patients(self, plans)
+        found: list[tuple[Plan, Meant, list[dict[str, Any]]]] = []
         for plan in plans:
-            for mapped in plan.mapped:
-                for element in logical_references(mapped.resource):
-                    meant = self.ids.meant(element, plan.row.row, file)
-                    if meant is not None:
-                        found.append((plan, element, meant))
-        await self._look_for_patients(group, {meant for _, _, meant in found if isinstance(meant, PersonKey)})
-        await self._look_for({m.target for plan, _, m in found if isinstance(m, Home) and not self._own(plan, m)})
-        for plan, element, meant in found:
-            if isinstance(meant, Facility):
-                element["reference"] = f"Organization/{await self.facility(group, meant.hcode)}"
-            elif isinstance(meant, PersonKey):
-                patient = group.patients.get(meant) or self._patients.get(meant)
-                if patient:
-                    element["reference"] = f"Patient/{patient}"
-                else:
-                    plan.resolved = False
-            elif meant.target in self._existing or self._own(plan, meant):
-                element["reference"] = f"{meant.type}/{meant.id}"
-            else:
+            # The resources of a row refer to the same few things.
+            for elements in _by_number(plan.mapped):
+                meant = self.ids.meant(elements[0], plan.row.row, file)
+                if meant is not None:
+                    found.append((plan, meant, elements))
+        await self._look_for_patients(group, {meant for _, meant, _ in found if isinstance(meant, PersonKey)})
+        await self._look_for({m.target for plan, m, _ in found if isinstance(m, Home) and not self._own(plan, m)})
+        for plan, meant, elements in found:
+            reference = await self._reference(group, plan, meant)
+            if reference is None:
                 plan.resolved = False
+                continue
+            for element in elements:
+                element["reference"] = reference
+
+    async def _reference(self, group: Group, plan: Plan, meant: Meant) -> str | None:
+        """None: it is not there."""
+        if isinstance(meant, Facility):
+            return f"Organization/{await self.facility(group, meant.hcode)}"
+        if isinstance(meant, PersonKey):
+            patient = group.patients.get(meant) or self._patients.get(meant)
+            return f"Patient/{patient}" if patient else None
+        there = meant.target in self._existing or self._own(plan, meant)
+        return f"{meant.type}/{meant.id}" if there else None
 
     def _own(self, plan: Plan, meant: Home) -> bool:
         """Whether it is a resource of this very row."""
@@ -340,6 +346,16 @@ class Writer:
         group.put(prepared, None, f"- {hcode}")
         self._organizations[hcode] = number
         return number
+
+
+def _by_number(mapped: Iterable[Mapped]) -> Iterable[list[dict[str, Any]]]:
+    """References by identifier in the resources of a row, those to the same thing together."""
+    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for each in mapped:
+        for element in logical_references(each.resource):
+            named = element["identifier"]
+            found.setdefault((element["type"], named.get("system", ""), named["value"]), []).append(element)
+    return found.values()
 
 
 def _duplicate(file: str, number: int) -> Refusal:

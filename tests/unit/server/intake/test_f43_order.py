@@ -37,3 +37,22 @@ def test_whatever_is_referred_to_comes_earlier() -> None:
     order = [PERSON_FILES[0] if file in PERSON_FILES else file for file in LAYOUTS]
     late = {(file, other) for file, other in references() if order.index(other) > order.index(file)}
     assert late == set()
+
+
+def test_the_id_of_a_row_is_the_hmac_that_stores_have_held_from_the_beginning() -> None:
+    ids = Ids(b"secret")
+    for _ in range(2):
+        assert ids.of("SERVICE", "99999/S1#pulse") == "df389234-4876-8e7e-a1e6-e6c726843fd0"
+    assert ids.of("SERVICE", "99999/S2#pulse") != ids.of("SERVICE", "99999/S1#pulse")
+
+
+def test_references_by_identifier_are_found_wherever_they_are() -> None:
+    named = {"identifier": {"value": "1"}, "type": "Patient"}
+    resource = {
+        "subject": dict(named),
+        "participant": [{"actor": dict(named)}, {"actor": {**named, "reference": "Patient/1"}}],
+        "extension": [{"valueReference": dict(named)}],
+        "identifier": [{"value": "1", "type": {"text": "HN"}}],
+        "note": [{"text": "type identifier"}],
+    }
+    assert logical_references(resource) == [named] * 3
