@@ -7,9 +7,10 @@ is judged by its values (candidates.py).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.search.query import (
     And,
@@ -320,20 +321,40 @@ def _flat(where: Sequence[Criterion]) -> list[Criterion]:
     ]
 
 
-def date_bounds(operand: RangeOperand, longest: int | None) -> list[Document]:
-    """Conditions on {l, u} of exact intervals; `longest` width of those asked gives the index a lower end."""
+class Ends(NamedTuple):
+    """Conditions on the ends of an interval."""
+
+    lower: Document
+    upper: Document
+    above: int | None
+    """The upper end is above it: the lower one is above that less the width."""
+
+
+def date_ends(operands: Sequence[RangeOperand]) -> list[Ends]:
+    """Of exact intervals that fulfil one of the operands."""
     found = []
-    for bounds in alternatives(operand):
+    for bounds in itertools.chain.from_iterable(map(alternatives, operands)):
         lower: Document = {}
         upper: Document = {}
+        above = None
         for end, sign, value in bounds:
             edge = int(value)
             tighten(lower if end == "l" else upper, _OPERATORS[sign], edge)
-            if end == "u" and sign == "<=":
+            if sign == "<=":
                 tighten(lower, "$lt", edge)
-            elif end == "u" and longest is not None:
-                tighten(lower, "$gt", edge - longest)
-        found.append({name: part for name, part in (("l", lower), ("u", upper)) if part})
+            elif end == "u":
+                above = edge
+        found.append(Ends(lower, upper, above))
+    return found
+
+
+def date_bounds(ends: Sequence[Ends], longest: int | None) -> list[Document]:
+    """Conditions on {l, u}; `longest` width of the intervals asked gives the index a lower end."""
+    found = []
+    for lower, upper, above in ends:
+        if longest is not None and above is not None:
+            lower = {**lower, "$gt": above - longest}
+        found.append({"l": lower, "u": upper} if lower and upper else {"l": lower} if lower else {"u": upper})
     return found
 
 
@@ -343,14 +364,12 @@ def _common(spans: Sequence[Span]) -> Span | None:
     return (low, high) if high - low <= _NARROW else None
 
 
-def date_span(operands: Sequence[RangeOperand]) -> Span:
-    """Where the lower ends lie of intervals that are no longer than documents.ORDINARY and fulfil an operand."""
+def date_span(ends: Sequence[Ends]) -> Span:
+    """Where the lower ends lie of intervals that are no longer than documents.ORDINARY."""
     low, high = _FAR, -_FAR
-    for operand in operands:
-        for where in date_bounds(operand, ORDINARY):
-            bounds = where.get("l", {})
-            low = min(low, bounds.get("$gte", bounds.get("$gt", -_FAR)))
-            high = max(high, bounds.get("$lt", bounds.get("$lte", _FAR)))
+    for lower, _, above in ends:
+        low = min(low, lower.get("$gte", -_FAR if above is None else above - ORDINARY))
+        high = max(high, lower.get("$lt", _FAR))
     return low, high
 
 

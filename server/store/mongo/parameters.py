@@ -36,6 +36,7 @@ from server.store.mongo.filters import (
     Filter,
     both,
     date_bounds,
+    date_ends,
     date_span,
     either,
     hidden,
@@ -213,19 +214,22 @@ class Parameters:
             [date_name(self._type, match.parameter.code, number) for number in range(len(DURATIONS))]
         )
         operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
+        ends = date_ends(operands)
         wheres = []
         for name, key in known:
             number = int(name.code)
             longest = DURATIONS[number] if number < len(DURATIONS) - 1 else None
-            wheres += [{"p": key, **bounds} for operand in operands for bounds in date_bounds(operand, longest)]
+            wheres += [{"p": key, **bounds} for bounds in date_bounds(ends, longest)]
         found = _intervals("date", wheres)
         if found is NOTHING:
             return found
-        keys = [key for _, key in known]
-        walk = {"p": {"$in": keys}, "$or": [bounds for operand in operands for bounds in date_bounds(operand, None)]}
+        walk: Document = {}
+        if _many(operands):
+            any_of = {"p": {"$in": [key for _, key in known]}, "$or": date_bounds(ends, None)}
+            walk = hidden({"r": {"$elemMatch": any_of}})
         principal = PRINCIPAL.get(self._type)
-        dates = date_span(operands) if principal is not None and principal.date == match.parameter.code else None
-        return replace(found, walk=hidden({"r": {"$elemMatch": walk}}) if _many(operands) else {}, dates=dates)
+        dates = date_span(ends) if principal is not None and principal.date == match.parameter.code else None
+        return replace(found, walk=walk, dates=dates)
 
     async def _number(self, match: Match) -> Filter:
         known = await self._known([number_name(self._type, match.parameter.code, kind) for kind in NUMBER_KINDS])

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from server.search.query import Chain, Criterion, Has, Query
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
@@ -187,8 +188,9 @@ class Run:
         if found.finds:
             if order.field in ("l", "d", "a"):
                 return both([found, by_type], found.name)
-            # Sorted by the server unless its planner sees that it meets enough of them on the way along the type.
-            return both([found, listing], found.name) if order.field is None and _unordered(found.where) else found
+            if order.field is None and not _keyed(found.where):
+                return _along(found, listing)
+            return found
         return both([found, by_type if order.field in ("l", "d", "a") else listing])
 
     # -------------------------------------------------------------------------------- pages and counts
@@ -363,12 +365,17 @@ class Run:
         return both([refers, inner])
 
 
-def _unordered(where: Document) -> bool:
-    """Whether none of the indexes that give creation order leads to what is asked. Of many alternatives the planner
-    takes longer to think than it saves."""
-    if len(where.get("$or", ())) > _FEW_ALTERNATIVES:
-        return False
-    return not ("k" in where or "c" in where or "_id" in where or any("k" in each for each in where.get("$and", ())))
+def _keyed(where: Document) -> bool:
+    """Whether an index that gives creation order, or few resources, leads to what is asked."""
+    return any(field in each for each in (where, *where.get("$and", ())) for field in ("k", "c", "_id"))
+
+
+def _along(found: Filter, listing: Filter) -> Filter:
+    """Sorted by the server unless its planner sees that it meets enough of them on the way along the type. Of many
+    alternatives it would take longer to think than that saves."""
+    both_ways = both([found, listing], found.name)
+    few = len(found.where.get("$or", ())) <= _FEW_ALTERNATIVES
+    return both_ways if few else replace(both_ways, where=found.where)
 
 
 def _referred(sources: Sequence[Candidate], code: str, prefix: str, *, read: bool = True) -> set[Key]:
