@@ -173,10 +173,15 @@ def _referrals(case: Case) -> Iterator[ClaimRow]:
 
 def _diagnoses(case: Case) -> Iterator[ClaimRow]:
     visited = _day(look(case.encounter, ("period", "start")))
-    for rank, condition in enumerate(case.of("Condition", _of_encounter)):
+    found = list(case.of("Condition", _of_encounter))
+    told = {undotted(each.get("code")) for each in found if role(each)}
+    # One without a role says once more what another has diagnosed: the report of a notifiable disease.
+    found = [each for each in found if role(each) or undotted(each.get("code")) not in told]
+    first = "4" if any(role(each) == "1" for each in found) else "1"
+    for rank, condition in enumerate(found):
         row = {
             "DIAG": undotted(condition.get("code")),
-            "DXTYPE": role(condition) or ("1" if rank == 0 else "4"),
+            "DXTYPE": role(condition) or (first if rank == 0 else "4"),
             "DRDX": case.licence(condition.get("recorder")),
         }
         if case.inpatient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -96,6 +97,22 @@ def test_claim_rows_of_an_import_leave_as_they_came() -> None:
     files = files_of(Case("99999", person, encounter, [r for r in made if r is not encounter]))
     for file, row in rows.items():
         assert files[file] == [row]
+
+
+def test_a_report_of_a_disease_is_no_second_diagnosis() -> None:
+    case = next(each for each in cases("99999") if list(each.of("Condition")) and not each.inpatient)
+    [*before] = [row for file, row in claim_rows(case) if file == "ODX"]
+    codes = [row["DIAG"] for row in before]
+    condition = next(case.of("Condition"))
+    unsaid = {name: value for name, value in condition.items() if name != "category"}
+    reported = replace(case, resources=[unsaid, *case.resources])
+    assert [row for file, row in claim_rows(reported) if file == "ODX"] == before
+    other = {**unsaid, "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "Z99.9"}]}}
+    more = [row for file, row in claim_rows(replace(case, resources=[other, *case.resources])) if file == "ODX"]
+    assert [(row["DIAG"], row["DXTYPE"]) for row in more] == [
+        ("Z999", "4"),
+        *((c, r["DXTYPE"]) for c, r in zip(codes, before, strict=True)),
+    ]
 
 
 def test_plain_fhir_that_never_was_a_file_is_claimed_as_well() -> None:
