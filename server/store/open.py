@@ -70,10 +70,11 @@ class WritingProcess:
 
         central = Central(self.store, self.listening)
         ready()
-        central.run(wakeup, parent)
+        if central.run(wakeup, parent):
+            self.close()
 
     def close(self) -> None:
-        """In the parent, at the end."""
+        """By the parent at the end; if that was killed, by the process itself."""
         self.listening.close()
         shutil.rmtree(self.path.parent, ignore_errors=True)
 

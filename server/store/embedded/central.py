@@ -98,8 +98,11 @@ class Central:
             self._epoch = transaction.epoch
         transaction.allocation.publish()
 
-    def run(self, wakeup: int, parent: int) -> None:
-        """Until it is told to stop (wakeup: a pipe that signals write to) or, its parent gone, no worker is left."""
+    def run(self, wakeup: int, parent: int) -> bool:
+        """Until it is told to stop (wakeup: a pipe that signals write to) or, its parent gone, no worker is left.
+
+        parent: a pipe that closes when the parent ends. Gives whether it has ended.
+        """
         self._selector.register(wakeup, selectors.EVENT_READ)
         self._selector.register(parent, selectors.EVENT_READ)
         orphan = False
@@ -118,6 +121,7 @@ class Central:
             if group:
                 self._write(group)
         self._close()
+        return orphan
 
     def _accept(self) -> None:
         with suppress(BlockingIOError):

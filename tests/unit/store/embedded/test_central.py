@@ -56,7 +56,7 @@ class Started:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        parent, self._alive = os.pipe()
+        parent, self.alive = os.pipe()
         listening = self.place.listening.fileno()
         names = (str(self.place.store), str(self.place.path), str(listening), str(parent))
         command = [sys.executable, "-c", _PROCESS, *names]
@@ -68,7 +68,7 @@ class Started:
         assert self.process is not None
         self.process.send_signal(number)
         code = self.process.wait(10)
-        os.close(self._alive)
+        os.close(self.alive)
         self.process = None
         return code
 
@@ -215,6 +215,19 @@ async def test_it_ends_when_it_is_told(stores: list[EmbeddedStore], central: Sta
     await learn(stores[0])
     await stores[0].commit(Commit([observation("o")]))
     assert central.end(signal.SIGTERM) == 0
+
+
+async def test_it_ends_and_leaves_nothing_when_its_parent_and_the_workers_are_gone(
+    stores: list[EmbeddedStore], central: Started
+) -> None:
+    link = await linked(stores[0], central)
+    os.close(central.alive)
+    await stores[0].commit(Commit([observation("still served")]))
+    await link.close()
+    assert central.process is not None
+    assert await asyncio.to_thread(central.process.wait, 10) == 0
+    assert not central.place.path.parent.exists()
+    central.process = None
 
 
 def test_frames_arrive_in_any_pieces() -> None:
