@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from server.search.request import SearchRequest
 
-MOST = 1000
+MOST = 2000
 LONGEST = 400
 """Characters of all names and values."""
 

@@ -31,7 +31,7 @@ _CLEAR = 100
 """Rows up to which a term is taken without asking for the others' estimates."""
 _MANY_BRANCHES = 16
 _BOTH = "code and date"
-_FETCH = "SELECT r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
+_ROW = "r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,13 +282,17 @@ class Plan:
             tail += f" AND z.block {sign}= {edge} >> {BLOCK}" if zone is not None else ""
         limit = self._bind(page.limit)
         blocks = "zone z CROSS JOIN " if zone is not None else ""
+        if driver is self.listing:
+            # The rows are there already, and in order.
+            return (
+                f"SELECT {key}{_ROW.replace('r.', 'x.')} FROM {blocks}{driver.branches[0]}{tail} {order} LIMIT {limit}"
+            )
         parts = [f"SELECT x.rid FROM {blocks}{table}{tail} {order} LIMIT {limit}" for table in _tables(driver)]
         inside = parts[0]
         if len(parts) > 1:
             union = " UNION ".join(f"SELECT rid FROM ({part})" for part in parts)
             inside = f"SELECT rid FROM ({union}) ORDER BY rid {direction} LIMIT {limit}"
-        fetch = _FETCH.replace("SELECT ", f"SELECT {key}", 1)
-        return f"{fetch} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid ORDER BY r.rid {direction}"
+        return f"SELECT {key}{_ROW} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid ORDER BY r.rid {direction}"
 
     def _keyed(self, driver: Term, keys: list[SqlKey]) -> str:
         found = " UNION ".join(self.matches(driver))
@@ -317,9 +321,8 @@ class Plan:
         order = order_by(columns, down, backward=page.backward)
         inside = f"SELECT * FROM ({rows}){where} {order} LIMIT {self._bind(page.limit)}"
         listed = ", ".join(f"i.{name}" for name in names)
-        fetch = _FETCH.replace("SELECT ", f"SELECT {listed}, ", 1)
         outer = order_by([f"i.{name}" for name in columns], down, backward=page.backward)
-        return f"{fetch} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid {outer}"
+        return f"SELECT {listed}, {_ROW} FROM ({inside}) i CROSS JOIN res r ON r.rid = i.rid {outer}"
 
     # -------------------------------------------------------------------------------- along an index
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import intern
 
 from server.search.query import (
     Criterion,
@@ -27,7 +28,7 @@ from server.store.embedded.symbols import Symbols
 from server.store.ordering import ID, LAST_UPDATED
 from server.store.principal import PRINCIPAL, REPEATS
 
-MOST = 500
+MOST = 2000
 SECONDS = 30.0
 _FEW = 8
 """Operands of one criterion."""
@@ -77,6 +78,7 @@ class ReadyPlans:
         type = query.types[0]
         if is_settled(query, self._symbols):
             until = self._clock() + SECONDS
+            made = replace(made, statements=[intern(statement) for statement in made.statements])
             self._ready[id(query)] = Ready(query, type, made, bound, checks, self._symbols.epoch, until)
 
     def drop(self, query: Query) -> None:
