@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from server.randomness import RandomPieces
+from server.room import Room
 
 if TYPE_CHECKING:
     from fhir_profiles.definitions import Definitions
@@ -59,5 +60,7 @@ class Context:
     ids: Callable[[], str] = field(default=new_id)
     turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     """Locks of interactions that start over because others were faster: they take turns (interactions/conditional)."""
+    room: Room = field(default_factory=Room)
+    """For large Bundles."""
     statements: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
     """CapabilityStatements made so far, by base, mode and generation of the search parameters."""

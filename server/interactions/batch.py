@@ -27,6 +27,11 @@ PHASES: Sequence[tuple[str, ...]] = (("DELETE",), ("POST",), ("PUT", "PATCH"), (
 
 async def bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
     """200 with a Bundle of type batch-response or transaction-response. Raises: BadRequest for another Bundle."""
+    async with ctx.room.taken(len(request.body)):
+        return await _bundle(ctx, request)
+
+
+async def _bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
     body = read_body(ctx, request)
     if body["resourceType"] != "Bundle":
         raise BadRequest("A Bundle is posted here; other resources go to their type", expression="resourceType")

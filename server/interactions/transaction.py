@@ -251,6 +251,7 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
             prepared = prepare(ctx, base, step.resource, step.id, step.request.method, expected=expected, seen=seen)
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
+            step.resource.clear()  # all is said in the change; a parsed resource takes ten times its bytes
             exists.update(each for each in prepared.conditions if isinstance(each, Exists))
     return [*conditions, *exists]
 
