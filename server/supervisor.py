@@ -8,6 +8,7 @@ waits in its queue while it is started again is answered afterwards.
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import signal
@@ -67,6 +68,8 @@ class Supervisor:
 
     def _run(self, ready: Callable[[], None]) -> int:
         self._catch_signals()
+        # What all workers are made of is read once, here; nothing of it opens a store or runs a loop.
+        importlib.import_module("server.app")
         # The first one makes the store and the sample; the others come when it answers.
         if not self._start(self._slots[0]):
             return self._code
