@@ -102,7 +102,7 @@ def started(arguments: Sequence[str], ready_url: str, *, core: int | None = None
             process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], *, seconds: float = 30) -> float:
+def wait_for(url: str, process: subprocess.Popen[bytes], *, seconds: float = 120) -> float:
     """Seconds until the URL answered. Raises: RuntimeError if the process ends or time runs out."""
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
