@@ -7,7 +7,6 @@ group go on. What later commits of the group must see (searches of conditions) i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
@@ -31,11 +30,12 @@ from server.store.contract import (
 )
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
+from server.store.embedded.known import Known, Pending, Step
 from server.store.embedded.rows import UNMADE, Builder, Made, Rows, from_keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
-from server.store.embedded.tables import ByTable, TableRow, delete, difference, insert, lead_date, spread, zones
+from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, zones
 from server.store.embedded.upkeep import Extracted
 from server.store.principal import PRINCIPAL
 
@@ -45,70 +45,6 @@ Found = Callable[[Matches], Sequence[Pair]]
 
 _FEW = 5
 """Resources that a failed condition names."""
-
-
-@dataclass(slots=True)
-class Known:
-    """One resource as this transaction sees it."""
-
-    t: int
-    type: str
-    id: str
-    key: str | bytes
-    rid: int = 0
-    vid: int = 0
-    seq: int = 0
-    lu: int = 0
-    m: int = DELETED
-    frame: bytes | None = None
-    """Compressed body of the current version; None for a tombstone."""
-    made: Made | None = None
-    """Of the current version, when this transaction made it."""
-    stored_keys: str | None = None
-    """What the tables hold now."""
-    stored: bool = False
-    """Has a row in `res` already."""
-    text: tuple[str, str] | None = None
-    said: bool = False
-    """`text` is new."""
-    strings: str | None = None
-    """New content of the trigram index; None: stays as it is."""
-
-    def fill(self, row: Sequence[Any]) -> None:
-        self.rid, self.vid, self.seq, self.lu, self.m, self.stored_keys, self.frame = row
-        self.stored = True
-
-    @property
-    def live(self) -> int:
-        """Current version as clients see it; 0 if absent or deleted."""
-        return self.vid if self.m != DELETED else 0
-
-
-@dataclass(slots=True)
-class _Step:
-    """A checked change, ready to be remembered."""
-
-    known: Known
-    rid: int
-    vid: int
-    m: int
-    body: bytes | None = None
-    frame: bytes | None = None
-    made: Made = UNMADE
-    text: tuple[str, str] | None = None
-    place: tuple[int, int] | None = None
-    """seq and lastUpdated of a version that is there already and gets other labels."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """What waits for `flush`."""
-
-    hist: list[TableRow] = field(default_factory=list)
-    log: list[TableRow] = field(default_factory=list)
-    dirty: dict[int, Known] = field(default_factory=dict)
-    arrived: list[tuple[int, int]] = field(default_factory=list)
-    """(rid, negative number) of resources that were referred to before they came."""
 
 
 class Transaction:
@@ -133,7 +69,7 @@ class Transaction:
         self._dates: dict[int, int | None] = {}
         self._there: dict[Pair, bool] = {}
         """Whether what must exist is live in the store; `_known` says it of what this transaction changes."""
-        self._pending = _Pending()
+        self._pending = Pending()
         self._seq, self._high, self.epoch, self._rid = connection.execute(
             "SELECT seq, hw, epoch, (SELECT coalesce(max(rid), 0) FROM res) FROM state"
         ).get
@@ -172,7 +108,7 @@ class Transaction:
             if pair not in made and not self._is_live(pair):
                 raise ConditionFailed(condition)
 
-    def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[_Step]) -> None:
+    def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[Step]) -> None:
         """Those who refer now, without what this commit changes, and those who will."""
         self.flush()
         target = self.allocation.target(condition.type, condition.id)
@@ -196,7 +132,7 @@ class Transaction:
         t, key = self.connection.execute("SELECT t, id FROM res WHERE rid = ?", (rid,)).get
         return self.allocation.name(t), id_text(key)
 
-    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Made]) -> list[_Step]:
+    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Made]) -> list[Step]:
         """Numbers first: the resources of one commit may refer to each other."""
         next = self._rid
         fresh: dict[Pair, int] = {}
@@ -221,7 +157,7 @@ class Transaction:
         fresh: dict[Pair, int],
         target: Callable[[str, str], int],
         made: Made | None,
-    ) -> _Step:
+    ) -> Step:
         if isinstance(change, Put):
             if change.seen is not None:
                 self._check_seen(change, known.frame)
@@ -230,12 +166,12 @@ class Transaction:
                 made = self._builder.build(change.type, known.t, change.index, target)
             rid = known.rid or fresh[change.type, change.id]
             method = METHODS.index(change.method)
-            return _Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), made, change.text)
+            return Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), made, change.text)
         if isinstance(change, Relabel):
             return self._relabelled(change, known, target)
-        return _Step(known, known.rid, known.vid + 1 if known.live else known.vid, DELETED)
+        return Step(known, known.rid, known.vid + 1 if known.live else known.vid, DELETED)
 
-    def _relabelled(self, change: Relabel, known: Known, target: Callable[[str, str], int]) -> _Step:
+    def _relabelled(self, change: Relabel, known: Known, target: Callable[[str, str], int]) -> Step:
         """Raises: LabelsChanged, also for a version that is not there."""
         made = UNMADE
         seq, lu, m, frame = known.seq, known.lu, known.m, known.frame
@@ -247,13 +183,13 @@ class Transaction:
         self._check_seen(change, frame)
         body = change.body.at(change.version, lu)
         compressed = self._bodies.compress(body)
-        return _Step(known, known.rid, change.version, m, body, compressed, made, change.text, (seq, lu))
+        return Step(known, known.rid, change.version, m, body, compressed, made, change.text, (seq, lu))
 
     def _check_seen(self, change: Put | Relabel, frame: bytes | None) -> None:
         if frame is None or self._bodies.expand(frame) != change.seen:
             raise LabelsChanged(change.type, change.id)
 
-    def _relabel(self, step: _Step) -> Written:
+    def _relabel(self, step: Step) -> Written:
         known = step.known
         assert step.place is not None
         seq, lu = step.place
@@ -265,7 +201,7 @@ class Transaction:
         version = Version(known.type, known.id, step.vid, lu, seq, METHODS[step.m], step.body)
         return Written(version, created=False)
 
-    def _remember(self, step: _Step, lu: int) -> Written:
+    def _remember(self, step: Step, lu: int) -> Written:
         known = step.known
         if step.vid == known.vid:
             return Written(_version(known, None), created=False, changed=False)
@@ -308,7 +244,7 @@ class Transaction:
                 made = self._builder.build(version.type, known.t, replayed.index, self.allocation.target)
                 frame = self._bodies.compress(version.body)
             method = METHODS.index(version.method)
-            step = _Step(known, rid, version.version, method, version.body, frame, made, replayed.text)
+            step = Step(known, rid, version.version, method, version.body, frame, made, replayed.text)
             self._remember(step, version.last_updated)
 
     def reindex(self, found: Sequence[Extracted]) -> None:
@@ -396,7 +332,7 @@ class Transaction:
 
     def flush(self) -> None:
         """Writes what is pending, so that statements of this transaction see it."""
-        pending, self._pending = self._pending, _Pending()
+        pending, self._pending = self._pending, Pending()
         if not pending.dirty:
             return
         fresh: ByTable = {}
