@@ -31,6 +31,7 @@ from server.store.contract import (
     VersionConflict,
     Written,
 )
+from server.store.mongo.candidates import links
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
 from server.store.mongo.marks import Marks
@@ -189,7 +190,8 @@ class Transaction:
 
     async def _check(self, condition: Condition, commit: Commit) -> None:
         if isinstance(condition, Matches):
-            await self._claim(self._work.claims(commit, condition))
+            if _competes(commit, condition):
+                await self._claim(self._work.claims(commit, condition))
             await self.flush()
             found = await self._work.found(condition, self.session)
             if frozenset(found) != condition.ids:
@@ -338,6 +340,13 @@ class Transaction:
         if self._relied:
             await self._work.marks.take_away((f"{type}/{id}" for type, id in self._relied), self.session)
         await self._work.order.leave(self._stamp, self.session)
+
+
+def _competes(commit: Commit, condition: Matches) -> bool:
+    """Whether the commit could make or change a match of the condition. One that only refers to what it finds reads:
+    did it claim too, all that name one Practitioner by identifier would make each other begin anew."""
+    changed = {change.type for change in commit.changes}
+    return not changed.isdisjoint(condition.query.types) or any(links(condition.query.where))
 
 
 def _known(pair: Pair, document: Document) -> Known:

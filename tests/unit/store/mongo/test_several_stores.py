@@ -187,6 +187,25 @@ async def test_many_processes_may_refer_to_one_resource_at_once(stores: list[Mon
     assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
 
 
+async def test_transactions_that_find_one_practitioner_by_its_identifier_do_not_wait_for_each_other(
+    stores: list[MongoStore],
+) -> None:
+    await stores[0].commit(Commit([put("Location", "l", {"identifier": [Token("https://id", "1")]})]))
+    identified = (Match(IDENTIFIER, "", (TokenOperand("https://id", "1", any_system=False),)),)
+    found = Matches(Query(("Location",), identified), frozenset({("Location", "l")}))
+    for store in stores:  # registers once, so that its name is known
+        await store.commit(Commit([put("Patient", "p")]))
+    before = [store._order._id for store in stores]
+
+    async def refer(number: int, store: MongoStore) -> None:
+        for turn in range(10):
+            refers = put("Observation", f"o{number}-{turn}", {"subject": [Reference("Location", "l", None, None)]})
+            await store.commit(Commit([refers], [found, Exists("Location", "l")]))
+
+    await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
+    assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
+
+
 async def test_a_deletion_whose_mark_was_taken_away_begins_anew(
     stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
