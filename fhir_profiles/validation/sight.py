@@ -36,6 +36,7 @@ from fhir_profiles.validation.schema import SchemaBuilder
 from fhir_profiles.validation.sight_arrays import Bounds, Taken, array_test, choice_test, extensions_test
 from fhir_profiles.validation.sight_slices import slices_of
 from fhir_profiles.validation.sight_values import (
+    REFERENCES_BYTES,
     Memory,
     Test,
     asks_for_presence,
@@ -122,6 +123,7 @@ class Sight:
     def _forget(self) -> None:
         self._generations = (self._definitions.generation, self._terminology.generation)
         self._memory = Memory()
+        self._references = Memory(REFERENCES_BYTES)
         self._roots: dict[tuple[str, tuple[str, ...]], Test] = {}
         self._tests: dict[tuple[object, ...], Test] = {}
         self._made = 0
@@ -183,7 +185,8 @@ class Sight:
         if self._definitions.is_primitive(place.type) or place.type.startswith("System."):
             return self._primitive(place)
         if place.type in _REPEATED and place.property is not None and self._looks_at_itself(place):
-            return known_content(self._object(place), self._memory)
+            memory = self._references if place.type == "Reference" else self._memory
+            return known_content(self._object(place), memory)
         return self._object(place)
 
     def _looks_at_itself(self, place: Place) -> bool:

@@ -19,6 +19,8 @@ Test = Callable[[Any, Run], bool]
 
 REMEMBERED_BYTES = 8 * 1024 * 1024
 """Text that is remembered to be right, of all places together; then everything is forgotten."""
+REFERENCES_BYTES = 256 * 1024
+"""The same of references: they come again soon or never, and would crowd out what comes again for ever."""
 LONGEST = 1000
 """Bytes of one remembered text."""
 MODEST = 10**15

@@ -32,6 +32,7 @@ from server.intake.f43.group import (
 )
 from server.intake.f43.jobs import PERSON_FILES, Answer, Job, Numbered, PersonsJob, Refusal
 from server.intake.f43.keys import (
+    REFERRED_TO,
     REGISTRATIONS,
     Facility,
     Home,
@@ -102,7 +103,7 @@ class Writer:
                     raise
                 self._forget()
                 continue
-            self._remember(group)
+            self._remember(group, job)
             return group.answer
         return await self._one_by_one(job)
 
@@ -128,11 +129,16 @@ class Writer:
         provenance = group.provenance(self.ctx, f"{family}: {file}", source_of(self.import_id, hcode, file))
         await self.ctx.store.commit(Commit([*group.changes.values(), provenance], tuple(group.conditions)))
 
-    def _remember(self, group: Group) -> None:
+    def _remember(self, group: Group, job: Job) -> None:
         if len(self._existing) > REMEMBERED or len(self._patients) > REMEMBERED:
             self._forget()
-        self._existing.update(key for key, change in group.changes.items() if hasattr(change, "body"))
         self._patients.update(group.patients)
+        made = (key for key, change in group.changes.items() if hasattr(change, "body"))
+        if isinstance(job, PersonsJob):
+            self._existing.update(made)
+        elif job.file in REFERRED_TO:  # others name the first resource of a row; what is seldom named is looked for
+            first = part_types(job.file)[FIRST]
+            self._existing.update(key for key in made if key[0] == first)
 
     def _forget(self) -> None:
         self._existing.clear()

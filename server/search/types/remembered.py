@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST = 8192
+MOST = 2048
 """Readings that are kept; then all are forgotten."""
 LONGEST = 300
 """Characters of a reading that is kept: hostile text cannot fill the memory."""
