@@ -154,10 +154,11 @@ BROKEN_ROWS = {
 @pytest.mark.parametrize("identity", OWN)
 @pytest.mark.parametrize("why", BROKEN_ROWS)
 def test_a_row_is_its_file_and_its_columns(identity: str, why: str) -> None:
-    resource, place = standing({"url": published_url(identity), "extension": BROKEN_ROWS[why]}, "Observation")
+    context = TABLE[identity][0].context.split("; ")[0]
+    resource, place = standing({"url": published_url(identity), "extension": BROKEN_ROWS[why]}, context)
     (issue,) = told(resource, place)
     assert "(th-row)" in issue.diagnostics
-    assert VALIDATOR.validate(standing({**right(identity)}, "Observation")[0]) == []
+    assert VALIDATOR.validate(standing({**right(identity)}, context)[0]) == []
 
 
 def test_the_older_urls_are_others_than_the_newer() -> None:
