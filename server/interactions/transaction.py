@@ -53,9 +53,10 @@ async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) 
 
     Raises: the error of the first entry that fails, its issues naming the entry; nothing is stored then.
     """
-    # Resources are rewritten in place, so a repetition starts from the text.
+    # Resources are rewritten in place and dropped once they are changes, so a repetition starts from the text, and so
+    # does the first time for a body that a caller within the program still holds.
     text = request.body or write_json(body)
-    bodies = [body]
+    bodies = [body] if request.body else []
 
     async def attempt() -> FhirResponse:
         return await _once(ctx, request, bodies.pop() if bodies else read_json(text))

@@ -63,7 +63,7 @@ def refused(answer: Answer) -> None:
 def make_read_only(ctx: Context, value: str) -> None:
     """The writer's connection refuses to write, as on a disk that has become read-only; it is idle now."""
     assert isinstance(ctx.store, EmbeddedStore)
-    ctx.store._writer._connection.execute(f"PRAGMA query_only = {value}").fetchall()
+    ctx.store._written_by.execute(f"PRAGMA query_only = {value}").fetchall()
 
 
 WRITES: tuple[Callable[[Client], Awaitable[Answer]], ...] = (
