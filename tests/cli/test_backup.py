@@ -14,6 +14,7 @@ import pytest
 from server.cli import main
 from server.store.contract import Scope
 from tests.cli.serving import onecard
+from tests.nickname import nickname_parameter
 from tests.serving import ENGINES, Client, Running
 
 
@@ -192,20 +193,6 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused_in_plain_words(argument
     assert "there is no folder away; make it first" in done.stderr
 
 
-NICKNAME = {
-    "resourceType": "SearchParameter",
-    "id": "nick",
-    "url": "urn:example:nickname",
-    "name": "nickname",
-    "status": "active",
-    "description": "Nickname of a patient",
-    "code": "nickname",
-    "base": ["Patient"],
-    "type": "string",
-    "expression": "Patient.name.where(use='nickname').given",
-}
-
-
 async def found_by_nickname(client: Client) -> list[str]:
     """As soon as it is answered."""
     for _ in range(500):
@@ -222,7 +209,7 @@ async def test_custom_search_parameters_find_what_was_restored_or_copied_right_a
 ) -> None:
     named = {"resourceType": "Patient", "id": "1", "name": [{"use": "nickname", "given": ["Lek"]}]}
     await fhir.put("Patient/1", named)
-    await fhir.put("SearchParameter/nick", NICKNAME)
+    await fhir.put("SearchParameter/nick", nickname_parameter())
     assert await found_by_nickname(fhir) == ["1"]
     (tmp_path / "target").mkdir()
     target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "target")
@@ -243,7 +230,7 @@ async def test_a_parameter_whose_indexing_had_not_ended_is_indexed_in_the_copy(
 ) -> None:
     named = {"resourceType": "Patient", "id": "1", "name": [{"use": "nickname", "given": ["Lek"]}]}
     await fhir.put("Patient/1", named)
-    await fhir.put("SearchParameter/nick", NICKNAME)
+    await fhir.put("SearchParameter/nick", nickname_parameter())
     (tmp_path / "target").mkdir()
     target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "target")
     assert await command("store", "copy", "--store", store_url, "--to", target) == 0

@@ -10,6 +10,7 @@ import asyncio
 import pytest
 
 from server import reindexing
+from tests.nickname import nickname_parameter
 from tests.spec.people import ids_of, observation, patient
 
 
@@ -19,22 +20,6 @@ def short_waits(monkeypatch):
     monkeypatch.setattr(reindexing, "LISTEN_SECONDS", 0.05)
     monkeypatch.setattr(reindexing, "SETTLE_SECONDS", 0.3)
     monkeypatch.setattr(reindexing, "LATE_SECONDS", 0.6)
-
-
-def parameter(**more):
-    return {
-        "resourceType": "SearchParameter",
-        "id": "nick",
-        "url": "urn:example:nickname",
-        "name": "nickname",
-        "status": "active",
-        "description": "Nickname of a patient",
-        "code": "nickname",
-        "base": ["Patient"],
-        "type": "string",
-        "expression": "Patient.name.where(use='nickname').given",
-        **more,
-    }
 
 
 def called(name, nickname):
@@ -60,7 +45,7 @@ async def searchable(fhir, query):
 async def test_what_was_stored_before_is_found_once_it_is_indexed(fhir, given):
     await given(called("1", "Lek"), called("2", "Nok"))
     assert (await fhir.get("Patient?nickname=lek")).status == 400
-    await given(parameter())
+    await given(nickname_parameter())
     assert await searchable(fhir, "Patient?nickname=lek") == ["1"]
     await given(called("3", "Lek"))
     assert await searchable(fhir, "Patient?nickname=lek") == ["1", "3"]
@@ -68,7 +53,7 @@ async def test_what_was_stored_before_is_found_once_it_is_indexed(fhir, given):
 
 async def test_until_then_searches_for_it_are_refused_with_the_reason_and_progress_is_told(fhir, given):
     """From the first moment on: never as unknown."""
-    await given(called("1", "Lek"), parameter())
+    await given(called("1", "Lek"), nickname_parameter())
     answer = await fhir.get("Patient?nickname=lek")
     assert (answer.status, answer.json["issue"][0]["code"]) == (400, "transient")
     assert "still being indexed; $reindex-status" in answer.diagnostics
@@ -83,7 +68,7 @@ async def test_a_worker_that_has_not_looked_yet_asks_the_store_before_it_says_un
     monkeypatch.setattr(reindexing, "LISTEN_SECONDS", 60)
     first, second = await start(), await start()
     await first.client.put("Patient/1", called("1", "Lek"))
-    await first.client.put("SearchParameter/nick", parameter())
+    await first.client.put("SearchParameter/nick", nickname_parameter())
     assert (await second.client.get("Patient?nickname=lek")).json["issue"][0]["code"] == "transient"
     batch = {
         "resourceType": "Bundle",
@@ -103,7 +88,7 @@ async def test_what_a_busy_worker_stored_without_its_values_is_indexed_once_more
     monkeypatch.setattr(reindexing, "SETTLE_SECONDS", 0.1)
     first, second = await start(), await start()
     monkeypatch.setattr(second.ctx.reindexing, "look", never_new)
-    await first.client.put("SearchParameter/nick", parameter())
+    await first.client.put("SearchParameter/nick", nickname_parameter())
     assert await searchable(first.client, "Patient?nickname=lek") == []
     await second.client.put("Patient/1", called("1", "Lek"))
     assert ids_of((await first.client.get("Patient?nickname=lek")).json) == []
@@ -119,7 +104,7 @@ async def never_new():
 
 
 async def test_it_appears_in_the_capability_statement(fhir, given):
-    await given(parameter())
+    await given(nickname_parameter())
     await searchable(fhir, "Patient?nickname=x")
     [rest] = (await fhir.get("metadata")).json["rest"]
     of_patient = next(each for each in rest["resource"] if each["type"] == "Patient")
@@ -127,12 +112,12 @@ async def test_it_appears_in_the_capability_statement(fhir, given):
 
 
 async def test_a_deleted_or_retired_parameter_is_unknown_again(fhir, given):
-    await given(parameter())
+    await given(nickname_parameter())
     await searchable(fhir, "Patient?nickname=x")
-    await given(parameter(status="retired"))
+    await given(nickname_parameter(status="retired"))
     await asyncio.sleep(0.3)
     assert "nickname" in (await fhir.get("Patient?nickname=x")).diagnostics
-    await given(parameter())
+    await given(nickname_parameter())
     await searchable(fhir, "Patient?nickname=x")
     await fhir.delete("SearchParameter/nick")
     await asyncio.sleep(0.3)
@@ -143,7 +128,7 @@ async def test_another_worker_learns_of_it_and_it_is_there_after_a_restart(start
     first = await start()
     second = await start()
     await first.client.put("Patient/1", called("1", "Lek"))
-    await first.client.put("SearchParameter/nick", parameter())
+    await first.client.put("SearchParameter/nick", nickname_parameter())
     assert await searchable(second.client, "Patient?nickname=lek") == ["1"]
     third = await start()
     assert ids_of((await third.client.get("Patient?nickname=lek")).json) == ["1"]
@@ -151,7 +136,7 @@ async def test_another_worker_learns_of_it_and_it_is_there_after_a_restart(start
 
 async def test_a_parameter_of_all_types(fhir, given):
     await given(observation("o", language="th"), patient("p", language="th"), patient("q"))
-    everywhere = parameter(
+    everywhere = nickname_parameter(
         id="lang",
         url="urn:example:tongue",
         code="tongue",
@@ -178,7 +163,7 @@ async def test_a_parameter_of_all_types(fhir, given):
     ],
 )
 async def test_an_active_parameter_that_cannot_be_used_is_422(fhir, wrong, element):
-    answer = await fhir.put("SearchParameter/nick", parameter(**wrong))
+    answer = await fhir.put("SearchParameter/nick", nickname_parameter(**wrong))
     assert answer.status == 422
     assert answer.json["issue"][0]["expression"] == [f"SearchParameter.{element}"]
     assert (await fhir.get("SearchParameter/nick")).status == 404
@@ -186,10 +171,10 @@ async def test_an_active_parameter_that_cannot_be_used_is_422(fhir, wrong, eleme
 
 async def test_the_official_parameter_of_a_code_stays_and_its_own_definition_may_be_stored(fhir, given):
     await given(patient("1", gender="male"))
-    refused = await fhir.put("SearchParameter/nick", parameter(code="gender"))
+    refused = await fhir.put("SearchParameter/nick", nickname_parameter(code="gender"))
     assert "http://hl7.org/fhir/SearchParameter/individual-gender" in refused.diagnostics
     assert "มาตรฐาน" in refused.json["issue"][0]["details"]["text"]
-    official = parameter(
+    official = nickname_parameter(
         url="http://hl7.org/fhir/SearchParameter/individual-gender",
         code="gender",
         type="token",
@@ -203,8 +188,8 @@ async def test_the_official_parameter_of_a_code_stays_and_its_own_definition_may
 
 
 async def test_a_code_that_another_added_parameter_has_is_422_until_that_one_is_gone(fhir, given):
-    await given(parameter())
-    other = parameter(
+    await given(nickname_parameter())
+    other = nickname_parameter(
         id="other",
         url="urn:example:other",
         base=["Patient", "Person"],
@@ -213,20 +198,21 @@ async def test_a_code_that_another_added_parameter_has_is_422_until_that_one_is_
     refused = await fhir.put("SearchParameter/other", other)
     assert (refused.status, refused.json["issue"][0]["expression"]) == (422, ["SearchParameter.code"])
     assert "urn:example:nickname" in refused.diagnostics
-    assert (await fhir.put("SearchParameter/nick", parameter(expression="Patient.name.suffix"))).status == 200
+    assert (await fhir.put("SearchParameter/nick", nickname_parameter(expression="Patient.name.suffix"))).status == 200
     await fhir.delete("SearchParameter/nick")
     assert (await fhir.put("SearchParameter/other", other)).status == 201
 
 
 async def test_an_expression_may_name_the_resource_and_the_code_systems_of_the_specification(fhir, given):
     await given(
-        called("1", "Lek"), parameter(expression="%resource.name.where(use = 'nickname' and %ucum != '').given")
+        called("1", "Lek"),
+        nickname_parameter(expression="%resource.name.where(use = 'nickname' and %ucum != '').given"),
     )
     assert await searchable(fhir, "Patient?nickname=lek") == ["1"]
 
 
 async def test_a_draft_is_stored_without_being_used(fhir, given):
-    await given(parameter(status="draft"))
+    await given(nickname_parameter(status="draft"))
     await asyncio.sleep(0.3)
     assert (await fhir.get("Patient?nickname=x")).status == 400
     assert (await fhir.get("$reindex-status")).json.get("parameter", []) == []
