@@ -1,5 +1,4 @@
-"""Several workers that share one port, and on the embedded store a process that writes for all of them: the parent
-starts them, starts a dead one again, passes signals on.
+"""Several workers that share one port: the parent starts them, starts a dead one again, passes signals on.
 
 The parent opens the sockets and the shared memory of the metrics, then forks; it never runs an event loop and never
 opens a store, so nothing that must not be shared exists at a fork. A worker's socket stays open in the parent: what
@@ -21,15 +20,12 @@ from dataclasses import dataclass
 from server.config import Settings
 from server.observability import failures
 from server.observability.metrics import Metrics, shared
-from server.store.open import writing_process
 from server.worker import FAILED, OK, REFUSED, Place, run_worker
 
 GRACE_SECONDS = 5.0
 """How much longer than shutdown-timeout a worker may take to end before it is killed."""
 SHORT_LIFE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
-WRITER = -1
-"""Number of the writing process among the slots of workers."""
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD")
 
@@ -52,8 +48,6 @@ class Supervisor:
         self._sockets = sockets
         self._memory = shared(settings.workers)
         self._slots = [Slot(index) for index in range(settings.workers)]
-        self._writing = writing_process(settings.store)
-        self._writer = Slot(WRITER)
         self._stopping = False
         self._code = OK
         self._alive = os.pipe()
@@ -61,12 +55,6 @@ class Supervisor:
 
     def run(self, ready: Callable[[], None]) -> int:
         """Until a signal ends it; `ready` is called when the workers answer. Gives the exit code."""
-        try:
-            return self._run(ready)
-        finally:
-            self._end_writer()
-
-    def _run(self, ready: Callable[[], None]) -> int:
         self._catch_signals()
         # What all workers are made of is read once, here; nothing of it opens a store or runs a loop.
         importlib.import_module("server.app")
@@ -77,8 +65,6 @@ class Supervisor:
             self._start(slot)
         if not self._stopping:
             ready()
-            if self._writing is not None:  # without it the workers write themselves
-                self._start(self._writer)
         while any(slot.pid or not self._stopping for slot in self._slots):
             self._wait()
         return self._code
@@ -93,7 +79,7 @@ class Supervisor:
         slot.started = time.monotonic()
         slot.pid = os.fork()
         if slot.pid == 0:
-            os._exit(self._be_child(slot, ready, numbers))
+            os._exit(self._be_worker(slot, ready, numbers))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         os.close(ready[1])
         answered = os.read(ready[0], 1) == b"1"
@@ -102,7 +88,7 @@ class Supervisor:
             self._buried(slot, os.waitpid(slot.pid, 0)[1])
         return answered
 
-    def _be_child(self, slot: Slot, ready: tuple[int, int], numbers: Sequence[int]) -> int:
+    def _be_worker(self, slot: Slot, ready: tuple[int, int], numbers: Sequence[int]) -> int:
         try:
             signal.set_wakeup_fd(-1)
             for number in numbers:
@@ -110,36 +96,18 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
             for unused in (ready[0], self._alive[1], *self._wakeup):
                 os.close(unused)
-            for number, opened in enumerate(self._sockets):
-                if number != slot.index:
-                    opened.close()
-            be = self._be_writer if slot is self._writer else self._be_worker
-            code = be(slot, lambda: _tell(ready[1]))
+            own = self._sockets[slot.index]
+            for other in self._sockets:
+                if other is not own:
+                    other.close()
+            place = Place(Metrics(self._memory, slot.index), slot.index == 0, self._alive[0])
+            code = run_worker(self._settings, [own], place, lambda: _tell(ready[1]))
         except BaseException as error:
             failures.record(error)
             code = FAILED
         sys.stdout.flush()
         sys.stderr.flush()
         return code
-
-    def _be_worker(self, slot: Slot, ready: Callable[[], None]) -> int:
-        writing = None
-        if self._writing is not None:
-            self._writing.listening.close()
-            writing = self._writing.path
-        place = Place(Metrics(self._memory, slot.index), slot.index == 0, self._alive[0], writing)
-        return run_worker(self._settings, [self._sockets[slot.index]], place, ready)
-
-    def _be_writer(self, slot: Slot, ready: Callable[[], None]) -> int:
-        """Ends by SIGTERM only, which comes when the last worker has ended."""
-        assert self._writing is not None
-        wakeup = os.pipe()
-        os.set_blocking(wakeup[1], False)
-        signal.set_wakeup_fd(wakeup[1])
-        for name in _SIGNALS:
-            signal.signal(getattr(signal, name), lambda *_: None)
-        self._writing.run(wakeup[0], self._alive[0], ready)
-        return OK
 
     # ------------------------------------------------------------ watching
 
@@ -153,7 +121,7 @@ class Supervisor:
     def _wait(self) -> None:
         """For a signal or for the next start that is due."""
         now = time.monotonic()
-        waits = [slot.due - now for slot in self._all if slot.due]
+        waits = [slot.due - now for slot in self._slots if slot.due]
         readable, _, _ = select.select([self._wakeup[0]], [], [], max(0.0, min(waits)) if waits else None)
         received = set(os.read(self._wakeup[0], 512)) if readable else set()
         if received & {signal.SIGTERM, signal.SIGINT}:
@@ -161,7 +129,7 @@ class Supervisor:
         if signal.SIGHUP in received:
             self._send(signal.SIGHUP)
         self._bury_dead()
-        for slot in self._all:
+        for slot in self._slots:
             if slot.due and slot.due <= time.monotonic():
                 slot.due = 0.0
                 if self._stopping:
@@ -169,12 +137,8 @@ class Supervisor:
                 else:
                     self._start(slot)
 
-    @property
-    def _all(self) -> list[Slot]:
-        return [*self._slots, self._writer]
-
     def _bury_dead(self) -> None:
-        for slot in self._all:
+        for slot in self._slots:
             if slot.pid:
                 pid, status = os.waitpid(slot.pid, os.WNOHANG)
                 if pid:
@@ -188,17 +152,14 @@ class Supervisor:
             self._code = self._code or max(code, 0)
             return
         never_answered = not any(each.pid for each in self._slots)
-        name = "writing process" if slot is self._writer else "worker"
-        if (code == REFUSED and slot is not self._writer) or (
-            never_answered and slot.pause == 0.0 and slot.started and code == FAILED
-        ):
+        if code == REFUSED or (never_answered and slot.pause == 0.0 and slot.started and code == FAILED):
             self._code = code
             self._stop()
             return
         young = time.monotonic() - slot.started < SHORT_LIFE_SECONDS
         slot.pause = min(LONGEST_PAUSE_SECONDS, slot.pause * 2 or 0.1) if young else 0.0
         slot.due = time.monotonic() + slot.pause
-        sys.stderr.write(f"onecard: {name} {pid} ended ({code}); another one is started\n")
+        sys.stderr.write(f"onecard: worker {pid} ended ({code}); another one is started\n")
 
     # ------------------------------------------------------------ stopping
 
@@ -212,18 +173,6 @@ class Supervisor:
         last = time.monotonic() + self._settings.shutdown_timeout + GRACE_SECONDS
         for slot in self._slots:
             slot.due = last if slot.pid else 0.0
-
-    def _end_writer(self) -> None:
-        """After the last worker: what it was given is answered by then."""
-        if self._writer.pid:
-            os.kill(self._writer.pid, signal.SIGTERM)
-            last = time.monotonic() + GRACE_SECONDS
-            while self._writer.pid and time.monotonic() < last:
-                self._bury_dead()
-                time.sleep(0.01)
-            self._kill(self._writer)
-        if self._writing is not None:
-            self._writing.close()
 
     def _send(self, number: int) -> None:
         for slot in self._slots:

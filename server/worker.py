@@ -12,7 +12,6 @@ import ssl
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from server.config import SettingRefused, Settings
@@ -41,8 +40,6 @@ class Place:
     """Does what is done once: the sample."""
     parent: int = -1
     """End of a pipe that closes when the parent is gone; -1 without a parent."""
-    writing: Path | None = None
-    """Where the process listens that writes for all workers; None without one."""
 
 
 def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
@@ -78,15 +75,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _serve(settings: Settings, sockets: Sequence[socket.socket], place: Place, ready: Callable[[], None]) -> int:
     from server.app import build
-    from server.store.open import hand_over
     from server.warming import warm
 
     stop = asyncio.Event()
     asyncio.get_running_loop().set_exception_handler(_unhandled)
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
     app = await build(settings, metrics=place.metrics)
-    if place.writing is not None:
-        hand_over(app.ctx.store, place.writing)
     listener = Listener(app.shell, settings, certificate)
 
     def reload() -> None:

@@ -6,11 +6,7 @@ Engines are imported when asked for: an embedded server loads no MongoDB driver.
 from __future__ import annotations
 
 import re
-import shutil
-import socket
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -53,50 +49,6 @@ async def open_store(
     return await _whole(
         await open_mongo(url, rules, zone=zone, clock=clock, rezone=rezone, must_exist=must_exist, wary=wary)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class WritingProcess:
-    """What a process that writes for all workers of this machine needs, made before they are forked."""
-
-    store: Path
-    path: Path
-    """Where workers reach it, in a folder that only this user can enter."""
-    listening: socket.socket
-
-    def run(self, wakeup: int, parent: int, ready: Callable[[], None]) -> None:
-        """See `Central.run`; the store must have been made. Raises: StoreError."""
-        from server.store.embedded.central import Central
-
-        central = Central(self.store, self.listening)
-        ready()
-        if central.run(wakeup, parent):
-            self.close()
-
-    def close(self) -> None:
-        """By the parent at the end; if that was killed, by the process itself."""
-        self.listening.close()
-        shutil.rmtree(self.path.parent, ignore_errors=True)
-
-
-def writing_process(url: str) -> WritingProcess | None:
-    """None: the engine needs none."""
-    path = _path(url)
-    if path is None:
-        return None
-    name = Path(tempfile.mkdtemp(prefix="onecard-")) / "writer"
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(name))
-    listening.listen()
-    return WritingProcess(Path(path), name, listening)
-
-
-def hand_over(store: Store, writing: Path) -> None:
-    """The store sends its small commits to the writing process that listens there."""
-    from server.store.embedded import EmbeddedStore
-
-    assert isinstance(store, EmbeddedStore), "others have no writing process"
-    store.hand_over(writing)
 
 
 async def _whole(store: Store) -> Store:

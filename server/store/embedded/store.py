@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -27,26 +26,22 @@ from server.store.contract import (
     Scope,
     SearchRules,
     StoreInfo,
-    StoreUnavailable,
     Version,
-    VersionConflict,
     Written,
 )
 from server.store.embedded.checkpoint import Checkpointer
 from server.store.embedded.driver import Connection, connect, failures, stop_when
 from server.store.embedded.estimates import Estimates
-from server.store.embedded.handover import can_go
 from server.store.embedded.history import Asked
-from server.store.embedded.link import Link, Unanswered
 from server.store.embedded.lock import Gate
-from server.store.embedded.rows import Builder, Made, Parameters
+from server.store.embedded.rows import Builder, Parameters
 from server.store.embedded.schema import install, prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
 from server.store.embedded.symbols import Allocation, Remembered, Symbols
-from server.store.embedded.transaction import Transaction, is_fresh
+from server.store.embedded.transaction import Transaction
 from server.store.embedded.upkeep import Extracted, extracted, snapshot, verify
-from server.store.embedded.writer import Groups, Writer
+from server.store.embedded.writer import Writer
 
 T = TypeVar("T")
 _THREADS = 4
@@ -92,9 +87,7 @@ class EmbeddedStore:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
         self._written_by = connection
         self._checkpointer = Checkpointer(path, connection)
-        between = self._checkpointer.between_groups
-        self._writer = Writer(Groups(connection, self._gate, self._begin, self._committed, between))
-        self._link: Link | None = None
+        self._writer = Writer(connection, self._gate, self._begin, self._committed, self._checkpointer.between_groups)
 
     def _prepared(self, zone: str, rezone: bool) -> Connection:
         """The writing connection, to a store whose tables are up to date."""
@@ -115,34 +108,8 @@ class EmbeddedStore:
 
     # -------------------------------------------------------------------------------- writing
 
-    def hand_over(self, central: Path) -> None:
-        """From now on small commits go to the writing process that listens there, as long as it does."""
-        self._link = Link(central)
-
     async def commit(self, commit: Commit) -> list[Written]:
-        ahead = self._ahead(commit.changes)
-        if self._link is not None and self._link.open and can_go(commit, ahead):
-            try:
-                return await self._link.commit(commit, ahead)
-            except Unanswered:
-                return await self._commit_again(commit, ahead)
-        written: list[Written] = await self._writer.submit(commit, ahead)
-        return written
-
-    async def _commit_again(self, commit: Commit, ahead: Mapping[int, Made]) -> list[Written]:
-        """A commit of which it is not known whether the writing process did it.
-
-        New resources tell by their ids. Raises: StoreUnavailable for changes of others, else as `commit`.
-        """
-        changes = [replace(change, expected=0, fresh=False) for change in commit.changes if is_fresh(change)]
-        if len(changes) < len(commit.changes):
-            raise StoreUnavailable("the writing process ended meanwhile: look whether the change was stored")
-        again = {id(new): ahead[id(change)] for new, change in zip(changes, commit.changes, strict=True)}
-        try:
-            written: list[Written] = await self._writer.submit(replace(commit, changes=changes), again)
-        except VersionConflict:
-            stored = [self._inline.reader.vread(change.type, change.id, 1) for change in changes]
-            written = [Written(version, created=True) for version in stored if version is not None]
+        written: list[Written] = await self._writer.submit(commit, self._ahead(commit.changes))
         return written
 
     def _begin(self, connection: Connection) -> Transaction:
@@ -303,8 +270,6 @@ class EmbeddedStore:
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._link is not None:
-            await self._link.close()
         await loop.run_in_executor(None, self._writer.close)
         await loop.run_in_executor(None, self._checkpointer.close)
         await loop.run_in_executor(None, self._threads.shutdown)

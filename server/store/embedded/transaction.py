@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import Any
 
 from server.store.bodies import Bodies
 from server.store.contract import (
@@ -80,7 +80,7 @@ class Transaction:
     def apply(self, commit: Commit, ahead: Mapping[int, Made] = MappingProxyType({})) -> list[Written]:
         """ahead: see Builder.ahead. Raises: CommitRefused; the transaction is then as it was before."""
         known = [
-            self._new(change.type, change.id) if is_fresh(change) else self._look_up(change.type, change.id)
+            self._new(change.type, change.id) if _is_fresh(change) else self._look_up(change.type, change.id)
             for change in commit.changes
         ]
         for change, current in zip(commit.changes, known, strict=True):
@@ -259,7 +259,7 @@ class Transaction:
 
     def load(self, changes: Iterable[Change]) -> None:
         """Reads the current rows of many resources ahead of their commits, a type at a time."""
-        self._load((change.type, change.id) for change in changes if not is_fresh(change))
+        self._load((change.type, change.id) for change in changes if not _is_fresh(change))
 
     def _load(self, ids: Iterable[Pair]) -> None:
         by_type: dict[int, list[Known]] = {}
@@ -436,7 +436,7 @@ class Transaction:
             self.connection.execute("UPDATE state SET seq = ?, hw = ?", (self._seq, self._high))
 
 
-def is_fresh(change: Change) -> TypeGuard[Put]:
+def _is_fresh(change: Change) -> bool:
     return isinstance(change, Put) and change.fresh
 
 
