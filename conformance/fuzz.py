@@ -29,7 +29,8 @@ from conformance.bench.onecard import onecard
 from conformance.drawing import HOSTILE, Drawing
 from conformance.line import Broken, Line, Reply
 from fhir_profiles.definitions import Definitions
-from server.routes import ROUTES, Route
+from server.dispatch import Route
+from server.routes import ROUTES
 from server.wire.media import FHIR_JSON, FORM, PATCH_TYPES
 from terminology.service import TerminologyService
 

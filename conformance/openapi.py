@@ -14,7 +14,8 @@ from typing import Any
 from conformance.json_schema import JsonSchemas, Schema
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.terminology_protocol import Terminology
-from server.routes import ROUTES, Route
+from server.dispatch import Route
+from server.routes import ROUTES
 from server.wire.media import FHIR_JSON, FORM
 from terminology.service import TerminologyService
 

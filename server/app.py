@@ -12,14 +12,17 @@ from fhir_profiles.validation import Validator
 from server.access import session
 from server.access.session import Sessions
 from server.access.tokens import Tokens
+from server.clock import now_ms
 from server.config import SettingRefused, Settings
 from server.conformance_resources import ConformanceResources
-from server.context import Context, new_id, now_ms
+from server.context import Context
+from server.dispatch import Routes
 from server.jobs import Jobs
+from server.logical_id import new_id
 from server.observability.metrics import Metrics
 from server.observability.request_log import RequestLog
 from server.reindexing import Reindexing
-from server.routes import Routes
+from server.routes import ROUTES
 from server.search.cursor import new_key
 from server.search.engine import Search
 from server.search.parse import Limits
@@ -99,7 +102,7 @@ async def build_context(
         validator=Validator(definitions, terminology),
         search=search,
         terminology=terminology,
-        routes=Routes(definitions.resource_types),
+        routes=Routes(definitions.resource_types, ROUTES),
         jobs=Jobs(store, clock),
         reindexing=Reindexing(store, search, definitions, clock),
         conformance=ConformanceResources(store, definitions, terminology),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from server.randomness import RandomPieces
+from server.clock import now_ms
+from server.logical_id import new_id
 from server.room import Room
 
 if TYPE_CHECKING:
@@ -17,28 +17,12 @@ if TYPE_CHECKING:
     from fhir_profiles.validation import Validator
     from server.config import Settings
     from server.conformance_resources import ConformanceResources
+    from server.dispatch import Routes
     from server.jobs import Jobs
     from server.reindexing import Reindexing
-    from server.routes import Routes
     from server.search.engine import Search
     from server.store.contract import Store
     from terminology.service import TerminologyService
-
-
-def now_ms() -> int:
-    """Milliseconds UTC since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-_random = RandomPieces(10)
-
-
-def new_id() -> str:
-    """Time-ordered random id: UUID version 7 (RFC 9562 section 5.7); new rows go to the right edge of the indexes."""
-    chance = int.from_bytes(_random(), "big")
-    value = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | (chance >> 68) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @dataclass(slots=True)

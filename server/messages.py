@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from server.access.principal import Principal
 
 if TYPE_CHECKING:
-    from server.routes import Route
+    from server.dispatch import Route
 
 
 @dataclass(slots=True)

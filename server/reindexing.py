@@ -20,7 +20,7 @@ import orjson
 
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.json_reading import read_json
-from server.context import now_ms
+from server.clock import now_ms
 from server.errors import FhirError
 from server.observability import failures
 from server.search.engine import Search

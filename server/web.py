@@ -40,7 +40,7 @@ from server.observability.metrics import Metrics
 from server.observability.request_log import RequestLog
 from server.outcome import response_of
 from server.site import Site
-from server.wire import media, reply, target
+from server.wire import compression, media, reply, target
 from server.wire.body import read_body
 from server.wire.incoming import Incoming
 from server.wire.proxy import Client
@@ -288,12 +288,12 @@ class Shell:
         status, stream = response.status, response.stream
         lines = [reply.STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"]
         has_content = bool(body) or stream is not None
-        if has_content and exchange.gzip and reply.compressible(media_type):
+        if has_content and exchange.gzip and compression.compressible(media_type):
             if stream is not None:
-                stream = reply.compressed_stream(stream)
+                stream = compression.compressed_stream(stream)
                 lines.append("Content-Encoding: gzip\r\n")
-            elif len(body) >= reply.COMPRESS_FROM:
-                body = await reply.compressed(body)
+            elif len(body) >= compression.COMPRESS_FROM:
+                body = await compression.compressed(body)
                 lines.append("Content-Encoding: gzip\r\n")
         # HTTP/1.0 knows no chunks: there the end of the connection is the end of the stream.
         chunked = stream is not None and http.modern

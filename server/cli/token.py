@@ -11,8 +11,8 @@ from pathlib import Path
 from server.access.tokens import Token, TokenFileError, add_token, read_tokens, revoke_token
 from server.cli import refuse
 from server.cli.settings import add_settings, settings_of
+from server.clock import now_ms
 from server.config import SettingRefused
-from server.context import now_ms
 from server.store.contract import instant
 
 _LIFETIME = re.compile(r"([0-9]{1,5})([dhm])")

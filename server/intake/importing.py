@@ -20,7 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server.context import Context, now_ms
+from server.clock import now_ms
+from server.context import Context
 from server.intake import team
 from server.intake.documents import Document, Source, SourceError, digest, documents
 from server.intake.quarantine import Quarantine

@@ -20,7 +20,7 @@ from server.warming import every_parameter
 from server.wire.media import FHIR_JSON
 
 if TYPE_CHECKING:
-    from server.routes import Route
+    from server.dispatch import Route
 
 MODES = ("full", "normative", "terminology")
 PATCH_FORMATS = ["application/json-patch+json", "application/merge-patch+json", FHIR_JSON]

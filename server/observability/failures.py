@@ -7,7 +7,7 @@ import traceback
 
 import orjson
 
-from server.context import now_ms
+from server.clock import now_ms
 from server.store.contract import instant
 
 MAX_FRAMES = 30

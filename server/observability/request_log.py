@@ -12,7 +12,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from server.context import now_ms
+from server.clock import now_ms
 from server.store.contract import instant
 
 FLUSH_SECONDS = 0.2

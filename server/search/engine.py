@@ -28,7 +28,7 @@ from zoneinfo import ZoneInfo
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.json_reading import read_json
 from fhir_profiles.terminology_protocol import Terminology
-from server.context import now_ms
+from server.clock import now_ms
 from server.errors import BadRequest
 from server.search import truth
 from server.search.compile import SHAPING, Compartment, compile_search

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from server.context import now_ms
+from server.clock import now_ms
 from server.store.contract import SearchRules, Store, StoreRefused
 
 INCOMPLETE = "incomplete"

@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy
 
 from server.errors import BadRequest
 from server.setting_kinds import Network
-from server.wire import reply
+from server.wire.compression import accepts_gzip
 from server.wire.proxy import Client, client_of
 
 # More of these would mean different things to us and to a proxy.
@@ -46,7 +46,7 @@ class Said:
         self.headers = headers
         """Names in lower case; repeated headers joined by a comma. Shared by requests: nobody may change it."""
         self.client = client
-        self.gzip = reply.accepts_gzip(headers.get("accept-encoding", ""))
+        self.gzip = accepts_gzip(headers.get("accept-encoding", ""))
 
 
 class Connection(Protocol):

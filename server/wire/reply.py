@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import AsyncIterator, Mapping
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from server.wire.incoming import Connection
-
-COMPRESS_FROM = 1024
-"""Smaller bodies fit a packet anyway."""
-COMPRESS_OFF_LOOP_FROM = 64 << 10
-COMPRESSION_LEVEL = 1
-_GZIP = 31
 
 BODILESS = frozenset({204, 304})
 """Statuses whose answers never have a body.   https://www.rfc-editor.org/rfc/rfc9110#section-6.4.1"""
@@ -126,37 +118,3 @@ def header_lines(headers: Mapping[str, str]) -> str:
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or not text.isascii():
         raise ValueError("a header value holds a line break or a letter beyond ASCII")
     return text
-
-
-@lru_cache(maxsize=64)
-def accepts_gzip(accept_encoding: str) -> bool:
-    for element in accept_encoding.lower().split(","):
-        coding, _, parameters = element.partition(";")
-        if coding.strip() in ("gzip", "x-gzip", "*"):
-            quality = parameters.replace(" ", "").removeprefix("q=")
-            return quality == "" or quality.strip("0.") != ""
-    return False
-
-
-def compressible(media_type: str) -> bool:
-    kind = media_type.partition(";")[0]
-    return kind.endswith(("json", "xml", "+xml")) or kind.startswith("text/")
-
-
-async def compressed(body: bytes) -> bytes:
-    """The body as gzip; a large one is made in a thread."""
-    if len(body) < COMPRESS_OFF_LOOP_FROM:
-        return gzip(body)
-    return await asyncio.get_running_loop().run_in_executor(None, gzip, body)
-
-
-def gzip(body: bytes) -> bytes:
-    return zlib.compress(body, COMPRESSION_LEVEL, _GZIP)
-
-
-async def compressed_stream(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The stream as gzip; each piece is flushed, so that the client can begin."""
-    deflator = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP)
-    async for chunk in stream:
-        yield deflator.compress(chunk) + deflator.flush(zlib.Z_SYNC_FLUSH)
-    yield deflator.flush()

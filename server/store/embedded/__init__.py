@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from server.context import now_ms
+from server.clock import now_ms
 from server.store.contract import SearchRules, StoreRefused
 from server.store.embedded.store import EmbeddedStore
 from server.store.embedded.versions import Progress, bring_up, make_ready

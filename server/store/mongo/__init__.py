@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from server.context import now_ms
+from server.clock import now_ms
 from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import SearchRules
 from server.store.mongo.cluster import check_cluster

@@ -9,15 +9,16 @@ import pytest
 
 from fhir_profiles.definitions import Definitions
 from server.access.decide import SCOPES
+from server.dispatch import Routes
 from server.errors import BadRequest, MethodNotAllowed, NotFound
-from server.routes import ROUTES, Routes
+from server.routes import ROUTES
 
 ROUTES_PAGE = Path(__file__).parents[3] / "docs" / "rest.md"
 
 
 @pytest.fixture(scope="module")
 def routes() -> Routes:
-    return Routes(Definitions().resource_types)
+    return Routes(Definitions().resource_types, ROUTES)
 
 
 @pytest.mark.parametrize(

@@ -309,7 +309,7 @@ async def test_expect_100_continue_is_answered_before_the_body(start_shell: Star
 
 async def test_a_raised_store_failure_is_answered(start_shell: StartShell) -> None:
     from server.boundary import handle
-    from server.routes import Route
+    from server.dispatch import Route
 
     class Full:
         def find(self, method: str, path: tuple[str, ...]) -> Route:

@@ -8,7 +8,8 @@ from pathlib import Path
 from conformance.bench.limits import sqlite
 from conformance.bench.load import Target
 from conformance.bench.workloads import WORKLOADS, Bench
-from server.context import new_id, now_ms
+from server.clock import now_ms
+from server.logical_id import new_id
 from tests.serving import run_server
 
 TEXT = ("_content=", "_text=")

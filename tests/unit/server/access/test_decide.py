@@ -6,9 +6,10 @@ import pytest
 
 from server.access.decide import ANONYMOUS, OPEN, SCOPES, decide
 from server.access.principal import Principal
+from server.dispatch import Route
 from server.errors import Forbidden, Unauthorized
 from server.messages import FhirRequest
-from server.routes import ROUTES, Route
+from server.routes import ROUTES
 
 CHANGING = {"meta-add", "meta-delete", "closure"}
 """Operations that store something; the official definitions say affectsState of none of these."""

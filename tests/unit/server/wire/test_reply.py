@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.wire.reply import accepts_gzip, compressible, date_header, header_lines
+from server.wire.compression import accepts_gzip, compressible
+from server.wire.reply import date_header, header_lines
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: x=1", "a\nb", "a\rb", "ก"])
@@ -38,6 +39,8 @@ def test_what_is_let_through_is_one_line_each(headers: dict[str, str]) -> None:
         ("identity", False),
         ("gzipped", False),
         ("gzip;q=0.001", True),
+        ("*;q=0, gzip", True),
+        ("gzip;q=0, *", False),
     ],
 )
 def test_gzip_is_used_when_it_is_asked_for(header: str, expected: bool) -> None:
