@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import getpass
 import os
-import sys
 import warnings
 from pathlib import Path
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, refuse_missing_folder, settings_of
 from server.config import SettingRefused, Settings
 from server.store.archive import ArchiveError, Protection
@@ -77,8 +77,6 @@ def asked(question: str) -> str:
 
 async def _backup(settings: Settings, file: Path, protection: Protection) -> None:
     """The file appears under its name only when it is whole."""
-    from tqdm import tqdm
-
     from server.app import build_context
     from server.store.transfer import backup
 
@@ -90,12 +88,12 @@ async def _backup(settings: Settings, file: Path, protection: Protection) -> Non
     try:
         with (
             os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
-            tqdm(unit=" versions", unit_scale=True, file=sys.stderr, desc="backup") as bar,
+            bar("backup", "versions") as shown,
         ):
-            await backup(ctx.store, out, protection, bar.update)
+            await backup(ctx.store, out, protection, shown.update)
             out.flush()
             os.fsync(out.fileno())
-            versions = bar.n
+            versions = shown.n
         os.rename(part, file)
     finally:
         part.unlink(missing_ok=True)

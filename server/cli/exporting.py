@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappers.layout import V24, VERSIONS
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import add_settings, refuse_missing_folder, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
@@ -76,16 +76,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _export(args: argparse.Namespace, settings: Settings) -> dict[str, int]:
-    from tqdm import tqdm
-
     from server.app import build_context
 
     refuse_missing_folder(args.out)
     ctx = await build_context(settings, must_exist=True)
     write, unit = _WRITERS[args.format]
     try:
-        with tqdm(unit=f" {unit}", file=sys.stderr, desc="export") as bar:
-            return await write(args, ctx, bar.update)
+        with bar("export", unit) as shown:
+            return await write(args, ctx, shown.update)
     finally:
         await ctx.store.close()
 

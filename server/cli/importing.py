@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 
 from server.cli import importing_f43, importing_his, refuse, undoing
+from server.cli.progress import import_bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import Source, SourceError, find_sources
@@ -63,32 +63,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _import(args: argparse.Namespace, settings: Settings, sources: list[Source]) -> ImportReport:
-    from tqdm import tqdm
-
     from server.app import build_context
 
     ctx = await build_context(settings)
     size = sum(path.stat().st_size for path in {source.path for source in sources})
     packed = any(source.member or source.path.name.lower().endswith(".gz") for source in sources)
     # Of packed files only the packed size is known beforehand: then the bar counts without an end.
-    bar = tqdm(
-        total=None if packed else size, unit="B", unit_scale=True, file=sys.stderr, desc="import", dynamic_ncols=True
-    )
-    rows = 0
-
-    def advance(resources: int, read: int) -> None:
-        nonlocal rows
-        rows += resources
-        bar.update(read)
-        elapsed = bar.format_dict["elapsed"] or 1e-9
-        bar.set_postfix_str(f"{rows:,} resources, {rows / elapsed:,.0f}/s", refresh=False)
-
     try:
-        return await import_fhir(
-            settings, ctx, sources, workers=max(1, args.processes), again=args.again, advance=advance
-        )
+        with import_bar(None if packed else size) as advance:
+            return await import_fhir(
+                settings, ctx, sources, workers=max(1, args.processes), again=args.again, advance=advance
+            )
     finally:
-        bar.close()
         await ctx.store.close()
 
 

@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from server.cli import refuse
+from server.cli.progress import import_bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.cards import open_cards
@@ -80,30 +80,19 @@ def _run(args: argparse.Namespace, settings: Settings) -> list[Report]:
 
 
 async def _import(args: argparse.Namespace, settings: Settings, sources: list[F43Source]) -> list[Report]:
-    from tqdm import tqdm
-
     from server.app import build_context
 
     ctx = await build_context(settings)
     size = sum(member.size for source in sources for member in source.members)
-    bar = tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, desc="import", dynamic_ncols=True)
-    written = 0
-
-    def advance(resources: int, read: int) -> None:
-        nonlocal written
-        written += resources
-        bar.update(read)
-        elapsed = bar.format_dict["elapsed"] or 1e-9
-        bar.set_postfix_str(f"{written:,} resources, {written / elapsed:,.0f}/s", refresh=False)
-
     # Starting processes takes longer than a small file does.
     processes = args.processes if args.processes is not None else 0 if size < SMALL else os.cpu_count() or 1
     try:
-        return [
-            await import_f43(settings, ctx, source, processes=max(0, processes), advance=advance) for source in sources
-        ]
+        with import_bar(size) as advance:
+            return [
+                await import_f43(settings, ctx, source, processes=max(0, processes), advance=advance)
+                for source in sources
+            ]
     finally:
-        bar.close()
         await ctx.store.close()
 
 

@@ -20,6 +20,7 @@ from mappers.his.tables import Rows, TablesError, in_use, read_tables
 from server.cli import refuse
 from server.cli.importing_f43 import SETTINGS
 from server.cli.importing_f43 import summary as summary_f43
+from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
@@ -128,17 +129,11 @@ async def _import(args: argparse.Namespace, settings: Settings, entries: Sequenc
     with tempfile.TemporaryDirectory(dir=folder) as place:
         database = DumpDatabase(path, Path(place) / "dump.db", in_use(entries), args.encoding)
         try:
-            with _bar("dump", "B", path.stat().st_size) as bar:
-                database.load(bar.update)
+            with bar("dump", "B", path.stat().st_size) as loaded:
+                database.load(loaded.update)
             return await _run(args, settings, entries, database)
         finally:
             database.end()
-
-
-def _bar(what: str, unit: str, total: int | None = None):  # type: ignore[no-untyped-def]
-    from tqdm import tqdm
-
-    return tqdm(total=total, unit=unit, unit_scale=True, file=sys.stderr, desc=what, dynamic_ncols=True)
 
 
 async def _run(args: argparse.Namespace, settings: Settings, entries: Sequence[Rows], database: Database) -> HisReport:
@@ -147,7 +142,7 @@ async def _run(args: argparse.Namespace, settings: Settings, entries: Sequence[R
     ctx = await build_context(settings)
     live = not isinstance(database, DumpDatabase)
     try:
-        with _bar("read", "rows") as reading, _bar("import", "res") as writing:
+        with bar("read", "rows") as reading, bar("import", "resources") as writing:
             reader = Reader(
                 database, hcode=getattr(args, "hcode", ""), rate=args.rate if live else 0.0, told=reading.write
             )

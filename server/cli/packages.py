@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.context import Context
@@ -58,17 +58,13 @@ async def _run(args: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _add(ctx: Context, args: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from server.packages import add
 
     rows = []
     for file in args.files:
         package = read_package(file)
-        with tqdm(
-            total=len(package.resources), unit=" definitions", file=sys.stderr, desc=package.label, dynamic_ncols=True
-        ) as bar:
-            added = await add(ctx, package, bar.update)
+        with bar(package.label, "definitions", len(package.resources)) as shown:
+            added = await add(ctx, package, shown.update)
         rows.append(added)
         if not args.json:
             print(f"{package.label}: {_counted(added.counts)}; {added.removed} of an earlier version removed / เพิ่มแล้ว")

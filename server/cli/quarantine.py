@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from server.cli import importing, importing_f43, refuse
+from server.cli.progress import import_bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError, find_sources
@@ -96,16 +97,12 @@ async def _again(settings: Settings, rows: F43Source | None, folder: Path) -> An
     processes = os.cpu_count() or 1
     try:
         if rows is not None:
-            own = await import_f43(settings, ctx, rows, processes=0, advance=lambda resources, read: None)
+            with import_bar(sum(member.size for member in rows.members)) as advance:
+                own = await import_f43(settings, ctx, rows, processes=0, advance=advance)
             return _Told(own, importing_f43.summary(own))
-        fhir = await import_fhir(
-            settings,
-            ctx,
-            find_sources([folder]),
-            workers=processes,
-            again=True,
-            advance=lambda resources, read: None,
-        )
+        sources = find_sources([folder])
+        with import_bar(sum(source.path.stat().st_size for source in sources)) as advance:
+            fhir = await import_fhir(settings, ctx, sources, workers=processes, again=True, advance=advance)
         return _Told(fhir, importing.summary(fhir))
     finally:
         await ctx.store.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from server.cli import refuse
 from server.cli.backup import asked
+from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.store.archive import MAGIC, ArchiveError
@@ -50,21 +50,16 @@ def _keys(args: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _restore(settings: Settings, file: Path, keys: dict[str, Any]) -> dict[str, int]:
-    from tqdm import tqdm
-
     from server.app import build_context
     from server.store.transfer import check_backup, restore
 
-    def bar(name: str) -> tqdm[Any]:
-        return tqdm(unit=" versions", unit_scale=True, file=sys.stderr, desc=name)
-
     with file.open("rb") as source:
-        with bar("check") as checked:
+        with bar("check", "versions") as checked:
             parameters = await asyncio.to_thread(check_backup, source, checked.update, **keys)
         source.seek(0)
         ctx = await build_context(settings)
         try:
-            with bar("restore") as restored:
+            with bar("restore", "versions") as restored:
                 return await restore(ctx, source, parameters, restored.update, **keys)
         finally:
             await ctx.store.close()

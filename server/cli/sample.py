@@ -4,7 +4,7 @@ or the SQL that makes a JHCIS or HOSxP database of them. The same people, visits
 from __future__ import annotations
 
 import argparse
-import sys
+import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from server.cli import refuse
+from server.cli.progress import bar
 
 SPOOLED = 1 << 20
 """Bytes of each file of a zip that stay in memory while it grows."""
@@ -46,21 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--facility", default="", metavar="HCODE", help="whose files; default: the health centre / รหัสสถานพยาบาล"
     )
+    parser.add_argument("--json", action="store_true", help="summary as JSON on standard output / สรุปเป็น JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 if it is written, 2 if it could not be."""
-    from tqdm import tqdm
-
     if args.people < 1 or args.years < 1:
         return refuse("--people and --years are at least 1")
     people = People(args.people, args.seed, args.years, args.facility)
     try:
-        with tqdm(unit=" resources" if args.format == "fhir" else " rows", file=sys.stderr, desc="sample") as bar:
-            count = write_sample(args.out, args.format, people, bar.update)
+        with bar("sample", "resources" if args.format == "fhir" else "rows") as shown:
+            count = write_sample(args.out, args.format, people, shown.update)
     except OSError as error:
         return refuse(error)
-    print(f"{count:,} written / เขียนแล้ว: {args.out}")
+    if args.json:
+        print(json.dumps({"out": str(args.out), "format": args.format, "written": count}))
+    else:
+        print(f"{count:,} written / เขียนแล้ว: {args.out}")
     return 0
 
 

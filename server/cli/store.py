@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import dataclasses
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings, load
 from server.store.archive import ArchiveError
@@ -64,7 +64,7 @@ async def _reindex(settings: Settings) -> None:
     ctx = await build_context(settings, rezone=True, must_exist=True)
     try:
         await ctx.reindexing.start()  # stored search parameters count too
-        with _Steps("reindex", unit=" resources") as steps:
+        with _Steps("reindex", unit="resources") as steps:
             await ctx.store.rezone(settings.timezone, lambda done, total: steps.step("reindex", done, total))
             total = steps.total
     finally:
@@ -92,8 +92,6 @@ _ACTIONS: dict[str, Callable[[Settings], Any]] = {
 
 
 async def _copy(settings: Settings, target: Settings) -> None:
-    from tqdm import tqdm
-
     from server.app import build_context
     from server.store.transfer import copy
 
@@ -101,8 +99,8 @@ async def _copy(settings: Settings, target: Settings) -> None:
     try:
         ctx = await build_context(target)
         try:
-            with tqdm(unit=" versions", unit_scale=True, file=sys.stderr, desc="copy") as bar:
-                counts = await copy(source.store, ctx, bar.update)
+            with bar("copy", "versions") as shown:
+                counts = await copy(source.store, ctx, shown.update)
         finally:
             await ctx.store.close()
     finally:
@@ -115,10 +113,8 @@ async def _copy(settings: Settings, target: Settings) -> None:
 class _Steps:
     """A bar for work that tells what it does and how far it is."""
 
-    def __init__(self, name: str, unit: str = " steps") -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit=unit, file=sys.stderr, desc=name)
+    def __init__(self, name: str, unit: str = "steps") -> None:
+        self._bar = bar(name, unit)
 
     @property
     def total(self) -> int:

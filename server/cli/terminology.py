@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused
 from terminology.loaders.load import LOADERS, Outcome, listing, load
@@ -50,9 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _load(folder: Path, args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    with tqdm(unit=" codes", unit_scale=True, file=sys.stderr, desc=args.system, dynamic_ncols=True) as bar:
+    with bar(args.system, "codes") as shown:
         outcome = load(
             args.system,
             args.file,
@@ -60,7 +58,7 @@ def _load(folder: Path, args: argparse.Namespace) -> int:
             url=args.url,
             version=args.version,
             name=args.name,
-            progress=lambda done: bar.update(done - bar.n),
+            progress=lambda done: shown.update(done - shown.n),
         )
     print(json.dumps(as_json(outcome), ensure_ascii=False) if args.json else summary(outcome))
     return 0

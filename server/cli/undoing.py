@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.documents import SourceError
@@ -41,13 +41,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _undo(import_id: str, settings: Settings) -> Undone:
-    from tqdm import tqdm
-
     from server.app import build_context
 
     ctx = await build_context(settings, must_exist=True)
     try:
-        with tqdm(unit=" groups", file=sys.stderr, desc="undo") as bar:
-            return await undo(ctx, import_id, advance=bar.update)
+        with bar("undo", "groups") as shown:
+            return await undo(ctx, import_id, advance=shown.update)
     finally:
         await ctx.store.close()

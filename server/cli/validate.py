@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from server.cli import refuse
+from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.intake.checking import CheckReport, check_files
@@ -34,8 +34,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(settings: Settings, sources: list[Source], profiles: list[str]) -> CheckReport:
-    from tqdm import tqdm
-
     from fhir_profiles.definitions import Definitions
     from fhir_profiles.validation import Validator
     from terminology.service import TerminologyService
@@ -45,14 +43,14 @@ def _check(settings: Settings, sources: list[Source], profiles: list[str]) -> Ch
     if unknown:
         raise SettingRefused(f"{unknown[0][:200]}: no profile that is known here / ไม่รู้จักโปรไฟล์นี้")
     validator = Validator(definitions, TerminologyService())
-    with tqdm(unit=" documents", file=sys.stderr, desc="validate") as bar:
+    with bar("validate", "documents") as shown:
         return check_files(
             validator,
             sources,
             largest=settings.max_body_bytes,
             max_depth=settings.max_depth,
             profiles=profiles,
-            advance=bar.update,
+            advance=shown.update,
         )
 
 
