@@ -6,16 +6,34 @@ https://hl7.org/fhir/R4/resource.html#tag-updates
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fhir_profiles.json_reading import read_json
 from server.errors import Unprocessable
-from server.store.contract import Version
+from server.store.contract import Version, may_be_labelled
 
 CODED = ("tag", "security")
 """Labels that are Codings, in the order in which they are written."""
 
 Meta = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a change is made from, as in `Put`."""
+
+    expected: int | None = None
+    seen: bytes | None = None
+    unlabelled: bool = False
+
+
+UNGUARDED = Guard()
+
+
+def at(version: int, current: Version | None) -> Guard:
+    """That version must be current when it is stored, and with the labels that it has now."""
+    return Guard(version, current.body if current is not None and version == current.version else None)
 
 
 def are_sound(meta: Any) -> bool:
@@ -42,24 +60,24 @@ def difference(first: Sequence[Meta], second: Sequence[Meta]) -> list[Meta]:
     return [each for each in first if (each.get("system"), each.get("code")) not in gone]
 
 
-def carry(resource: dict[str, Any], current: Version | None) -> bool:
+def carry(resource: dict[str, Any], current: Version | None) -> Guard:
     """Tags and security labels stay on a resource until `$meta-delete` takes them off; profiles are those sent.
 
-    True if the current version had some to keep; they are put into the resource. Raises: Unprocessable (a subset).
+    Those of the current version are put into the resource. What must hold when it is stored, so that it loses none that
+    are added meanwhile. Raises: Unprocessable (a subset).
     """
     meta: Any = resource.get("meta", {})
     if not are_sound(meta):
-        return False  # the validator says what is wrong
+        return UNGUARDED  # the validator says what is wrong
     if any(tag.get("code") == "SUBSETTED" for tag in meta.get("tag", ())):
         raise Unprocessable(
             "The resource is a subset (tag SUBSETTED): storing it would lose the rest", expression="meta.tag"
         )
-    if current is None or current.body is None or not (b'"tag":' in current.body or b'"security":' in current.body):
-        return False
+    if current is None or current.body is None or not may_be_labelled(current.body):
+        return Guard(unlabelled=True)
     before = read_json(current.body).get("meta", {})
     merged = {name: union(meta.get(name, ()), before.get(name, ())) for name in CODED}
     kept = {**meta, **{name: codings for name, codings in merged.items() if codings}}
-    if kept == meta:
-        return False
-    resource["meta"] = kept
-    return True
+    if kept:
+        resource["meta"] = kept
+    return Guard(current.version, current.body)

@@ -9,7 +9,7 @@ from fhir_profiles.json_reading import read_json
 from fhir_profiles.patch import PatchError, fhirpath_patch, json_patch, merge_patch
 from server.context import Context
 from server.errors import BadRequest, Gone, NotFound, Unprocessable, UnsupportedMedia
-from server.interactions import conditional
+from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
 from server.interactions.storing import Resource, commit, prepare
 from server.interactions.written import written_answer
@@ -60,7 +60,7 @@ async def _apply(
 ) -> FhirResponse:
     expected = check_if_match(request.headers, current)
     resource = patched(ctx, request, current)
-    prepared = prepare(ctx, request.base, resource, current.id, "PATCH", expected=current.version, seen=current.body)
+    prepared = prepare(ctx, request.base, resource, current.id, "PATCH", labels.at(current.version, current))
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

@@ -12,6 +12,7 @@ from server.conformance_resources import TYPES
 from server.context import Context
 from server.errors import BadRequest, Conflict, TooLarge, Unprocessable, UnsupportedMedia
 from server.interactions import binary
+from server.interactions.labels import UNGUARDED, Guard
 from server.interactions.references import local_targets, reference_elements, references_in, without_version
 from server.messages import FhirRequest
 from server.store.contract import (
@@ -100,14 +101,12 @@ def prepare(
     resource: Resource,
     resource_id: str,
     method: str,
-    *,
-    expected: int | None = None,
-    seen: bytes | None = None,
+    guard: Guard = UNGUARDED,
 ) -> Prepared:
     """Check a resource and make the change that stores it under an id.
 
-    base: FHIR base URL, absolute references to it are ours. method POST: the id was made for this. expected, seen: see
-    `Put`. Versions in references are taken off in place, unless the setting keeps them.
+    base: FHIR base URL, absolute references to it are ours. method POST: the id was made for this. Versions in
+    references are taken off in place, unless the setting keeps them.
     Raises: Unprocessable, TooLarge.
     """
     resource = {**resource, "id": resource_id}
@@ -129,9 +128,10 @@ def prepare(
         body,
         ctx.search.extract(resource_type, resource),
         method,
-        expected,
+        guard.expected,
         ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
-        seen,
+        guard.seen,
+        guard.unlabelled,
         fresh=method == "POST",
     )
     return Prepared(put, conditions, warnings)

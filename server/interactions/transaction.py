@@ -247,9 +247,7 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
             if step.interaction == "delete":
                 conditions += _deletes(ctx, step)
                 continue
-            expected = _expected(step)
-            seen = step.current.body if step.current is not None and expected == step.current.version else None
-            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, expected=expected, seen=seen)
+            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, _guard(step))
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
             step.resource.clear()  # all is said in the change; a parsed resource takes ten times its bytes
@@ -257,22 +255,21 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
     return [*conditions, *exists]
 
 
-def _expected(step: Step) -> int | None:
-    """Version that must be current for the change of an entry. Raises: PreconditionFailed, BadRequest."""
+def _guard(step: Step) -> labels.Guard:
+    """What must be current for the change of an entry. Raises: PreconditionFailed, BadRequest, Unprocessable."""
     if step.interaction == "create":
-        return 0
+        return labels.Guard(0)
     headers, current = step.request.headers, step.current
     expected = check_if_match(headers, current)
     step.guarded = expected is not None
     if step.interaction == "patch":
         assert current is not None
-        return current.version
+        return labels.at(current.version, current)
     if check_if_none_match(headers, current):
         step.guarded = True
-        return 0
-    if labels.carry(step.resource, current) and expected is None and current is not None:
-        return current.version
-    return expected
+        return labels.Guard(0)
+    guard = labels.carry(step.resource, current)
+    return guard if expected is None else labels.at(expected, current)
 
 
 def _deletes(ctx: Context, step: Step) -> list[Condition]:

@@ -83,14 +83,14 @@ async def replace(
     if check_if_none_match(request.headers, current):
         expected = 0
     resource = dict(resource)  # a repetition starts from what was sent
-    carried = labels.carry(resource, current)
-    guard = current.version if carried and expected is None and current is not None else expected
-    seen = current.body if current is not None and guard == current.version else None
-    prepared = prepare(ctx, request.base, resource, resource_id, "PUT", expected=guard, seen=seen)
+    guard = labels.carry(resource, current)
+    if expected is not None:
+        guard = labels.at(expected, current)
+    prepared = prepare(ctx, request.base, resource, resource_id, "PUT", guard)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:
-        if carried and expected is None:
+        if expected is None:
             raise conditional.Overtaken(str(error)) from None
         raise
     return written_answer(request, written.version, created=written.created, warnings=prepared.warnings)

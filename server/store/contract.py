@@ -57,6 +57,9 @@ class Put:
     seen: bytes | None = None
     """Body of the version `expected` that this one was made from, where its labels matter: they may change without a
     new version (`Relabel`). None: any."""
+    unlabelled: bool = False
+    """Made from a version without tags and security labels, or from none: the one that it replaces must have none
+    either, whatever its number."""
     fresh: bool = False
     """The id was made for this very change: nothing has it, nothing refers to it, so nobody needs to look."""
 
@@ -89,6 +92,12 @@ class Relabel:
 
 
 Change = Put | Delete | Relabel
+
+
+def may_be_labelled(body: bytes) -> bool:
+    """False where a resource surely has no tags and no security labels: nothing of it need be parsed then."""
+    return b'"tag":' in body or b'"security":' in body
+
 
 # ---------------------------------------------------------------- what must hold for a commit
 
@@ -206,7 +215,8 @@ class StoreError(Exception):
     StoreError
     +-- CommitRefused      (nothing was stored)
     |   +-- VersionConflict     `expected` does not hold
-    |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`
+    |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`, or has labels
+    |   |                       where the change is `unlabelled`
     |   +-- ConditionFailed     a condition does not hold
     +-- StoreUnavailable   (outcome unknown if it was a commit: repeat with the same ids) -> 503
     +-- StoreFull          disk full or read-only: nothing was stored -> 507 / 503

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from server.search.query import Match, Parameter, Query, TokenOperand
 from server.search.values import Index, Token
 from server.store.contract import (
+    Body,
     Commit,
     ConditionFailed,
     Delete,
@@ -144,6 +147,27 @@ async def test_what_was_not_seen_is_not_overwritten(store: Store, rules: HandRul
     assert b"labelled" in read.body
     [third] = await commit(store, put("Observation", "a", tagged("two"), note="3", expected=2, seen=read.body))
     assert third.version.version == 3
+
+
+def tagged_put(id: str, **more: Any) -> Put:
+    made = put("Observation", id, tagged("two"), **more)
+    return replace(made, body=Body(made.body.head, b',"tag":[{"code":"two"}]' + made.body.tail))
+
+
+async def test_what_was_made_without_labels_replaces_none_whatever_the_version(
+    store: Store, rules: HandRules, versions: list[Version]
+) -> None:
+    bare = put("Observation", "a", tagged("two"), note="bare", unlabelled=True)
+    [third] = await commit(store, rules.remember(bare))
+    assert third.version.version == 3
+    late = [put("Observation", id, tagged("two"), note="late", unlabelled=True) for id in ("a", "b", "new")]
+    await commit(store, *(rules.remember(tagged_put(change.id)) for change in late))
+    for change in late:
+        with pytest.raises(LabelsChanged):
+            await commit(store, change)
+    await commit(store, *(Delete(change.type, change.id) for change in late))
+    written = await commit(store, *(rules.remember(change) for change in late))
+    assert [each.created for each in written] == [True, True, True]
 
 
 async def test_what_is_not_there_or_deleted_gets_no_labels(store: Store, versions: list[Version]) -> None:

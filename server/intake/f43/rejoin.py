@@ -25,7 +25,7 @@ from server.intake.f43.keys import PersonKey, person_of
 from server.intake.f43.persons import is_active, registrations_in, rows_of_patient
 from server.intake.f43.rules import rules_of
 from server.intake.pages_of_store import pages
-from server.interactions import storing
+from server.interactions import labels, storing
 from server.interactions.references import reference_elements
 from server.operations.validate import referring_to
 from server.store.contract import Commit, Version, instant
@@ -196,7 +196,9 @@ async def store_all(ctx: Context, resources: Sequence[tuple[Resource, str]], why
         before = await ctx.store.read(resource["resourceType"], number)
         resource.setdefault("meta", {})["source"] = SOURCE
         expected = before.version if before is not None and not before.deleted else 0
-        prepared.append(storing.prepare(ctx, ctx.settings.fhir_base, resource, number, "PUT", expected=expected))
+        labels.carry(resource, before)
+        guard = labels.at(expected, before)
+        prepared.append(storing.prepare(ctx, ctx.settings.fhir_base, resource, number, "PUT", guard))
     note = {
         "resourceType": "Provenance",
         "meta": {"source": SOURCE},

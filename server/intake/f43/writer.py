@@ -43,7 +43,7 @@ from server.intake.f43.keys import (
     part_types,
     person_of,
 )
-from server.interactions import storing
+from server.interactions import labels, storing
 from server.interactions.conditional import find
 from server.store.contract import Commit, CommitRefused, Version
 
@@ -275,8 +275,9 @@ class Writer:
             return None
         expected = current.version if current is not None and live(current) else 0
         resource["meta"] = {**resource.get("meta", {}), "source": source}
+        labels.carry(resource, current)
         base = self.ctx.settings.fhir_base
-        return storing.prepare(self.ctx, base, resource, number, "PUT", expected=expected)
+        return storing.prepare(self.ctx, base, resource, number, "PUT", labels.at(expected, current))
 
     # --- what rows refer to ---------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from server.store.contract import (
     Version,
     VersionConflict,
     Written,
+    may_be_labelled,
 )
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
@@ -161,6 +162,8 @@ class Transaction:
         if isinstance(change, Put):
             if change.seen is not None:
                 self._check_seen(change, known.frame)
+            elif change.unlabelled and known.frame is not None and may_be_labelled(self._bodies.expand(known.frame)):
+                raise LabelsChanged(change.type, change.id)
             body = change.body.at(known.vid + 1, lu)
             if made is None:
                 made = self._builder.build(change.type, known.t, change.index, target)

@@ -30,6 +30,7 @@ from server.store.contract import (
     Version,
     VersionConflict,
     Written,
+    may_be_labelled,
 )
 from server.store.mongo.candidates import links
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
@@ -177,9 +178,14 @@ class Transaction:
 
     async def _seen(self, change: Change, known: Known) -> Document | None:
         """Document of the version whose labels matter to a change. Raises: LabelsChanged, also if it is not there."""
-        if isinstance(change, Delete) or change.seen is None:
+        if isinstance(change, Delete):
             return None
         document = known.document
+        if change.seen is None:
+            frame = document.get("b") if document and change.unlabelled else None
+            if frame is not None and may_be_labelled(self._work.frames.body(frame)):
+                raise LabelsChanged(change.type, change.id)
+            return None
         if isinstance(change, Relabel) and change.version != known.version:
             await self.flush()
             key = f"{known.key}/{change.version:08d}"

@@ -173,6 +173,26 @@ async def test_labels_added_stay_on_later_versions_and_updates_beside_them_lose_
     assert stored["versionId"] == "11"
 
 
+@pytest.mark.parametrize("there", [True, False])
+async def test_an_update_loses_no_label_that_comes_between_its_reading_and_its_storing(fhir, given, there):
+    """Of a resource without any, as of one that another request makes."""
+    entry = {"resource": patient("1"), "request": {"method": "PUT", "url": "Patient/1"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    for number in range(8):
+        resource = {**patient(f"p{number}"), "active": True}
+        where = f"Patient/p{number}"
+        if there:
+            await given(patient(f"p{number}"))
+            labelled = fhir.post(f"{where}/$meta-add", meta_parameters(tag=[A]))
+        else:
+            labelled = fhir.put(where, {**resource, "meta": {"tag": [A]}})
+        entry.update(resource=resource, request={"method": "PUT", "url": where})
+        updates = [fhir.put(where, resource) if number % 2 else fhir.post("", bundle) for _ in range(3)]
+        answers = await asyncio.gather(*updates[:2], labelled, *updates[2:])
+        assert {each.status for each in answers} <= {200, 201}
+        assert (await fhir.get(where)).json["meta"].get("tag") == [A], number
+
+
 async def test_patches_and_transactions_beside_it_lose_no_label(fhir, given):
     await given(patient("1", meta={"tag": [A]}))
     tags = [{"system": "urn:t", "code": f"n{number}"} for number in range(6)]

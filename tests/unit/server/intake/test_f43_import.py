@@ -14,6 +14,9 @@ from server.intake.f43.export import export_f43, rows_of
 from server.intake.f43.sources import open_source
 from server.intake.f43.undo import undo
 from server.intake.records import RECORD
+from server.intake.writing import IMPORTER
+from server.messages import FhirRequest
+from server.operations.meta import meta_add
 from tests.unit.server.intake.importing import Hospital, diagnosis, person, service, zip_of
 
 
@@ -83,6 +86,18 @@ async def test_a_changed_row_makes_one_new_version_of_what_it_changes(hospital: 
     assert [after[key].version for key in changed] == [2]
     assert report.files["SERVICE"].mapped == 1
     assert report.files["PERSON"].unchanged == 1
+
+
+async def test_a_changed_row_leaves_the_tags_and_security_labels_that_others_added(hospital: Hospital) -> None:
+    await hospital.load(PERSON=[person()], SERVICE=[service()])
+    [encounter] = await hospital.all("Encounter")
+    restricted = [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]
+    labels = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"security": restricted}}]}
+    request = FhirRequest("POST", ("Encounter", encounter["id"], "$meta-add"), [], {}, "", IMPORTER, resource=labels)
+    assert (await meta_add(hospital.ctx, request)).status == 200
+    await hospital.load(PERSON=[person()], SERVICE=[service(CHIEFCOMP="ปวดศีรษะ", D_UPDATE="20260111080000")])
+    [encounter] = await hospital.all("Encounter")
+    assert (encounter["meta"]["versionId"], encounter["meta"]["security"]) == ("2", restricted)
 
 
 async def test_what_a_changed_row_no_longer_says_is_deleted(hospital: Hospital) -> None:
