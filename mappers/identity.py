@@ -22,9 +22,8 @@ from typing import Any, Literal, NamedTuple
 from fhir_profiles.thai.choice import claim
 from mappers import patient
 from mappers.citizen_id import check_digit, is_valid
-from mappers.f43.links import facility
 from mappers.lens import iso_stamp
-from mappers.links import CID, Row
+from mappers.links import CID, HCODE, Row, logical
 
 CARD = "card"
 """Read from the citizen's card by a reader."""
@@ -211,7 +210,7 @@ def shared_patient(registrations: Sequence[Registration], now: datetime, rules: 
         "address": _addresses(believed),
         "maritalStatus": _first(persons, patient.marital_status),
         "photo": _photo(believed),
-        "managingOrganization": facility(_caring(persons)),
+        "managingOrganization": logical("Organization", HCODE, _caring(persons)["HOSPCODE"]),
     }
     found: dict[str, Any] = {"resourceType": "Patient", **{name: value for name, value in elements.items() if value}}
     claim(found)

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from server.clock import now_ms
+from server.config import Settings
 from server.context import Context
 from server.intake import team
 from server.intake.documents import Document, Source, SourceError, digest, documents
@@ -28,9 +29,6 @@ from server.intake.quarantine import Quarantine
 from server.intake.records import PROGRESS, RECORD, WRITTEN
 from server.intake.waiting import Waiting
 from server.intake.writing import Outcome, document_ids, write_document
-
-if TYPE_CHECKING:
-    from server.config import Settings
 
 IDS_KEY = "import/ids-key"
 IN_FLIGHT = 32

@@ -12,9 +12,10 @@ from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.issue import Issue
 from fhir_profiles.thai.choice import claim
 from mappers.links import HCODE, Resource, Row, logical
+from mappers.part import Mapped
 from server.context import Context
 from server.errors import Unprocessable
-from server.intake.f43.jobs import Answer, Refusal
+from server.intake.f43.jobs import Answer, Numbered, Refusal
 from server.intake.f43.keys import PersonKey
 from server.interactions import storing
 from server.store.contract import Change, Condition, Delete, Put, Version, instant
@@ -100,6 +101,17 @@ def provenance_put(ctx: Context, resource: Resource) -> Put:
     text = ctx.search.text("Provenance", resource) if ctx.settings.text_search else None
     body = storing.body_of(resource, number)
     return Put("Provenance", number, body, ctx.search.extract("Provenance", resource), "POST", 0, text)
+
+
+@dataclass(slots=True)
+class Plan:
+    """One row on its way."""
+
+    row: Numbered
+    key: str
+    mapped: list[Mapped]
+    resolved: bool = True
+    """Everything that it refers to by a number of the 43 files is in the store."""
 
 
 def live(version: Version | None) -> bool:

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 from mappers.f16 import files as claim_files
 from mappers.f43 import files as f43_files
@@ -28,6 +28,7 @@ from mappers.id_card import reads as cards
 from mappers.layout import V24
 from mappers.reading import ReadRow
 from mappers.rows import CLAIM_FILES, LAYOUTS
+from server.config import Settings
 from server.context import Context
 from server.intake.documents import SourceError
 from server.intake.f43 import keys
@@ -43,14 +44,12 @@ from server.intake.f43.jobs import (
 from server.intake.f43.quality import write_report
 from server.intake.f43.report import REPORTED, Phase, Report
 from server.intake.f43.rules import rules_of
+from server.intake.f43.run import Run
 from server.intake.f43.sources import F43Source, Member, chunks, digest
 from server.intake.f43.writer import Writer
 from server.intake.quarantine import Quarantine
 from server.intake.records import RECORD
 from server.intake.team import answers, spread, workers
-
-if TYPE_CHECKING:
-    from server.config import Settings
 
 GROUP = 100
 """Rows of a commit group; persons are half as many, since each has several rows."""
@@ -91,7 +90,7 @@ async def import_f43(
             with workers(processes, _worker, (settings, secret, run.report.import_id)) as team:
                 await run.load(lambda jobs: _by_team(team, jobs), GROUP)
         else:
-            writer = Writer(ctx, secret, run.report.import_id, rules_of(ctx.settings))
+            writer = Writer(Run(ctx, secret, run.report.import_id, rules_of(ctx.settings)))
             await run.load(lambda jobs: _here(writer, jobs), GROUP // 4)
     except BaseException:
         run.discard()
@@ -404,7 +403,7 @@ async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connec
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    writer = Writer(ctx, secret, import_id, rules_of(ctx.settings))
+    writer = Writer(Run(ctx, secret, import_id, rules_of(ctx.settings)))
     try:
         await answers(work, writer.write)
     finally:

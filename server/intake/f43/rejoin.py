@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
 from mappers import identity
 from mappers.identity import Registration
@@ -20,20 +19,17 @@ from mappers.part import key_columns
 from mappers.rows import FILE_OF_SYSTEM, LAYOUTS
 from server.context import Context
 from server.errors import NotFound, Unprocessable
-from server.intake.f43.group import provenance_put
+from server.intake.f43.decided import store_all
 from server.intake.f43.keys import PersonKey, person_of
-from server.intake.f43.persons import is_active, registrations_in, rows_of_patient
+from server.intake.f43.registrations import is_active, registrations_in, rows_of_patient
 from server.intake.f43.rules import rules_of
 from server.intake.pages_of_store import pages
-from server.interactions import labels, storing
 from server.interactions.references import reference_elements
 from server.operations.validate import referring_to
-from server.store.contract import Commit, Version, instant
+from server.store.contract import Version
 
 GROUP = 200
 """Resources of one commit."""
-SOURCE = f"{CANONICAL}/identity"
-"""meta.source of what is computed here."""
 
 Resource = dict[str, Any]
 
@@ -187,28 +183,3 @@ def _person_of(resource: Resource) -> PersonKey | None:
         if kind in ("PID", "HN"):
             return PersonKey(hcode, identifier["value"], kind)
     return None
-
-
-async def store_all(ctx: Context, resources: Sequence[tuple[Resource, str]], why: str) -> None:
-    """One commit with its Provenance; the rest of the checks of a write hold."""
-    prepared = []
-    for resource, number in resources:
-        before = await ctx.store.read(resource["resourceType"], number)
-        resource.setdefault("meta", {})["source"] = SOURCE
-        expected = before.version if before is not None and not before.deleted else 0
-        labels.carry(resource, before)
-        guard = labels.at(expected, before)
-        prepared.append(storing.prepare(ctx, ctx.settings.fhir_base, resource, number, "PUT", guard))
-    note = {
-        "resourceType": "Provenance",
-        "meta": {"source": SOURCE},
-        "target": [
-            {"reference": f"{each.put.type}/{each.put.id}/_history/{(each.put.expected or 0) + 1}"} for each in prepared
-        ],
-        "recorded": instant(ctx.clock()),
-        "reason": [{"text": why}],
-        "agent": [{"who": {"display": "OneCard"}}],
-    }
-    conditions = {condition for each in prepared for condition in each.conditions}
-    changes = [each.put for each in prepared]
-    await ctx.store.commit(Commit([*changes, provenance_put(ctx, note)], tuple(conditions)))

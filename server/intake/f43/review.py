@@ -7,7 +7,7 @@ number; which Patients they have now is looked up, so that the list stays true. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.canonical import CANONICAL
 from fhir_profiles.json_reading import read_json
@@ -15,14 +15,14 @@ from mappers.id_card.reads import HOLDERS
 from mappers.links import Resource, identifier, local
 from server.context import Context
 from server.errors import NotFound, Unprocessable
+from server.intake.f43.decided import store_all
 from server.intake.f43.group import Group, live, source_of
 from server.intake.f43.jobs import Review
 from server.intake.f43.keys import IDS_KEY, Ids, PersonKey
+from server.intake.f43.registrations import patient_of
+from server.intake.f43.run import Run
 from server.intake.pages_of_store import pages
 from server.store.contract import Version, instant
-
-if TYPE_CHECKING:
-    from server.intake.f43.writer import Writer
 
 PAIR = f"{CANONICAL}/review"
 """Identifier system of the Tasks: both sources in their order."""
@@ -57,20 +57,20 @@ class Pair:
 # --- kept by an import ------------------------------------------------------------------------------------------------
 
 
-async def keep(writer: Writer, group: Group) -> None:
+async def keep(run: Run, group: Group) -> None:
     """Add a Task for every pair that this group found, unless it is known with the same reasons."""
     found: dict[str, Review] = {}
     for each in group.answer.reviews:
         one, other = sorted((each.one, each.other))
         found[f"{one} {other}"] = Review(one, other, each.reasons)
-    ids = {pair: writer.ids.of("review", pair) for pair in found}
-    stored = await writer.ctx.store.read_many([("Task", number) for number in ids.values()]) if ids else ()
+    ids = {pair: run.ids.of("review", pair) for pair in found}
+    stored = await run.ctx.store.read_many([("Task", number) for number in ids.values()]) if ids else ()
     for (pair, number), version in zip(ids.items(), stored, strict=True):
-        task = _task(pair, found[pair], instant(writer.ctx.clock()))
+        task = _task(pair, found[pair], instant(run.ctx.clock()))
         if version is not None and live(version) and _reasons(_read(version)) == found[pair].reasons:
             continue
-        source = source_of(writer.import_id, found[pair].one.partition("/")[0], "PERSON")
-        if prepared := writer.prepare(task, number, version, source):
+        source = source_of(run.import_id, found[pair].one.partition("/")[0], "PERSON")
+        if prepared := run.prepare(task, number, version, source):
             group.put(prepared, version, f"review {pair}")
 
 
@@ -135,8 +135,6 @@ async def pairs(ctx: Context, *, decided: bool = False) -> list[Pair]:
 
 
 async def _pair(ctx: Context, ids: Ids, task: Resource) -> Pair:
-    from server.intake.f43.persons import patient_of
-
     numbers = [each["valueIdentifier"] for each in task["input"] if "valueIdentifier" in each]
     sources = [_source(each) for each in numbers]
     versions = await ctx.store.read_many([("Basic", ids.person(key_of(source))) for source in sources])
@@ -173,8 +171,6 @@ async def settle(ctx: Context, patients: set[str], how: str) -> int:
 
 
 async def _decide(ctx: Context, tasks: list[Resource], how: str) -> None:
-    from server.intake.f43.rejoin import store_all
-
     for task in tasks:
         task["status"] = "completed"
         task["lastModified"] = instant(ctx.clock())

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from mappers.identity import DUMMIES, Rules
-
-if TYPE_CHECKING:
-    from server.config import Settings
+from server.config import Settings
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fhir_profiles.json_reading import read_json
 from mappers.links import Row, local
 from mappers.part import row_value
 from mappers.rows import LAYOUTS, MAPS
-from server.intake.f43.group import Group, live
+from server.intake.f43.group import Group, Plan, live
 from server.intake.f43.jobs import Numbered
+from server.intake.f43.run import Run, VisitKey
 from server.store.contract import Version
-
-if TYPE_CHECKING:
-    from server.intake.f43.writer import Plan, Writer
 
 MANY = 100
 """Visits asked for at a time."""
 
-VisitKey = tuple[str, str, str]
-"""Hospital code, `AN` or `SEQ`, number."""
 _SYSTEMS = {"AN": "AN", "SEQ": "VN"}
 
 
@@ -32,28 +28,28 @@ def visit_of(row: Row) -> VisitKey | None:
     return None
 
 
-async def only_ours(writer: Writer, group: Group, file: str, rows: Sequence[Numbered]) -> list[Numbered]:
+async def only_ours(run: Run, group: Group, file: str, rows: Sequence[Numbered]) -> list[Numbered]:
     """The rows without those of visits that came from the 43 files, a HIS or REST: these are claimed from what they
     say, and would be there twice. They are counted."""
     named = {key for row in rows if (key := visit_of(row.row)) is not None}
-    await _look(writer, named)
-    kept = [row for row in rows if visit_of(row.row) not in writer.elsewhere]
+    await _look(run, named)
+    kept = [row for row in rows if visit_of(row.row) not in run.elsewhere]
     group.answer.of(file).elsewhere += len(rows) - len(kept)
     return kept
 
 
-async def _look(writer: Writer, named: Iterable[VisitKey]) -> None:
-    """Note in the writer which visits are somebody else's."""
-    unknown = sorted(set(named) - writer.asked)
+async def _look(run: Run, named: Iterable[VisitKey]) -> None:
+    """Note in the run which visits are somebody else's."""
+    unknown = sorted(set(named) - run.asked)
     for at in range(0, len(unknown), MANY):
         some = unknown[at : at + MANY]
         tokens = ",".join(f"{local(hcode, _SYSTEMS[column])}|{_escaped(number)}" for hcode, column, number in some)
         criteria = [("identifier", tokens), ("_count", str(2 * MANY))]
-        hits = await writer.ctx.store.search(writer.ctx.search.compile("Encounter", criteria).query)
+        hits = await run.ctx.store.search(run.ctx.search.compile("Encounter", criteria).query)
         for hit in hits.hits:
             if not _own(hit.version):
-                writer.elsewhere.update(_numbers(hit.version))
-        writer.asked.update(some)
+                run.elsewhere.update(_numbers(hit.version))
+        run.asked.update(some)
 
 
 def _escaped(text: str) -> str:
@@ -82,7 +78,7 @@ def _own(encounter: Version) -> bool:
     return any(entry.get("system") in _CLAIMED for entry in resource.get("identifier", ()))
 
 
-async def name_patients(writer: Writer, plans: Iterable[Plan]) -> None:
+async def name_patients(run: Run, plans: Iterable[Plan]) -> None:
     """Rows of an admission that have no HN: their Patient is that of the Encounter with the AN."""
     nameless = [
         (plan, element)
@@ -93,9 +89,9 @@ async def name_patients(writer: Writer, plans: Iterable[Plan]) -> None:
     ]
     if not nameless:
         return
-    ids = [writer.ids.of("IPD", row_value(LAYOUTS["IPD"], plan.row.row)) for plan, _ in nameless]
+    ids = [run.ids.of("IPD", row_value(LAYOUTS["IPD"], plan.row.row)) for plan, _ in nameless]
     for (_, element), version in zip(
-        nameless, await writer.ctx.store.read_many([("Encounter", number) for number in ids]), strict=True
+        nameless, await run.ctx.store.read_many([("Encounter", number) for number in ids]), strict=True
     ):
         if version is not None and live(version):
             subject = read_json(version.body or b"{}", max_depth=100).get("subject", {})

@@ -15,21 +15,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from mappers.f43.layout import LAYOUTS
 from mappers.his.statements import Statement
 from mappers.his.tables import Rows, absent, in_use
 from mappers.links import Row
+from server.config import Settings
 from server.context import Context
 from server.intake.f43.importing import import_f43
 from server.intake.f43.report import Report
 from server.intake.f43.sources import F43Source, Member
 from server.intake.his.database import Database, HisError
 from server.intake.his.reading import Reader
-
-if TYPE_CHECKING:
-    from server.config import Settings
 
 MARK = "import/his/"
 """Settings of the store: how far the last complete import of a database came, by system and address."""
