@@ -59,6 +59,8 @@ class Progress:
     """Why it failed."""
     owner: str = ""
     touched: int = 0
+    late: bool = False
+    """Done, and about to be indexed once more for what a busy worker stored without its values."""
 
 
 class Reindexing:
@@ -145,7 +147,7 @@ class Reindexing:
             await self._take_up()
             self._seen = seen
         for each in list(self._known.values()):
-            if each.state in ("pending", "running"):
+            if each.state in ("pending", "running") or each.late:
                 await self._advance(each)
         return before != self._known
 
@@ -195,7 +197,10 @@ class Reindexing:
         stored = await self._stored(state)
         if stored is not None and stored.state in ("done", "failed"):
             self._finish(stored)
-        elif stored is None or (stored.owner != self._name and self._clock() - stored.touched > STALLED_MS):
+            if not stored.late:
+                return
+            state = stored
+        if stored is None or (stored.owner != self._name and self._clock() - stored.touched > STALLED_MS):
             # One that claimed it and died before it said so is forgotten after a while.
             generation = stored.touched if stored is not None else self._clock() // STALLED_MS
             owner = await self._store.put_setting(
@@ -209,7 +214,7 @@ class Reindexing:
     async def _index_or_record(self, state: Progress) -> None:
         """Another worker takes over when this one has stopped reporting."""
         try:
-            await self._index(state)
+            await (self._index_late(state) if state.late else self._index(state))
         except StoreError as error:
             failures.record(error)
         except KeyError:
@@ -217,18 +222,28 @@ class Reindexing:
 
     async def _index(self, state: Progress) -> None:
         await asyncio.sleep(SETTLE_SECONDS)
-        types = sorted(self._search.parameters.types_of(self._search.parameters.custom()[state.url]))
+        types = self._types(state)
         counts = (await self._store.info()).counts
         small = sum(counts.get(each, 0) for each in types) <= SMALL
         if not small:
             await asyncio.sleep(LATE_SECONDS - SETTLE_SECONDS)
-        finished = await self._pass(state, types)
+        finished = replace(await self._pass(state, types), late=small)
         await self._save(finished)
         self._finish(finished)
         await self._ring()
         if small:
-            await asyncio.sleep(LATE_SECONDS)
-            await self._store.reindex(types, lambda done, total: None)
+            await self._index_late(finished)
+
+    async def _index_late(self, state: Progress) -> None:
+        await asyncio.sleep(LATE_SECONDS)
+        await self._store.reindex(self._types(state), lambda done, total: None)
+        state = replace(state, late=False)
+        await self._save(state)
+        self._finish(state)
+
+    def _types(self, state: Progress) -> list[str]:
+        """Raises: KeyError (it was removed)."""
+        return sorted(self._search.parameters.types_of(self._search.parameters.custom()[state.url]))
 
     async def _pass(self, state: Progress, types: Sequence[str]) -> Progress:
         """All resources of the types once, the progress told to the others each second."""

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 async def _import(args: argparse.Namespace, settings: Settings, sources: list[Source]) -> ImportReport:
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, wary=True)
     size = sum(path.stat().st_size for path in {source.path for source in sources})
     packed = any(source.member or source.path.name.lower().endswith(".gz") for source in sources)
     # Of packed files only the packed size is known beforehand: then the bar counts without an end.

@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace, settings: Settings) -> list[Report]:
 async def _import(args: argparse.Namespace, settings: Settings, sources: list[F43Source]) -> list[Report]:
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, wary=True)
     size = sum(member.size for source in sources for member in source.members)
     # Starting processes takes longer than a small file does.
     processes = args.processes if args.processes is not None else 0 if size < SMALL else os.cpu_count() or 1

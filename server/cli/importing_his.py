@@ -139,7 +139,7 @@ async def _import(args: argparse.Namespace, settings: Settings, entries: Sequenc
 async def _run(args: argparse.Namespace, settings: Settings, entries: Sequence[Rows], database: Database) -> HisReport:
     from server.app import build_context
 
-    ctx = await build_context(settings)
+    ctx = await build_context(settings, wary=True)
     live = not isinstance(database, DumpDatabase)
     try:
         with bar("read", "rows") as reading, bar("import", "resources") as writing:

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace, settings: Settings) -> None:
     from server.app import build_context
 
-    ctx = await build_context(settings, must_exist=args.action != "add")
+    ctx = await build_context(settings, must_exist=args.action != "add", wary=True)
     try:
         # Profiles of packages that are here already: new ones may build upon them.
         await ctx.conformance.start()

@@ -10,12 +10,15 @@ from typing import Any
 
 import pyrage
 import pytest
+from pymongo import MongoClient
 
 from server.cli import main
 from server.store.contract import Scope
+from tests import mongod
 from tests.cli.serving import onecard
 from tests.nickname import nickname_parameter
 from tests.serving import ENGINES, Client, Running
+from tests.unit.server.intake.importing import person, zip_of
 
 
 async def history_of(server: Running) -> list[Any]:
@@ -182,6 +185,27 @@ async def test_a_mistyped_database_is_refused_and_not_made(
     assert "there is no store in the database" in capsys.readouterr().err
     assert await command("store", "init", "--store", url) == 0
     assert await command(*arguments, "--store", url) == 0
+
+
+@pytest.mark.mongo
+@pytest.mark.parametrize(
+    "arguments", [["import", "fhir", "p.json"], ["import", "f43", "f.zip"], ["packages", "add", "p"]]
+)
+async def test_what_fills_a_store_refuses_a_database_named_much_like_that_of_another(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.json").write_text('{"resourceType": "Patient"}')
+    zip_of(tmp_path / "f.zip", {"PERSON": [person()]})
+    url = ENGINES["mongo"](tmp_path)
+    assert await command("store", "init", "--store", url) == 0
+    name = url.rpartition("/")[2].partition("?")[0]
+    capsys.readouterr()
+    assert await command(*arguments, "--store", url.replace(name, f"{name}x")) == 2
+    assert f"{name} does: is the name mistyped?" in capsys.readouterr().err
+    with MongoClient[dict[str, Any]](url) as client:
+        assert f"{name}x" not in client.list_database_names()
+    mongod.drop(url)
 
 
 @pytest.mark.parametrize("arguments", [["backup", "away/b", "--plain"], ["export", "fhir", "away/all.ndjson"]])

@@ -92,15 +92,44 @@ async def test_what_a_busy_worker_stored_without_its_values_is_indexed_once_more
     assert await searchable(first.client, "Patient?nickname=lek") == []
     await second.client.put("Patient/1", called("1", "Lek"))
     assert ids_of((await first.client.get("Patient?nickname=lek")).json) == []
-    for _ in range(400):
-        if ids_of((await first.client.get("Patient?nickname=lek")).json) == ["1"]:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("not indexed")
+    await finds(first.client, "Patient?nickname=lek", ["1"])
 
 
 async def never_new():
     return False
+
+
+async def finds(fhir, query, ids):
+    for _ in range(400):
+        answer = await fhir.get(query)
+        if answer.status == 200 and sorted(ids_of(answer.json)) == ids:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"still {answer.status}: {answer.text}")
+
+
+async def test_what_a_worker_that_died_began_to_index_another_one_indexes(start, clock):
+    first = await start()
+    await first.client.put("Patient/1", called("1", "Lek"))
+    await first.client.put("SearchParameter/nick", nickname_parameter())
+    await first.ctx.reindexing.close()
+    second = await start()
+    clock.advance(reindexing.STALLED_MS + 1)
+    await finds(second.client, "Patient?nickname=lek", ["1"])
+
+
+async def test_a_worker_that_died_before_it_indexed_once_more_is_followed_by_another(start, clock, monkeypatch):
+    monkeypatch.setattr(reindexing, "SETTLE_SECONDS", 0.1)
+    first, second = await start(), await start()
+    monkeypatch.setattr(second.ctx.reindexing, "look", never_new)
+    await first.client.put("SearchParameter/nick", nickname_parameter())
+    assert await searchable(first.client, "Patient?nickname=lek") == []
+    await first.ctx.reindexing.close()
+    await second.client.put("Patient/1", called("1", "Lek"))
+    third = await start()
+    assert await searchable(third.client, "Patient?nickname=lek") == []
+    clock.advance(reindexing.STALLED_MS + 1)
+    await finds(third.client, "Patient?nickname=lek", ["1"])
 
 
 async def test_it_appears_in_the_capability_statement(fhir, given):
