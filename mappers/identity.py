@@ -8,7 +8,7 @@ meeting can be undone by computing again without one of them.
   neither sex nor date of birth (to its precision) contradicts. What would meet but for that is for a person to review.
 - Of two rows of one facility the newer D_UPDATE counts; one in the future or of the Buddhist era never wins.
 - Demographics: element by element, the first registration by `PRECEDENCE` that says it.
-- Death comes from DEATH rows (or a card office) only, never from a PERSON row.
+- Death comes from the card office, else from DEATH rows, in the order of `PRECEDENCE`; never from a PERSON row.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def shared_patient(registrations: Sequence[Registration], now: datetime, rules: 
         "telecom": _first(persons, patient.telecom) or _first(_rows(believed, "addresses"), patient.telecom),
         "gender": _first(persons, patient.gender),
         "birthDate": _birth(persons),
-        "deceasedDateTime": _first(_rows(believed, "deaths"), patient.deceased),
+        **_death(_rows(believed, "deaths")),
         "address": _addresses(believed),
         "maritalStatus": _first(persons, patient.marital_status),
         "photo": _photo(believed),
@@ -236,11 +236,20 @@ def _rows(believed: Sequence[Registration], name: str) -> list[Row]:
 
 
 def _birth(persons: Sequence[Row]) -> str | None:
-    """The first date of birth, made more precise by a later one that agrees with it."""
-    dates = [date for row in persons if (date := patient.birth_date(row))]
-    if not dates:
-        return None
-    return max((date for date in dates if date.startswith(dates[0])), key=len)
+    """The date of birth."""
+    return _most_precise([date for row in persons if (date := patient.birth_date(row))])
+
+
+def _death(rows: Iterable[Row]) -> dict[str, Any]:
+    """`deceased[x]`: the first day of death as precise as others that agree have it, else that somebody is dead."""
+    found = [value for row in rows if (value := patient.deceased(row))]
+    date = _most_precise([value["deceasedDateTime"] for value in found if "deceasedDateTime" in value])
+    return {"deceasedDateTime": date} if date else next(iter(found), {})
+
+
+def _most_precise(dates: Sequence[str]) -> str | None:
+    """The first date, made more precise by a later one that agrees with it."""
+    return max((date for date in dates if date.startswith(dates[0])), key=len, default=None)
 
 
 def _caring(persons: Sequence[Row]) -> Row:

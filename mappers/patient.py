@@ -19,8 +19,10 @@ HL7 = "http://hl7.org/fhir/StructureDefinition/"
 PREFIXES = "cs-dopa-nameprefix"
 REGISTERED, PRESENT = "1", "2"
 """ADDRESSTYPE (from memory)."""
+UNKNOWN_DAY = "00000000"
+"""DDEATH of somebody who died, nobody knows when."""
 
-_BIRTH = re.compile(r"([12][0-9]{3})(00|0[1-9]|1[0-2])([0-9]{2})\Z")
+_PARTIAL = re.compile(r"([12][0-9]{3})(00|0[1-9]|1[0-2])([0-9]{2})\Z")
 
 
 def identifiers(row: Row) -> list[dict[str, Any]]:
@@ -90,8 +92,13 @@ def gender(row: Row) -> str | None:
 
 
 def birth_date(row: Row) -> str | None:
-    """The date of birth to the precision that is written: day or month 00 are not known."""
-    found = _BIRTH.match(row.get("BIRTH", ""))
+    """The date of birth to the precision that is written."""
+    return _partial_date(row.get("BIRTH", ""))
+
+
+def _partial_date(text: str) -> str | None:
+    """Of YYYYMMDD in which day or month 00 are not known."""
+    found = _PARTIAL.match(text)
     if not found:
         return None
     year, month, day = found.groups()
@@ -123,9 +130,13 @@ def home_address(row: Row) -> dict[str, Any] | None:
     return value
 
 
-def deceased(row: Row) -> str | None:
-    """Day of death of a DEATH row."""
-    return iso_date(row.get("DDEATH", "")) or None
+def deceased(row: Row) -> dict[str, Any] | None:
+    """`deceased[x]` of DDEATH, which a DEATH row has to the day and the card office to what it knows."""
+    text = row.get("DDEATH", "")
+    if text == UNKNOWN_DAY:
+        return {"deceasedBoolean": True}
+    date = _partial_date(text)
+    return {"deceasedDateTime": date} if date else None
 
 
 _EXTENSIONS = (

@@ -51,7 +51,7 @@ RULES: dict[str, Rule] = {
     "other-facility": Rule(WARN, "a hospital code has 5 digits or 9 characters", "รหัสสถานพยาบาลต้องมี 5 หลัก หรือ 9 ตัวอักษร"),
     "length": Rule(WARN, "longer than the column", "ข้อมูลยาวเกินขนาดคอลัมน์"),
     "json": Rule(REFUSE, "not a JSON object on one line with texts in it", "ไม่ใช่ข้อมูล JSON หนึ่งรายการต่อบรรทัด"),
-    "card-date": Rule(REFUSE, "not a date of the card: YYYYMMDD of the Buddhist era, 00 for what is not known", "วันเกิดไม่ใช่รูปแบบของบัตร (ปี พ.ศ. YYYYMMDD)"),
+    "card-date": Rule(REFUSE, "not a date of the card: YYYYMMDD of the Buddhist era, 00 for what is not known", "วันที่ไม่ใช่รูปแบบของบัตร (ปี พ.ศ. YYYYMMDD)"),
     "photo": Rule(WARN, "the photo is no JPEG in base64; it is not shown", "ภาพถ่ายไม่ใช่ JPEG แบบ base64 จะไม่ถูกแสดง"),
     "duplicate": Rule(REFUSE, "a second row with the same key", "ข้อมูลซ้ำ (คีย์หลักซ้ำ)"),
 }  # fmt: skip

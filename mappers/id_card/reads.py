@@ -7,6 +7,10 @@
 Texts are those of the card, years of the Buddhist era. `cid`, `name_thai`, `birth`, `sex` and `read_at` must be there.
 A row is kept as the facility's registration of the card's holder, a Basic with all columns beside it. HOLDER is its
 key, given by whoever imports, so that no citizen id is in a key.
+
+A line with `death` is what the card office (the civil registration) says of the person: the day as on a card, 00 for
+what is not known, `00000000` for a death without a day, `-` where none is registered. It is kept apart from reads of
+the card, which know nothing of a death, so that only the office takes one back.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +33,7 @@ from mappers.layout import Layout, read_layouts
 from mappers.lens import iso_stamp
 from mappers.links import HCODE, Resource, Row, logical
 from mappers.part import FIRST, FileMap, Part
-from mappers.patient import birth_date
+from mappers.patient import UNKNOWN_DAY, birth_date, deceased
 from mappers.problems import Problem, shape
 from mappers.reading import Decoder, ReadRow, lines
 
@@ -47,11 +52,14 @@ FIELDS = {
     "address": "ADDRESS",
     "issued": "ISSUED",
     "expires": "EXPIRES",
+    "death": "DEATH",
     "photo": "PHOTO",
     "read_at": "D_UPDATE",
 }
 """Member of the JSON object to column."""
 _JPEG = b"\xff\xd8"
+_LIVING = "-"
+"""DEATH where the card office has none registered."""
 _checker = Checker(Layout(FILE, tuple(each for each in LAYOUTS[FILE].fields if each.name != "HOLDER")))
 """HOLDER is given after a row was checked."""
 
@@ -68,8 +76,13 @@ def _holder(row: Row) -> Resource:
 MAPS = {FILE: FileMap(FAMILY, LAYOUTS[FILE], (Part(FIRST, _holder),))}
 
 
+def holder_key(row: Row) -> str:
+    """What HOLDER is made of: the citizen id, for what the card office says another one than for reads of the card."""
+    return f"office/{row['CID']}" if "DEATH" in row else row["CID"]
+
+
 def registration_of(row: Row) -> Registration:
-    """What the card says, in the columns of PERSON, with HOLDER."""
+    """What the card or the card office says, in the columns of PERSON, with HOLDER."""
     card = Card(
         cid=row["CID"],
         name_thai=row["NAMETHAI"],
@@ -81,7 +94,14 @@ def registration_of(row: Row) -> Registration:
         expires=row.get("EXPIRES", ""),
         photo=_photo(row.get("PHOTO", "")) or b"",
     )
-    return registration(card, row["HOSPCODE"], datetime.fromisoformat(iso_stamp(row["D_UPDATE"])), row["HOLDER"])
+    made = registration(card, row["HOSPCODE"], datetime.fromisoformat(iso_stamp(row["D_UPDATE"])), row["HOLDER"])
+    return replace(made, deaths=({"DDEATH": death},)) if (death := _death(row)) else made
+
+
+def _death(row: Row) -> str:
+    """DDEATH, "" for none."""
+    text = row.get("DEATH", _LIVING)
+    return "" if text == _LIVING else text if text == UNKNOWN_DAY else ad(text)
 
 
 def read_rows(hcode: str, chunks: Iterable[bytes]) -> Iterator[ReadRow]:
@@ -130,6 +150,8 @@ def _row(hcode: str, number: int, said: dict[str, Any], text: str) -> ReadRow:
     problems += _checker(number, row)
     if "BIRTH" in row and birth_date({"BIRTH": ad(row["BIRTH"])}) is None:
         problems.append(Problem(FILE, number, "BIRTH", "card-date", shape(row["BIRTH"])))
+    if row.get("DEATH", _LIVING) != _LIVING and not deceased({"DDEATH": _death(row)}):
+        problems.append(Problem(FILE, number, "DEATH", "card-date", shape(row["DEATH"])))
     if "PHOTO" in row and _photo(row["PHOTO"]) is None:
         problems.append(Problem(FILE, number, "PHOTO", "photo", ""))
     made = ReadRow(FILE, number, row, problems)

@@ -93,6 +93,38 @@ def test_a_holder_whom_nobody_knows_is_a_new_patient_and_a_later_registration_me
     assert set(names.values()) == {"นายสมชาย ทดสอบ", "นายสมมุติ ตัวอย่าง"}
 
 
+def died(folder: Path) -> list[Any]:
+    """What the Patients say of a death, in the order of the store."""
+    return [each.get("deceasedDateTime", each.get("deceasedBoolean")) for each in resources(folder, "Patient")]
+
+
+def test_death_comes_from_the_card_office_and_only_the_office_takes_it_back(registered: Path) -> None:
+    report = read(registered, CARD | {"death": "25690228"})
+    assert report["files"]["CARDREAD"]["mapped"] == 1
+    assert died(registered) == ["2026-02-28"]
+    # A read of the card knows nothing of a death, and a DEATH row is believed less.
+    read(registered, CARD | {"read_at": "2026-03-05T09:00:00+07:00"})
+    row = {"HOSPCODE": "99998", "PID": "77", "DDEATH": "20260301", "CDEATH_A": "I219", "CDEATH": "I219"}
+    row |= {"PDEATH": "2", "D_UPDATE": "20260310080000"}
+    (registered / "DEATH.txt").write_bytes(b"".join(write_rows("DEATH", [row])))
+    assert onecard("import", "f43", "DEATH.txt", cwd=registered).returncode == 0
+    assert died(registered) == ["2026-02-28"]
+    assert onecard("validate", "out.ndjson", cwd=registered).returncode == 0
+    # The office was wrong: the DEATH row is left; an import that is taken back brings its word back.
+    report = read(registered, CARD | {"death": "-", "read_at": "2026-04-01T09:00:00+07:00"})
+    assert died(registered) == ["2026-03-01"]
+    told(registered, "import", "undo", report["import"])
+    assert died(registered) == ["2026-02-28"]
+    assert CID not in json.dumps(resources(registered, "Provenance"))
+
+
+def test_a_death_that_the_office_knows_no_day_of(registered: Path) -> None:
+    read(registered, CARD | {"death": "00000000"})
+    assert died(registered) == [True]
+    assert read(registered, CARD | {"death": "2026-03-01"}, code=1)["rows"][0]["rule"] == "card-date"
+    assert died(registered) == [True]
+
+
 def test_reading_twice_changes_nothing_an_older_read_neither_and_a_newer_one_counts(tmp_path: Path) -> None:
     later = CARD | {"name_thai": "นาย#สมชัย##ทดสอบ", "read_at": "2025-07-01T09:15:00+07:00"}
     assert read(tmp_path, CARD)["resources"] == 2

@@ -218,7 +218,7 @@ class _Import:
                     counts.refused += 1
                 elif row.values:
                     if member.file == cards.FILE:
-                        row.values["HOLDER"] = self.ids.holder(row.values["CID"])
+                        row.values["HOLDER"] = self.ids.holder(cards.holder_key(row.values))
                     yield Numbered(member.file, row.number, row.values)
         except SourceError as error:
             self.report.errors.append(str(error))

@@ -108,9 +108,9 @@ class Ids:
         """Id of the registration (Basic) of a person at a facility."""
         return self.of(key.file, row_value(LAYOUTS[key.file], {"HOSPCODE": key.hcode, key.kind: key.number}))
 
-    def holder(self, cid: str) -> str:
+    def holder(self, key: str) -> str:
         """HOLDER of a card: nobody outside can tell the citizen id from it."""
-        return self.of(FILE, cid)
+        return self.of(FILE, key)
 
     def meant(self, reference: dict[str, Any], row: Row, file: str = "") -> Meant | None:
         """What a reference by identifier in a resource of a row of a file means; None for what no row makes."""

@@ -74,6 +74,8 @@ def test_a_row_is_a_registration_of_the_kind_card() -> None:
         ({"read_at": "2569-11-24T09:15:00"}, ("D_UPDATE", "buddhist", "25691124091500")),
         ({"birth": "19800315"}, ("BIRTH", "card-date", "99999999")),
         ({"birth": "25231315"}, ("BIRTH", "card-date", "99999999")),
+        ({"death": "20260301"}, ("DEATH", "card-date", "99999999")),
+        ({"death": "yes"}, ("DEATH", "card-date", "AAA")),
         ({"sex": "3"}, ("SEX", "code", "3")),
         ({"name_thai": ["a"]}, ("NAMETHAI", "json", "")),
     ],
@@ -98,6 +100,26 @@ def test_what_is_told_and_taken(changes: dict[str, Any], expected: tuple[str, st
     assert rules(**changes) == [expected]
     assert not row.refused
     assert reads.registration_of(row.values | {"HOLDER": "h"}).photo in (b"", b"\xff\xd8jpeg")
+
+
+@pytest.mark.parametrize(
+    ("death", "deaths"),
+    [
+        ("25690301", ({"DDEATH": "20260301"},)),
+        ("25690000", ({"DDEATH": "20260000"},)),
+        ("00000000", ({"DDEATH": "00000000"},)),
+        ("-", ()),
+    ],
+)
+def test_what_the_card_office_says_of_a_death_is_kept_apart_from_the_card(
+    death: str, deaths: tuple[dict[str, str], ...]
+) -> None:
+    card, office = read(READ, READ | {"death": death})
+    assert office.problems == []
+    assert reads.registration_of(office.values | {"HOLDER": "h"}).deaths == deaths
+    assert reads.holder_key(office.values) != reads.holder_key(card.values)
+    [again] = read(reads.line_of(office.values))
+    assert again.values == office.values
 
 
 def test_lines_that_are_no_json_are_refused_and_do_not_stop_the_others() -> None:

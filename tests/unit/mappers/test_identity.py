@@ -178,11 +178,32 @@ def test_an_unknown_day_of_birth_stays_unknown_until_somebody_knows_it() -> None
     assert patient(registration(BIRTH="19550000"), known)["birthDate"] == "1955-04-12"
 
 
-def test_only_a_death_row_makes_a_person_dead() -> None:
+def test_only_a_death_row_or_the_card_office_makes_a_person_dead() -> None:
     assert "deceasedDateTime" not in patient(registration(DISCHARGE="1", DDISCHARGE="20260101"))
     alive = registration("99998")
     dead = Registration(registration().person, deaths=({"DDEATH": "20260301"},))
     assert patient(alive, dead)["deceasedDateTime"] == "2026-03-01"
+    office = Registration(registration("99997").person, CARD, deaths=({"DDEATH": "20260228"},))
+    assert patient(alive, office)["deceasedDateTime"] == "2026-02-28"
+
+
+@pytest.mark.parametrize(
+    ("office", "row", "expected"),
+    [
+        ("20260228", "20260301", {"deceasedDateTime": "2026-02-28"}),
+        ("20260000", "20260301", {"deceasedDateTime": "2026-03-01"}),
+        ("20260200", "20260301", {"deceasedDateTime": "2026-02"}),
+        ("00000000", "20260301", {"deceasedDateTime": "2026-03-01"}),
+        ("00000000", "", {"deceasedBoolean": True}),
+    ],
+)
+def test_the_card_office_is_believed_before_a_newer_death_row_as_far_as_it_knows_the_day(
+    office: str, row: str, expected: dict[str, Any]
+) -> None:
+    told = Registration(registration("99998", D_UPDATE="20200101000000").person, CARD, deaths=({"DDEATH": office},))
+    written = Registration(registration().person, deaths=({"DDEATH": row},) if row else ())
+    found = patient(written, told)
+    assert {name: value for name, value in found.items() if name.startswith("deceased")} == expected
 
 
 def test_the_present_address_comes_before_the_registered_one() -> None:
