@@ -12,6 +12,7 @@ import orjson
 
 from server.context import Context
 from server.errors import BadRequest, NotFound
+from server.interactions.subsets import Subset, subset
 from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
 from server.store.contract import Scope, Version, instant
@@ -29,6 +30,8 @@ class Asked:
     at: tuple[int, int] | None = None
     before: int | None = None
     """`seq` of the last version of the page before."""
+    summary: str | None = None
+    elements: tuple[str, ...] = ()
 
 
 async def history(ctx: Context, request: FhirRequest) -> FhirResponse:
@@ -43,12 +46,14 @@ async def history(ctx: Context, request: FhirRequest) -> FhirResponse:
     )
     if scope.id is not None and not found.versions and await ctx.store.read(scope.type or "", scope.id) is None:
         raise NotFound(f"{scope.type}/{scope.id} is not known")
+    types = ctx.definitions.resource_types if scope.type is None else (scope.type,)
+    cut = subset(ctx.definitions, asked.summary, asked.elements, types)
     versions = found.versions if asked.count else ()
     links = [("self", _self_url(request))]
     if found.more and versions:
         links.append(("next", _next_url(ctx, request, asked, versions[-1])))
     total = await _total(ctx, scope, asked, found.more, len(found.versions))
-    return FhirResponse(200, body=bundle(ctx, request.base, versions, links, total))
+    return FhirResponse(200, body=_bundle(ctx, request.base, versions, cut, links, total))
 
 
 async def _total(ctx: Context, scope: Scope, asked: Asked, more: bool, seen: int) -> int | None:
@@ -75,6 +80,8 @@ def _asked(ctx: Context, request: FhirRequest) -> Asked:
         if name in values:
             raise BadRequest(f"{name} is given twice", code="value")
         values[name] = value
+    if values.get("_summary") == "count":
+        values["_count"] = "0"
     if "_cursor" in values:
         return _from_cursor(ctx, request, values["_cursor"])
     if "_since" in values and "_at" in values:
@@ -86,7 +93,8 @@ def _asked(ctx: Context, request: FhirRequest) -> Asked:
     if "_at" in values:
         lower, upper = _moment("_at", values["_at"], zone)
         at = (lower // 1000, (upper - 1) // 1000)
-    return Asked(page_size(ctx, values.get("_count")), since, at)
+    elements = tuple(values.get("_elements", "").split(","))
+    return Asked(page_size(ctx, values.get("_count")), since, at, None, values.get("_summary"), elements)
 
 
 def _moment(name: str, text: str, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:
@@ -116,7 +124,7 @@ def _self_url(request: FhirRequest) -> str:
 
 
 def _next_url(ctx: Context, request: FhirRequest, asked: Asked, last: Version) -> str:
-    payload = [list(request.path), asked.count, asked.since, asked.at, last.seq]
+    payload = [list(request.path), asked.count, asked.since, asked.at, last.seq, asked.summary, asked.elements]
     text = ctx.search.cursors.seal(payload, request.principal.name)
     return f"{'/'.join((request.base, *request.path))}?_cursor={text}"
 
@@ -124,21 +132,26 @@ def _next_url(ctx: Context, request: FhirRequest, asked: Asked, last: Version) -
 def _from_cursor(ctx: Context, request: FhirRequest, text: str) -> Asked:
     payload: Any = ctx.search.cursors.open(text, request.principal.name)
     try:
-        path, count, since, at, before = payload
+        path, count, since, at, before, summary, elements = payload
     except (TypeError, ValueError):
         path = None
     if path != list(request.path):
         raise BadRequest("_cursor: this page link belongs to another address", code="value")
-    return Asked(count, since, tuple(at) if at else None, before)
+    return Asked(count, since, tuple(at) if at else None, before, summary, tuple(elements))
 
 
 # ---------------------------------------------------------------- bundle
 
 
-def bundle(
-    ctx: Context, base: str, versions: Sequence[Version], links: Sequence[tuple[str, str]], total: int | None
+def _bundle(
+    ctx: Context,
+    base: str,
+    versions: Sequence[Version],
+    cut: Subset | None,
+    links: Sequence[tuple[str, str]],
+    total: int | None,
 ) -> bytes:
-    """Bundle of type history, the resources as they are stored."""
+    """Bundle of type history, the resources as they are stored unless a subset of them is asked for."""
     head: dict[str, Any] = {
         "resourceType": "Bundle",
         "id": ctx.ids(),
@@ -151,10 +164,10 @@ def bundle(
     start = orjson.dumps(head)[:-1]
     if not versions:
         return start + b"}"
-    return start + b',"entry":[' + b",".join(_entry(base, each) for each in versions) + b"]}"
+    return start + b',"entry":[' + b",".join(_entry(base, each, cut) for each in versions) + b"]}"
 
 
-def _entry(base: str, version: Version) -> bytes:
+def _entry(base: str, version: Version, cut: Subset | None) -> bytes:
     where = f"{version.type}/{version.id}"
     method = "DELETE" if version.body is None else version.method
     url = version.type if method == "POST" else where
@@ -163,5 +176,7 @@ def _entry(base: str, version: Version) -> bytes:
         f'"request":{{"method":"{method}","url":"{url}"}},"response":{{"status":"{status}",'
         f'"etag":"W/\\"{version.version}\\"","lastModified":"{instant(version.last_updated)}"}}}}'
     )
-    resource = b"" if version.body is None else b'"resource":' + version.body + b","
+    resource = b""
+    if version.body is not None:
+        resource = b'"resource":' + (cut.of(version.body) if cut else version.body) + b","
     return f'{{"fullUrl":"{base}/{where}",'.encode() + resource + response.encode()

@@ -1,8 +1,10 @@
 """$everything: all that belongs to a patient or an encounter.
 
 https://hl7.org/fhir/R4/patient-operation-everything.html https://hl7.org/fhir/R4/encounter-operation-everything.html
-The compartment, and what its resources refer to. Without `_count` the answer is one Bundle, sent as it is read; with
-`_count` it comes in pages, each of which brings what its resources refer to.
+The compartment, and what its resources refer to, but for what belongs to other patients: a Group names its members,
+the Provenance of a file all whom it brought, and none of them is a part of everything of one. Without `_count` the
+answer is one Bundle, sent as it is read; with `_count` it comes in pages, each of which brings what its resources refer
+to.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from server.search.query import (
     Query,
     RangeOperand,
 )
-from server.store.contract import Hit
+from server.search.values import Reference
+from server.store.contract import Hit, Version
 
 _CHUNK = 200
 """Resources read at a time while an answer is sent."""
@@ -107,7 +110,6 @@ async def _must_exist(ctx: Context, owner: str, name: str) -> None:
 
 
 def _types(ctx: Context, owner: str, asked: Inputs) -> tuple[str, ...]:
-    """The owner's type first, so that the patient heads the Bundle."""
     members = ctx.definitions.compartment(owner)
     wanted = {each.strip() for value in asked.many("_type") for each in value.split(",") if each.strip()}
     for each in wanted:
@@ -115,8 +117,7 @@ def _types(ctx: Context, owner: str, asked: Inputs) -> tuple[str, ...]:
             raise BadRequest(
                 f"_type: {each[:40]!r} is not a resource type of FHIR R4", code="value", expression="_type"
             )
-    types = [owner, *sorted(set(members) - {owner})]
-    return tuple(each for each in types if not wanted or each in wanted)
+    return tuple(each for each in sorted({owner, *members}) if not wanted or each in wanted)
 
 
 def _where(ctx: Context, request: FhirRequest, asked: Inputs) -> tuple[Criterion, ...]:
@@ -202,7 +203,7 @@ async def _page(ctx: Context, request: FhirRequest, asked: Inputs, query: Query)
     bundle = Bundle(ctx, request.base)
     seen = {(hit.version.type, hit.version.id) for hit in hits.hits}
     entries = [bundle.entry(hit.version, "match") for hit in hits.hits]
-    entries += [bundle.entry(version, "include") for version in await referenced(ctx, request.base, hits.hits, seen)]
+    entries += [bundle.entry(version, "include") for version in await _brought(ctx, request, hits.hits, seen)]
     url = "/".join((request.base, *request.path))
     links = [("self", url)]
     if hits.more and hits.hits:
@@ -224,7 +225,7 @@ async def _stream(ctx: Context, request: FhirRequest, query: Query) -> FhirRespo
         separator = b',"entry":['
         page = first
         while page.hits:
-            for piece in await _chunk(ctx, request.base, bundle, page.hits, seen):
+            for piece in await _chunk(ctx, request, bundle, page.hits, seen):
                 yield separator + piece
                 separator = b","
             if not page.more:
@@ -236,11 +237,39 @@ async def _stream(ctx: Context, request: FhirRequest, query: Query) -> FhirRespo
 
 
 async def _chunk(
-    ctx: Context, base: str, bundle: Bundle, hits: Sequence[Hit], seen: set[tuple[str, str]]
+    ctx: Context, request: FhirRequest, bundle: Bundle, hits: Sequence[Hit], seen: set[tuple[str, str]]
 ) -> Iterable[bytes]:
     """Entries of some hits and of what they refer to, none twice."""
     fresh = [hit for hit in hits if (hit.version.type, hit.version.id) not in seen]
     seen.update((hit.version.type, hit.version.id) for hit in fresh)
-    others = await referenced(ctx, base, fresh, seen)
+    others = await _brought(ctx, request, fresh, seen)
     found: list[Any] = [bundle.entry(hit.version, "match") for hit in fresh]
     return found + [bundle.entry(version, "include") for version in others]
+
+
+async def _brought(
+    ctx: Context, request: FhirRequest, hits: Sequence[Hit], seen: set[tuple[str, str]]
+) -> list[Version]:
+    """What the hits refer to and is not `seen`; it is then."""
+    own = request.path[:2]
+    if own[0] != "Patient" or len(request.path) < 3:
+        return await referenced(ctx, request.base, hits, seen)
+    itself = [hit for hit in hits if (hit.version.type, hit.version.id) == own]
+    linked = await referenced(ctx, request.base, itself, seen)  # another record of the same person, as it says
+    others = await referenced(ctx, request.base, hits, seen)
+    return linked + [each for each in others if not _is_of_others(ctx, each, own[1])]
+
+
+def _is_of_others(ctx: Context, version: Version, patient: str) -> bool:
+    """Whether a resource is of one or several patients, and not of this one."""
+    codes = ctx.definitions.compartment("Patient").get(version.type, ())
+    index = ctx.search.extract(version.type, version.body or b"{}") if codes else {}
+    of = {
+        value.id
+        for code in codes
+        for value in index.get(code, ())
+        if isinstance(value, Reference) and value.type == "Patient"
+    }
+    if version.type == "Patient":
+        of.add(version.id)
+    return bool(of) and patient not in of

@@ -86,6 +86,27 @@ async def test_count_zero_gives_no_entries(fhir, given):
     assert "entry" not in (await fhir.get("Patient/_history?_count=0")).json
 
 
+async def test_summary_and_elements_cut_every_version_on_every_page(fhir, given):
+    """https://hl7.org/fhir/R4/http.html#parameters"""
+    for number in range(3):
+        await given(patient("1", active=True, multipleBirthInteger=number))
+    for scope, query, names in (
+        ("Patient/1/", "_elements=active", {"active"}),
+        ("Patient/", "_summary=true", {"active"}),
+        ("", "_elements=multipleBirth", {"multipleBirthInteger"}),
+    ):
+        url, found = f"{scope}_history?{query}&_count=2", []
+        while url:
+            page = (await fhir.get(url)).json
+            found += [each["resource"] for each in page["entry"]]
+            url = links_of(page).get("next")
+        assert [each.keys() - {"resourceType", "id", "meta"} for each in found] == [names] * 3
+        assert {each["meta"]["tag"][0]["code"] for each in found} == {"SUBSETTED"}
+    only = (await fhir.get("Patient/1/_history?_summary=count")).json
+    assert (only["total"], "entry" in only) == (3, False)
+    assert (await fhir.get("Patient/1/_history?_elements=nothing")).status == 400
+
+
 async def test_since_gives_versions_made_at_or_after_that_instant(fhir, given, clock):
     await given(patient("1"))
     clock.advance(60_000)

@@ -57,6 +57,34 @@ async def test_it_is_a_searchset_of_the_patient_the_compartment_and_what_that_re
     assert sorted(ids_of(answer.json, "include")) == ["doc", "org"]
 
 
+@pytest.mark.parametrize("query", ["", "?_count=2"])
+@pytest.mark.usefixtures("ward")
+async def test_what_belongs_to_other_patients_is_not_brought_along(fhir, given, query):
+    """A file, a group and a record of many persons name them all."""
+    both = [reference("Patient/a"), reference("Patient/b")]
+    await given(
+        {
+            "resourceType": "Provenance", "id": "import", "recorded": "2024-01-01T00:00:00Z",
+            "target": [*both, reference("Observation/other")], "agent": [{"who": reference("Organization/org")}],
+        },
+        {
+            "resourceType": "Group", "id": "family", "type": "person", "actual": True,
+            "member": [{"entity": each} for each in both],
+        },
+        patient("twice", link=[{"other": reference("Patient/a"), "type": "replaces"}]),
+        patient("c", link=[{"other": reference("Patient/b"), "type": "seealso"}]),
+        observation("joint", subject=reference("Group/family"), focus=[reference("Patient/c")]),
+    )  # fmt: skip
+    found, url = set(), f"Patient/a/$everything{query}"
+    while url:
+        page = (await fhir.get(url)).json
+        found |= set(everything(page))
+        url = links_of(page).get("next")
+    assert found >= {"a", "import", "family", "twice", "org", "doc"}
+    assert found.isdisjoint({"b", "other", "c"})
+    assert "b" in everything((await fhir.get("Patient/c/$everything")).json), "its own record names it"
+
+
 @pytest.mark.usefixtures("ward")
 async def test_the_same_by_post_with_parameters(fhir):
     body = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueCode": "Observation"}]}
