@@ -29,8 +29,7 @@ async def later(
 
     async def work() -> bytes:
         response = await answer(now)
-        if response.stream is not None:
-            response.body = b"".join([piece async for piece in response.stream])
+        await response.collect()
         head = orjson.dumps({"resourceType": "Bundle", "type": "batch-response"})[:-1]
         return head + b',"entry":[' + response_entry(now, response) + b"]}"
 

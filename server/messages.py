@@ -50,3 +50,24 @@ class FhirResponse:
     """Instead of body, for long answers."""
     resource: dict[str, Any] | None = None
     """Set instead of `body` where the answer was built as a dict; web.py serialises it."""
+
+    async def collect(self, most: int | None = None) -> bool:
+        """A stream becomes the body; False if it is longer than `most` bytes, and is a stream as before."""
+        if self.stream is None:
+            return True
+        pieces, size = [], 0
+        async for piece in self.stream:
+            pieces.append(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                self.stream = _chained(pieces, self.stream)
+                return False
+        self.body, self.stream = b"".join(pieces), None
+        return True
+
+
+async def _chained(pieces: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    async for piece in rest:
+        yield piece

@@ -51,6 +51,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _REQUEST_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CORRELATION_ID = re.compile(r"[!-~]{1,128}")
 _SWEEP_SECONDS = 0.5
+READABLE = 4 << 20
+"""Bytes of a streamed answer that are made into a page or indented; a longer one is sent as it is."""
 PRETTY_OFF_LOOP_FROM = 100_000
 
 
@@ -185,6 +187,8 @@ class Shell:
             await self._take_body(http, request)
         response = await self._handle(self.ctx, request)
         exchange.label = request.route.label if request.route is not None else "none"
+        if exchange.pretty or exchange.want.format == media.HTML:
+            await response.collect(READABLE)
         if response.status == 401 and exchange.want.format == media.HTML:
             return self._site.to_sign_in(FHIR_PATH + "/" + path, query)
         return response

@@ -12,7 +12,7 @@ from typing import Any
 from server import boundary
 from server.context import Context
 from server.errors import BadRequest, FhirError
-from server.interactions.entry import entries_or_errors_of, entry_request, response_bundle, response_entry
+from server.interactions.entry import Answers, entries_or_errors_of, entry_request, response_bundle, response_entry
 from server.interactions.storing import read_body
 from server.interactions.transaction import transaction
 from server.messages import FhirRequest, FhirResponse
@@ -47,10 +47,11 @@ async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fh
     rows = await entries_or_errors_of(ctx, body)
     answers: list[bytes] = [b""] * len(rows)
     gate = asyncio.Semaphore(TOGETHER)
+    taken = Answers(ctx.settings.max_body_bytes)
 
     async def answer(number: int) -> None:
         async with gate:
-            answers[number] = await _answer(ctx, request, rows[number])
+            answers[number] = await _answer(ctx, request, rows[number], taken)
 
     # Entries that cannot be read are answered with the first.
     method_of = [PHASES[0][0] if isinstance(row, FhirError) else row["request"]["method"] for row in rows]
@@ -60,13 +61,17 @@ async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fh
     return FhirResponse(200, body=response_bundle(ctx, "batch-response", answers))
 
 
-async def _answer(ctx: Context, outer: FhirRequest, row: dict[str, Any] | FhirError) -> bytes:
+async def _answer(ctx: Context, outer: FhirRequest, row: dict[str, Any] | FhirError, taken: Answers) -> bytes:
     try:
         if isinstance(row, FhirError):
             raise row
         request = entry_request(ctx, outer, row)
         if request.method == "POST" and not request.path:
             raise BadRequest("A Bundle within a Bundle is not processed")
+        if request.resource is None:
+            taken.check_room()
+        response = await boundary.handle(ctx, request)
+        await taken.take(response)
     except FhirError as error:
         return response_entry(outer, response_of(error, outer.request_id))
-    return response_entry(request, await boundary.handle(ctx, request))
+    return response_entry(request, response)

@@ -21,7 +21,7 @@ import orjson
 from fhir_profiles.issue import Issue
 from fhir_profiles.json_reading import write_json
 from server.context import Context
-from server.errors import BadRequest, FhirError, TooLarge, Unprocessable
+from server.errors import BadRequest, FhirError, TooCostly, TooLarge, Unprocessable
 from server.interactions.preconditions import http_date
 from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
@@ -203,6 +203,25 @@ def _give_body(ctx: Context, request: FhirRequest, resource: Any) -> None:
 
 
 # ---------------------------------------------------------------- answers
+
+
+class Answers:
+    """The answers of one Bundle, limited in sum: a thousand entries may ask for a thousand pages of a megabyte."""
+
+    def __init__(self, most: int) -> None:
+        """most: bytes."""
+        self._most = self._left = most
+
+    def check_room(self) -> None:
+        """Raises: TooCostly, when no further read should be begun."""
+        if self._left <= 0:
+            raise TooCostly(f"The answers of this Bundle are {self._most} bytes already; ask for the rest on its own")
+
+    async def take(self, response: FhirResponse) -> None:
+        """Counts an answer, whose body is then in one piece. Raises: TooCostly (a stream of no end)."""
+        if not await response.collect(self._left):
+            raise TooCostly(f"The answer has more than {self._left} bytes; ask for pages (_count), or on its own")
+        self._left -= len(response.body or b"")
 
 
 def response_entry(request: FhirRequest, response: FhirResponse, last_modified: str | None = None) -> bytes:

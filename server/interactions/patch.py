@@ -11,7 +11,7 @@ from server.context import Context
 from server.errors import BadRequest, Gone, NotFound, Unprocessable, UnsupportedMedia
 from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
-from server.interactions.storing import Resource, commit, prepare
+from server.interactions.storing import Resource, commit, prepare_beside
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
 from server.store.contract import Condition, Version, VersionConflict
@@ -60,7 +60,8 @@ async def _apply(
 ) -> FhirResponse:
     expected = check_if_match(request.headers, current)
     resource = patched(ctx, request, current)
-    prepared = prepare(ctx, request.base, resource, current.id, "PATCH", labels.at(current.version, current))
+    guard, size = labels.at(current.version, current), len(current.body or b"") + len(request.body)
+    prepared = await prepare_beside(ctx, request.base, resource, current.id, "PATCH", guard, size=size)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

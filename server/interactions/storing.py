@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,9 @@ from server.store.contract import (
 from server.wire.media import RESOURCE_TYPES
 
 Resource = dict[str, Any]
+
+LARGE = 64 * 1024
+"""Bytes of JSON whose check and index values may take longer than others should wait, some 10 ms."""
 
 _FIRST = frozenset({"resourceType", "id", "meta"})
 _ENVELOPES = frozenset({"Bundle", "Parameters"})
@@ -135,6 +139,40 @@ def prepare(
         fresh=method == "POST",
     )
     return Prepared(put, conditions, warnings)
+
+
+def about(resource: Resource) -> int:
+    """Bytes of JSON of a parsed resource, roughly; at least `LARGE` if it has that many."""
+    size, waiting = 0, [resource]
+    while waiting and size < LARGE:
+        value: Any = waiting.pop()
+        if value.__class__ is dict:
+            size += 12 * len(value)
+            waiting += value.values()
+        elif value.__class__ is list:
+            waiting += value
+        else:
+            size += len(value) if value.__class__ is str else 8
+    return size
+
+
+async def prepare_beside(
+    ctx: Context,
+    base: str,
+    resource: Resource,
+    resource_id: str,
+    method: str,
+    guard: Guard = UNGUARDED,
+    *,
+    size: int,
+) -> Prepared:
+    """As `prepare`, on a thread if it takes long, so that other requests are answered meanwhile.
+
+    size: about how many bytes of JSON the resource is.
+    """
+    if size < LARGE:
+        return prepare(ctx, base, resource, resource_id, method, guard)
+    return await asyncio.to_thread(prepare, ctx, base, resource, resource_id, method, guard)
 
 
 def _body_and_references(ctx: Context, resource: Resource, resource_id: str) -> tuple[Body, list[str]]:

@@ -19,13 +19,13 @@ from server.errors import BadRequest, FhirError, NotFound, PreconditionFailed
 from server.interactions import conditional, labels
 from server.interactions.conditional_references import resolve
 from server.interactions.delete import MOST, deleted_answer, unreferenced
-from server.interactions.entry import entries_of, entry_request, located, response_bundle, response_entry
+from server.interactions.entry import Answers, entries_of, entry_request, located, response_bundle, response_entry
 from server.interactions.links import Links
 from server.interactions.patch import patched
 from server.interactions.preconditions import check_if_match, check_if_none_match
 from server.interactions.search import compiled
 from server.interactions.step import Step, locating
-from server.interactions.storing import commit, prepare
+from server.interactions.storing import LARGE, about, commit, prepare_beside
 from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
@@ -70,11 +70,14 @@ async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fhi
     await _identify(ctx, writes)
     _refuse_overlaps(writes)
     conditions = await _rewrite(ctx, request, writes)
-    conditions += await _make_changes(ctx, request.base, writes)
+    conditions += await _make_changes(ctx, request.base, writes, large=len(request.body) > LARGE)
     await _check_reads(ctx, steps, writes)
     once = {id(each): each for each in conditions}  # what was found together shares one
     await _commit(ctx, writes, list(once.values()))
-    answers = [_written(request, step) if step.interaction in WRITES else await _read(ctx, step) for step in steps]
+    taken = Answers(ctx.settings.max_body_bytes)
+    answers = [
+        _written(request, step) if step.interaction in WRITES else await _read(ctx, step, taken) for step in steps
+    ]
     return FhirResponse(200, body=response_bundle(ctx, "transaction-response", answers))
 
 
@@ -232,8 +235,9 @@ async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -
 # ---------------------------------------------------------------- changes
 
 
-async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list[Condition]:
-    """The changes of each entry, every resource checked once; what must hold for them. Raises: FhirError, located."""
+async def _make_changes(ctx: Context, base: str, writes: Sequence[Step], *, large: bool) -> list[Condition]:
+    """The changes of each entry, every resource checked once; what must hold for them. large: one of them may be so.
+    Raises: FhirError, located."""
     exists: set[Exists] = set()
     conditions: list[Condition] = []
     for done, step in enumerate(writes):
@@ -247,7 +251,8 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step]) -> list
             if step.interaction == "delete":
                 conditions += _deletes(ctx, step)
                 continue
-            prepared = prepare(ctx, base, step.resource, step.id, step.request.method, _guard(step))
+            guard, size = _guard(step), about(step.resource) if large else 0
+            prepared = await prepare_beside(ctx, base, step.resource, step.id, step.request.method, guard, size=size)
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
             step.resource.clear()  # all is said in the change; a parsed resource takes ten times its bytes
@@ -352,8 +357,11 @@ def _version_of(step: Step) -> Version | None:
     return step.written[0].version if step.written else step.current
 
 
-async def _read(ctx: Context, step: Step) -> bytes:
+async def _read(ctx: Context, step: Step, taken: Answers) -> bytes:
     try:
-        return response_entry(step.request, await boundary.dispatch(ctx, step.request))
+        taken.check_room()
+        response = await boundary.dispatch(ctx, step.request)
+        await taken.take(response)
+        return response_entry(step.request, response)
     except FhirError as error:
         return response_entry(step.request, response_of(error, step.request.request_id))

@@ -52,7 +52,7 @@ class Extractor:
             for value, fhir_type in _nodes(expression, resource):
                 found = reader_of(fhir_type)(value, container)
                 if found:
-                    index[code] = index.get(code, []) + found
+                    _join(index, code, found)
 
     def _contained(self, contained: Resource, resource: Resource, index: Index) -> None:
         type_ = contained.get("resourceType")
@@ -82,13 +82,16 @@ def _nodes(expression: Expression, resource: Resource) -> list[tuple[Any, str]]:
 def _visit(node: Node, element: Any, resource: Resource, index: Index) -> None:
     """Reads an element for all parameters that find it, then its members. The hot path of every write.
 
-    Lists of values are shared by parameters and with readers, so none is ever added to: it is joined to a new one.
+    A list of values may be shared by parameters and with readers: see `_Joined`.
     """
     for reader, codes in node.takers:
         values = reader(element, resource)
         if values:
             for code in codes:
-                index[code] = index[code] + values if code in index else values
+                if code in index:
+                    _join(index, code, values)
+                else:
+                    index[code] = values
     if element.__class__ is not dict:
         return
     children = node.children
@@ -106,10 +109,26 @@ def _visit(node: Node, element: Any, resource: Resource, index: Index) -> None:
             for item in value if value.__class__ is list else (value,):
                 if item is not None and (values := reader(item, resource)):
                     for code in codes:
-                        index[code] = index[code] + values if code in index else values
+                        if code in index:
+                            _join(index, code, values)
+                        else:
+                            index[code] = values
     for condition, inner in node.filters:
         if element.get(condition.key) == condition.value:
             _visit(inner, element, resource, index)
     if node.composites is not None:
         for code, components in node.composites.read(element, resource):
-            index[code] = [*index.get(code, ()), Composite(components)]
+            _join(index, code, [Composite(components)])
+
+
+class _Joined(list[Any]):
+    """Values of one parameter alone, which may be added to: joined to a new list each time, those of a resource of a
+    megabyte would take seconds. The end of an extraction makes plain lists of them."""
+
+
+def _join(index: Index, code: str, values: list[Any]) -> None:
+    before = index.get(code)
+    if before.__class__ is _Joined:
+        before.extend(values)
+    else:
+        index[code] = _Joined((*before, *values)) if before else values

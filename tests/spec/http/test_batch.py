@@ -93,6 +93,33 @@ async def test_a_bundle_within_a_batch_is_refused_and_the_others_go_on(fhir):
     assert statuses(answer) == ["400", "201"]
 
 
+async def test_an_answer_that_is_streamed_on_its_own_is_whole_in_an_entry(fhir, given):
+    await given(patient("1"), patient("2"))
+    [read] = (await send(fhir, entry("GET", "Patient/1/$everything"))).json["entry"]
+    assert [each["resource"]["id"] for each in read["resource"]["entry"]] == ["1"]
+    page = await fhir.get("Patient/1/$everything", headers={"Accept": "text/html"})
+    assert (page.headers["Content-Type"], "Patient/1" in page.text) == ("text/html;charset=utf-8", True)
+    pretty = await fhir.get("Patient/1/$everything?_pretty=true")
+    assert pretty.text.count("\n") > 10
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_the_answers_of_all_entries_have_a_limit_in_sum_and_what_is_stored_is_answered(start, kind):
+    """Reads come last; those that have no room are refused, each for itself."""
+    fhir = (await start(max_body_bytes=20_000)).client
+    large = patient("1", name=[{"family": "ก" * 2000}])
+    reads = [entry("GET", "Patient?_count=10") for _ in range(100)]
+    answer = await fhir.post("", bundle(kind, *reads, entry("PUT", "Patient/1", large)))
+    found = statuses(answer)
+    assert (answer.status, found[-1]) == (200, "201")
+    assert set(found[:-1]) == {"200", "403"}
+    refused = answer.json["entry"][found.index("403")]["response"]["outcome"]
+    assert refused["issue"][0]["code"] == "too-costly"
+    assert len(answer.body) < 20_000 + 64 * 7_000 + 100 * 400
+    [read] = (await fhir.post("", bundle(kind, entry("GET", "Patient?_count=10")))).json["entry"]
+    assert read["response"]["status"] == "200 OK"
+
+
 async def test_many_entries_are_all_stored(fhir):
     answer = await send(fhir, *(entry("POST", "Patient", patient()) for _ in range(300)))
     assert statuses(answer) == ["201"] * 300
