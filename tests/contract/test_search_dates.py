@@ -21,6 +21,7 @@ from server.search.query import (
     SortKey,
     TokenOperand,
 )
+from server.search.types.prefix import in_range
 from server.search.values import Date, Index, Reference, Token
 from server.store.contract import Commit, Store
 from tests.contract.resources import put
@@ -156,3 +157,65 @@ async def test_what_is_asked_together_is_answered_apart(filled: Store) -> None:
     expected = [ids for _, ids in asked]
     expected[5:5] = [[], []]
     assert await asyncio.gather(*(ids(filled, query) for query in queries)) == expected
+
+
+@pytest.fixture
+async def crowded(filled: Store) -> dict[str, list[Date]]:
+    """So many plain ones besides that going along the dates is cheaper than sorting all that is found."""
+    crowd = {f"plain{n}": [Date(n * DAY, (n + 1) * DAY)] for n in range(-200, 200)}
+    for code in ("x", "y"):
+        suffix = "" if code == "x" else "-other"
+        indexes: dict[str, Index] = {
+            name + suffix: {"code": [Token("http://a", code)], "date": dates} for name, dates in crowd.items()
+        }
+        await filled.commit(Commit([put("Observation", name, index) for name, index in indexes.items()]))
+    return {**DATES, **crowd}
+
+
+WIDE: dict[str, tuple[Match, ...]] = {
+    "from": (dated("ge", -150, -149),),
+    "until": (dated("le", 150, 151),),
+    "not": (dated("ne", 15, 16),),
+    "between": (dated("ge", -150, -149), dated("lt", 150, 151)),
+    "either": (replace(MONTH, operands=(*dated("lt", 0, 1).operands, *dated("gt", 15, 16).operands)),),
+}
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("down", [False, True], ids=["oldest", "newest"])
+@pytest.mark.parametrize("beside", [(), (CODE,), (CODES,)], ids=["alone", "code", "codes"])
+async def test_pages_along_the_dates_of_a_wide_range(
+    filled: Store, crowded: dict[str, list[Date]], name: str, down: bool, beside: tuple[Criterion, ...]
+) -> None:
+    """Of what has several dates, one may be in the range and another the one to sort by."""
+    where = WIDE[name]
+    found = [
+        id
+        for id, dates in crowded.items()
+        if all(any(in_range(*date, one) for date in dates for one in match.operands) for match in where)  # type: ignore[arg-type]
+    ]
+    edge = max if down else min
+    expected = sorted(found, key=lambda id: edge(date.lower for date in crowded[id]), reverse=down)
+    query = Query(("Observation",), (*beside, *where), (SortKey(DATE, descending=down),), limit=7)
+    pages: list[list[str]] = []
+    after = None
+    while len(pages) < 12:
+        hits = (await filled.search(replace(query, after=after))).hits
+        pages.append([hit.version.id for hit in hits])
+        after = hits[-1].position
+    seen = [id for page in pages for id in page]
+    mine = [id for id in seen if not id.endswith("-other")]
+    lows = [edge(date.lower for date in crowded[id.removesuffix("-other")]) for id in seen]
+    assert lows == sorted(lows, reverse=down)
+    assert len(set(seen)) == len(seen)
+    assert set(mine) == set(expected[: len(mine)]) or lows[-1] == edge(d.lower for d in crowded[expected[len(mine)]])
+    assert beside == () or mine == seen
+    back = await filled.search(replace(query, after=None, before=(await _position(filled, query, pages))))
+    assert [hit.version.id for hit in back.hits] == pages[-2]
+
+
+async def _position(store: Store, query: Query, pages: list[list[str]]) -> tuple[object, ...]:
+    """Of the first hit of the last page."""
+    hits = await store.search(replace(query, limit=sum(map(len, pages))))
+    assert [hit.version.id for hit in hits.hits] == [id for page in pages for id in page]
+    return hits.hits[-len(pages[-1])].position

@@ -32,7 +32,7 @@ from tests import mongod
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
 
-KNOWN = {"embedded": 1, "mongo": 2}
+KNOWN = {"embedded": 2, "mongo": 2}
 """Engine -> the version that this program writes."""
 
 
@@ -257,20 +257,35 @@ async def _found(store: Store, where: tuple[Criterion, ...], ids: list[str]) -> 
     assert await store.count(Query(("Observation",), where)) == len(ids)
 
 
+async def test_a_file_of_version_1_gets_the_index_of_those_with_several_dates(tmp_path: Path) -> None:
+    url, dates = f"sqlite:///{tmp_path}/s.db", [Date(0, 1000), Date(9000, 10_000)]
+    store = await open_store(url, HandRules())
+    await store.commit(Commit([put("Observation", "several", {"date": dates})]))
+    await store.close()
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        connection.executescript("DROP INDEX dat_f; PRAGMA user_version = 1")
+    with pytest.raises(StoreRefused, match=r"schema 1, this program writes 2: .*onecard store migrate"):
+        await open_store(url, HandRules())
+    assert await migrate_store(url, Told()) == (1, 2)
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        assert connection.execute("SELECT count(*) FROM dat INDEXED BY dat_f WHERE f > 0").fetchone() == (2,)
+    await (await open_store(url, HandRules())).close()
+
+
 async def test_an_older_file_is_migrated_step_by_step_and_a_step_that_breaks_leaves_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     await (await open_store(f"sqlite:///{path}", HandRules())).close()
     told = Told()
-    steps = ("", "CREATE TABLE second(a)", "CREATE TABLE third(a); CREATE TABLE third(a)")
-    with pytest.raises(Exception, match="third already exists"):
+    steps = ("", "", "CREATE TABLE third(a)", "CREATE TABLE fourth(a); CREATE TABLE fourth(a)")
+    with pytest.raises(Exception, match="fourth already exists"):
         bring_up(path, told, steps)
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-    assert ("second" in names, "third" in names) == (True, False)
+    assert ("third" in names, "fourth" in names) == (True, False)
     connection.close()
-    assert bring_up(path, told, (*steps[:2], "CREATE TABLE third(a)")) == (2, 3)
-    assert told.steps == [("1 -> 2", 0, 2), ("2 -> 3", 1, 2), ("2 -> 3", 0, 1), ("version 3", 1, 1)]
+    assert bring_up(path, told, (*steps[:3], "CREATE TABLE fourth(a)")) == (3, 4)
+    assert told.steps == [("2 -> 3", 0, 2), ("3 -> 4", 1, 2), ("3 -> 4", 0, 1), ("version 4", 1, 1)]
 
 
 # ---------------------------------------------------------------- the commands

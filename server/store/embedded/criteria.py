@@ -32,7 +32,7 @@ from server.store.embedded.driver import Connection, integers
 from server.store.embedded.estimates import LIMIT, Estimates
 from server.store.embedded.parameters import Parameters
 from server.store.embedded.symbols import SEVERAL, SHAPE, Symbols
-from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, either, union_all
+from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, Zone, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.principal import PATIENT_PARAMETERS
 
@@ -189,7 +189,7 @@ class Criteria:
             source=union,
             estimate=self.place.count(None, union, **bind.values),
             probe_cost=0.8,
-            zone=(-self.t, ranges.zone(every, bind)),
+            zone=Zone(-self.t, ranges.zone(every, bind), tuple(map(tuple, every))),
         )
 
     def _missing(self, criterion: Missing) -> Term:

@@ -25,7 +25,7 @@ from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import id_key
 from server.store.embedded.rows import CLASSES, DURATIONS, IDENTIFIER, OF_TYPE, TEXT, Rows
 from server.store.embedded.symbols import ELSEWHERE, SEVERAL
-from server.store.embedded.terms import NOTHING, Term, either, union_all
+from server.store.embedded.terms import NOTHING, Term, Zone, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.operands import box, prefixes_of, unit_fits
 from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
@@ -37,6 +37,8 @@ _FEW_OF_A_PAGE = 300
 """Rows up to which a set is made to look up the few resources of a page in."""
 _MANY = 16
 """Dates of one OR list up to which each is a range of its own."""
+_CERTAIN = 0.05
+"""Part of the dates looked at from which on it is taken for the part of all."""
 _RECHECK_COST = 150.0
 """Microseconds to read a body and take its values."""
 _LAST = "\U0010ffff"
@@ -392,7 +394,9 @@ class Parameters:
         principal = PRINCIPAL.get(self._criteria.type)
         if principal is not None and principal.date == match.parameter.code:
             term.lead = tuple(operands)
-            term.zone = (self._t, ranges.zone(every, self._bind))
+            term.along = tuple(branches)
+            term.zone = Zone(self._t, ranges.zone(every, self._bind), tuple(map(tuple, every)))
+            term.estimate = self._estimate_of(term.zone, term.estimate)
             predicate = self._bind(self._place.checks.predicate(among))
             options = [f"({ranges.dates(bounds, 'd', 'w', None, self._bind)})" for bounds in every]
             where = f"w >= 0 AND ({' OR '.join(options)}) OR w = -1 AND among({predicate}, keys)"
@@ -400,6 +404,17 @@ class Parameters:
             term.beside = f"({where})"
             term.probe_cost = 1.0
         return term
+
+    def _estimate_of(self, zone: Zone, count: Callable[[], int]) -> Callable[[], int]:
+        """Rows of a range. They are counted only if a look at some dates does not say "many" already."""
+        place = self._place
+
+        def estimate() -> int:
+            share = place.estimates.dates(place.connection, self._t).share(zone.every)
+            found = int(share * place.estimates.type(place.connection, self._t))
+            return found if share > _CERTAIN and found > LIMIT else count()
+
+        return estimate
 
     def _many_dates(self, operands: Sequence[RangeOperand], k: int) -> str:
         """All dates of the parameter, each tested: a thousand alternatives would be thousands of ranges."""

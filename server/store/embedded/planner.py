@@ -18,9 +18,9 @@ from server.store.embedded.driver import Connection
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.ids import first_key_from, id_key
 from server.store.embedded.ordering import SqlKey, ahead, behind, id_sql, order_by, sql_keys
-from server.store.embedded.rows import ASCENDING, CLASSES, DESCENDING, DURATIONS, NEITHER
+from server.store.embedded.rows import ASCENDING, BOTH, CLASSES, DESCENDING, DURATIONS, NEITHER
 from server.store.embedded.tables import BLOCK, IRREGULAR, MANY_CODES, NO_DATE
-from server.store.embedded.terms import EVERYTHING, NOTHING, Term, union_all
+from server.store.embedded.terms import EVERYTHING, NOTHING, Term, Zone, union_all
 from server.store.ordering import ID, LAST_UPDATED
 from server.store.principal import PRINCIPAL
 
@@ -30,6 +30,7 @@ _RECHECK_COST = 150.0
 _CLEAR = 100
 """Rows up to which a term is taken without asking for the others' estimates."""
 _MANY_BRANCHES = 16
+_MANY_PARTS = 64
 _BOTH = "code and date"
 _ROW = "r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
 
@@ -136,8 +137,7 @@ class Plan:
         zone = _zone(terms)
         if zone is None:
             return 1.0
-        sql = f"SELECT sum({zone[1]}) * 1.0 / count(*) FROM zone z WHERE z.t = {self._bind(zone[0])}"
-        return float(self._place.connection.execute(sql, self.bound).get or 0.0)
+        return self._place.estimates.blocks(self._place.connection, zone.key).share(zone.every)
 
     @staticmethod
     def _share(terms: Sequence[Term], total: int) -> float:
@@ -230,7 +230,9 @@ class Plan:
             if made is not None:
                 return made
         driver = self.driver(None)
-        return Made([self._top(page, self._keyed(driver, keys), keys)], driver, "first of all matches")
+        alone = driver.along and len(keys) == 1 and sort[0].parameter.code == self._date_code
+        keyed = self._dated_rows(driver, keys[0].descending) if alone else self._keyed(driver, keys)
+        return Made([self._top(page, keyed, keys)], driver, "first of all matches")
 
     def _one_key(self, page: Page, sort: SortKey, key: SqlKey) -> Made | None:
         """A sort that an index may serve; None where few matches are better sorted."""
@@ -247,6 +249,9 @@ class Plan:
                 return self._walk_code(page, codes[0], key.descending)
         elif not self._sorting_is_cheaper(page.limit, self.listing, self.terms):
             if by_date:
+                dated = self._dated(key.descending)
+                if dated is not None:
+                    return self._walk_range(page, dated, key.descending)
                 return self._walk_date(page, sort.parameter, key.descending)
             if sort.parameter.code == ID:
                 return Made([self._walk_ids(page, key.descending)], self.listing, "along the ids")
@@ -274,7 +279,7 @@ class Plan:
         zone = _zone(others) if driver.patient is None and not driver.few else None
         if zone is not None:
             tail += f" AND x.rid >= z.block << {BLOCK} AND x.rid < (z.block + 1) << {BLOCK} AND "
-            tail += f"z.t = {self._bind(zone[0])} AND {zone[1]}"
+            tail += f"z.t = {self._bind(zone.key)} AND {zone.where}"
             order = f"ORDER BY z.block {direction}, x.rid {direction}"
         if position:
             sign, edge = (">" if page.after else "<"), self._bind(position[-1])
@@ -299,11 +304,19 @@ class Plan:
         columns = ", ".join(f"{key.expression} AS k{number}" for number, key in enumerate(keys))
         return f"SELECT r.rid, {columns} FROM ({found}) f CROSS JOIN res r ON r.rid = f.rid"
 
+    def _dated_rows(self, dated: Term, down: bool) -> str:
+        """The matches of a range with their date, from the index of dates alone."""
+        also = self.conditions(dated)
+        date = f"CASE x.f WHEN {BOTH} THEN x.lo ELSE {self._several(down)} END AS k0"
+        return " UNION ".join(f"SELECT x.rid, {date} FROM {table}{also}" for table in dated.along)
+
+    def _several(self, down: bool) -> str:
+        """The date to sort by of what has several."""
+        return f"date_key((SELECT keys FROM res WHERE rid = x.rid), {self._date}, {int(down)})"
+
     def _compartment(self, patient: Term, key: SqlKey) -> str:
         """The matches of one patient with their date, from the compartment's rows alone."""
-        highest = int(key.descending)
-        several = f"date_key((SELECT keys FROM res WHERE rid = x.rid), {self._date}, {highest})"
-        date = f"CASE x.w WHEN {IRREGULAR} THEN {several} ELSE x.d END AS k0"
+        date = f"CASE x.w WHEN {IRREGULAR} THEN {self._several(key.descending)} ELSE x.d END AS k0"
         return f"SELECT x.rid, {date} FROM {patient.branches[0]}{self.conditions(patient)}"
 
     def _top(self, page: Page, keyed: str, keys: list[SqlKey]) -> str:
@@ -328,8 +341,11 @@ class Plan:
 
     def _walk_code(self, page: Page, code: Term, down: bool) -> Made:
         """Along the dates of one code, or of a few merged."""
+        dated = self._dated(down)
+        if dated is not None and len(code.symbols) * len(dated.along) <= _MANY_PARTS:
+            return self._walk_code_range(page, code, dated, down)
         also = self.conditions(code)
-        serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
+        serves = _serves(down)
         shorts = [self._bind(symbol * 2) for symbol in code.symbols]
         long = [symbol for symbol in code.symbols if has_long(self._place.connection, symbol)]
         keys = shorts + [self._bind(symbol * 2 + 1) for symbol in long]
@@ -345,12 +361,56 @@ class Plan:
         """Along the dates of the type; then those without one, known by their shape."""
         assert self._date is not None, "asked only for a type with a date"
         also = self.conditions(self.listing, walked="dat")
-        serves = f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
+        serves = _serves(down)
         keys = [self._bind(self._date * CLASSES + number) for number in range(CLASSES)]
         parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {key} AND {serves}{also}" for key in keys]
         undated = self._criteria.term(Missing(parameter, missing=True))
         statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, self.terms)
         return Made(statements, self.listing, "along the dates")
+
+    def _walk_range(self, page: Page, dated: Term, down: bool) -> Made:
+        """Along the dates within a range."""
+        also = self.conditions(dated)
+        tables = [f"{table} AND {_serves(down)}{also}" for table in dated.along]
+        parts = [f"SELECT x.rid, x.lo AS k0 FROM {table}" for table in tables]
+        made = self._walk(page, parts, "x.lo", down, self._otherwise_dated(dated, tables, down))
+        return Made([made], dated, "along the dates asked for")
+
+    def _walk_code_range(self, page: Page, code: Term, dated: Term, down: bool) -> Made:
+        """Along those dates of a code, or of a few, that are within a range."""
+        assert dated.zone is not None, "ranges of dates have one"
+        also = self.conditions(code, [term for term in self.terms if term is not code and term is not dated])
+        tables = []
+        for symbol in code.symbols:
+            for long in (False, True) if has_long(self._place.connection, symbol) else (False,):
+                table = f"tokd x WHERE x.s = {self._bind(symbol * 2 + long)} AND x.d < {NO_DATE}"
+                for bounds in dated.zone.every:
+                    where = ranges.dates(list(bounds), "x.d", "x.w", None if long else DURATIONS[2], self._bind)
+                    tables.append(f"{table} AND {where} AND {_serves(down)}{also}")
+        parts = [f"SELECT x.rid, x.d AS k0 FROM {table}" for table in tables]
+        made = self._walk(page, parts, "x.d", down, self._otherwise_dated(dated, tables, down))
+        return Made([made], code, "along the dates of the code asked for")
+
+    def _dated(self, down: bool) -> Term | None:
+        """The range of dates to go along: one that says where to begin."""
+        edges = ("<", "<=") if down else (">=", ">")
+
+        def begins(term: Term) -> bool:
+            every = term.zone.every if term.zone is not None else ()
+            return all(any(sign in edges for _, sign, _ in bounds) for bounds in every)
+
+        return max((term for term in self.terms if term.along), key=begins, default=None)
+
+    def _otherwise_dated(self, dated: Term, tables: Sequence[str], down: bool) -> str:
+        """SELECT of what has several dates: found by one of the range, sorted by another that is not among `tables`."""
+        also = self.conditions(dated)
+        found = " UNION ALL ".join(f"SELECT x.rid FROM {table}" for table in tables)
+        parts = [
+            f"SELECT x.rid, {self._several(down)} AS k0 FROM {table.replace('dat x', 'dat x INDEXED BY dat_f', 1)} "
+            f"AND x.f > {BOTH} AND NOT ({_serves(down)}){also}"
+            for table in dated.along
+        ]
+        return f"SELECT * FROM ({' UNION '.join(parts)}) o WHERE o.rid NOT IN ({found})"
 
     def _walk_ids(self, page: Page, down: bool) -> str:
         """Ids as text and those kept as numbers lie apart in the index and are merged."""
@@ -390,8 +450,9 @@ class Plan:
             return [*(absent if beyond or not position else []), dated]
         return absent if beyond else [dated, *absent]
 
-    def _walk(self, page: Page, parts: list[str], column: str, down: bool) -> str:
-        """parts: SELECTs of (rid, k0) whose index is ordered by `column`: each is read until it filled the page."""
+    def _walk(self, page: Page, parts: list[str], column: str, down: bool, others: str = "") -> str:
+        """parts: SELECTs of (rid, k0) whose index is ordered by `column`: each is read until it filled the page.
+        others: SELECT of few more rows in any order."""
         position = page.after or page.before
         if position and position[0] is None:
             position = None  # the page before began among those without a value: all with one are ahead of it
@@ -405,6 +466,8 @@ class Plan:
             past = f" AND ({column} <> {edge} OR x.rid {'<' if page.backward else '>'} {last})"
         limit = self._bind(page.limit)
         steps = [f"SELECT * FROM ({part}{bound}{past} {order} LIMIT {limit})" for part in parts]
+        if others:
+            return self._ordered(page, " UNION ".join([*steps, others]), 1, [down])
         free = Page(page.limit, before=() if page.backward else None)
         return self._ordered(free, " UNION ALL ".join(steps), 1, [down])
 
@@ -412,6 +475,11 @@ class Plan:
 def has_long(connection: Connection, symbol: int) -> bool:
     """Whether the code is dated by more than a year anywhere: a second walk to merge costs as much as the first."""
     return connection.execute("SELECT 1 FROM tokd WHERE s = ? LIMIT 1", (symbol * 2 + 1,)).get is not None
+
+
+def _serves(down: bool) -> str:
+    """Condition on a date x of a resource that it is the one to sort by."""
+    return f"x.f <> {ASCENDING if down else DESCENDING} AND x.f < {NEITHER}"
 
 
 def _tables(driver: Term) -> Sequence[str]:
@@ -422,7 +490,7 @@ def _tables(driver: Term) -> Sequence[str]:
     return [f"(SELECT DISTINCT rid FROM ({found})) x WHERE TRUE"]
 
 
-def _zone(terms: Sequence[Term]) -> tuple[int, str] | None:
+def _zone(terms: Sequence[Term]) -> Zone | None:
     return next((term.zone for term in terms if term.zone is not None), None)
 
 

@@ -64,7 +64,12 @@ CREATE VIRTUAL TABLE textri USING fts5(narrative, content, tokenize = 'trigram c
   content = '', contentless_delete = 1);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+CREATE INDEX dat_f ON dat(k, lo, w, rid, f) WHERE f > 0;
+"""
+"""The dates of what has several: found by one, a resource may be sorted by another."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """Migration n brings a store from version n to n + 1, within one transaction; the first makes it."""
 INDEXES = {
     name: statement

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from server.search.query import RangeOperand
+from server.store.bounds import Bound
 
 Probe = Callable[[str], str]
 """SQL expression of a rid -> SQL condition that the resource fulfils the criterion."""
@@ -28,6 +29,18 @@ def either(conditions: Sequence[str]) -> str:
     if len(conditions) <= _COMPOUND:
         return "(" + " OR ".join(conditions) + ")"
     return either([either(conditions[start : start + _COMPOUND]) for start in range(0, len(conditions), _COMPOUND)])
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Where in creation order the dates of a range can be."""
+
+    key: int
+    """In the table of zones."""
+    where: str
+    """Condition on the blocks z of rids that can hold such a date."""
+    every: tuple[tuple[Bound, ...], ...]
+    """The alternatives of the range."""
 
 
 @dataclass(slots=True)
@@ -53,8 +66,9 @@ class Term:
     """Of a token that is the type's principal code."""
     lead: tuple[RangeOperand, ...] = ()
     """Of a range on the type's principal date."""
-    zone: tuple[int, str] | None = None
-    """Key in the table of zones, and the condition on the blocks z of rids that can hold such a date."""
+    along: tuple[str, ...] = ()
+    """Of such a range: `dat x WHERE ...` of its rows, each in the order of the dates."""
+    zone: Zone | None = None
     parts: tuple[Term, ...] = ()
     """Instead of this term, all of these: each may drive by itself."""
     patient: int | None = None
