@@ -1,4 +1,5 @@
-"""A sample village in an empty store: people who do not exist, imported through the path of the 43 files."""
+"""A sample village in an empty store: people who do not exist, imported through the path of the 43 files, and the
+definitions that their resources claim and are coded by, to be read over REST."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
     from server.cli.sample import write_f43
     from server.intake.f43.importing import import_f43
     from server.intake.f43.sources import open_source
+    from server.own_definitions import own_package
+    from server.packages import add
 
     with tempfile.TemporaryDirectory(prefix="onecard-sample-") as folder:
         path = Path(folder) / "sample.zip"
@@ -44,6 +47,7 @@ async def load_sample(ctx: Context, people: int = PEOPLE) -> int:
         )
     if report.refused:
         raise SampleRefused(f"{report.refused} rows of the sample were refused: {report.quarantine}")
+    await add(ctx, await asyncio.to_thread(own_package))
     await ctx.store.put_setting(SETTING, IN)
     sys.stdout.write(f"The sample is in: {people} people who do not exist / ข้อมูลตัวอย่างพร้อมแล้ว\n")
     sys.stdout.flush()

@@ -17,6 +17,7 @@ from server.cli.progress import bar
 from server.cli.settings import add_settings, settings_of
 from server.config import SettingRefused, Settings
 from server.context import Context
+from server.own_definitions import own_package
 from server.package_reading import PackageError, read_package
 from server.store.contract import StoreError
 
@@ -26,7 +27,9 @@ SETTINGS = ("store", "timezone", "data-folder", "base-url")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser("add", help="add or renew packages / เพิ่มแพ็กเกจ")
-    adding.add_argument("files", nargs="+", type=Path, metavar="FILE", help=".tgz as published / แฟ้ม .tgz")
+    adding.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help=".tgz as published; none: OneCard's own / แฟ้ม .tgz"
+    )
     listed = actions.add_parser("list", help="what is there / แสดงแพ็กเกจที่มี")
     removing = actions.add_parser("remove", help="take a package away / ลบแพ็กเกจ")
     removing.add_argument("name", metavar="NAME", help="its name, as list shows it / ชื่อแพ็กเกจ")
@@ -61,8 +64,7 @@ async def _add(ctx: Context, args: argparse.Namespace) -> None:
     from server.packages import add
 
     rows = []
-    for file in args.files:
-        package = read_package(file)
+    for package in map(read_package, args.files) if args.files else [own_package()]:
         with bar(package.label, "definitions", len(package.resources)) as shown:
             added = await add(ctx, package, shown.update)
         rows.append(added)

@@ -159,6 +159,24 @@ def test_a_package_is_added_listed_used_renewed_and_removed(tmp_path: Path) -> N
     assert onecard("packages", "remove", "example.guide", cwd=tmp_path).returncode == 2
 
 
+def test_the_own_definitions_are_added_without_a_file_and_found_by_a_plain_search(tmp_path: Path) -> None:
+    marital = "/fhir/CodeSystem?url=https://terms.sil-th.org/core/CodeSystem/cs-thcc-marital"
+    done = onecard("packages", "add", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [added] = json.loads(done.stdout)
+    thai_lists = 154
+    assert min(added["counts"]["CodeSystem"], added["counts"]["ValueSet"]) >= thai_lists
+    served = serve(tmp_path, "--open")
+    try:
+        [entry] = json.loads(served.request(marital)[1])["entry"]
+        assert "โสด" in [each["display"] for each in entry["resource"]["concept"]]
+        title = served.request("/fhir/ValueSet?_summary=count")[1]
+        assert json.loads(title)["total"] == added["counts"]["ValueSet"]
+    finally:
+        served.stop()
+        served.end()
+
+
 def test_what_cannot_be_stored_is_refused_with_its_file_and_reason(tmp_path: Path) -> None:
     lost = BED | {"baseDefinition": "https://nowhere.example/base"}
     for resources, reason in (

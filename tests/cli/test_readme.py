@@ -99,6 +99,17 @@ def test_the_sample_comes_once(served: Served, folder: Path) -> None:
         again.end()
 
 
+def test_the_thai_lists_and_profiles_of_the_sample_are_read_over_rest(served: Served) -> None:
+    for kind, url in (
+        ("CodeSystem", "https://terms.sil-th.org/core/CodeSystem/cs-thcc-marital"),
+        ("ValueSet", "https://terms.sil-th.org/core/ValueSet/vs-thcc-marital"),
+        ("StructureDefinition", "https://onecard.example.org/fhir/StructureDefinition/th-patient"),
+    ):
+        status, answer, _ = served.request(f"/fhir/{kind}?url={url}")
+        [entry] = json.loads(answer)["entry"]
+        assert (status, entry["resource"]["url"]) == (200, url)
+
+
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
