@@ -27,7 +27,7 @@ from server.search.cursor import new_key
 from server.search.engine import Search
 from server.search.parse import Limits
 from server.store.contract import Store
-from server.store.open import open_store
+from server.store.open import SERVED, open_store
 from server.web import Shell
 from terminology.service import TerminologyService
 from terminology.storage import StoredSystem, open_folder
@@ -136,6 +136,7 @@ async def build(
     ctx = await build_context(settings, clock=clock, ids=ids, wary=True)
     metrics = metrics or Metrics()
     log = RequestLog(settings.request_log, metrics)
+    await ctx.store.put_setting(SERVED, b"1", only_if_absent=True)
     key = await ctx.store.put_setting(session.KEY_NAME, secrets.token_bytes(32), only_if_absent=True)
     tokens = Tokens(settings.token_file, clock)
     shell = Shell(ctx, tokens=tokens, sessions=Sessions(key, tokens, clock), metrics=metrics, log=log)

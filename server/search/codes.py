@@ -50,7 +50,9 @@ def _of_value_set(
     found = (terminology.expand(each, limit=limit + 1) for each in (url, *relative))
     codes = next((each for each in found if each is not None), None)
     if codes is None:
-        raise Unreadable("the value set is not known here, or cannot be listed; it is named by its canonical URL or id")
+        raise Unreadable(
+            "the value set is not known here, or cannot be listed; it is named by its canonical URL or as ValueSet/[id]"
+        )
     if len(codes) > limit:
         raise Unreadable(f"the value set has more than {limit} codes")
     # Codes of elements that imply no system are compared alone.

@@ -16,6 +16,9 @@ from server.store.contract import SearchRules, Store, StoreRefused
 INCOMPLETE = "incomplete"
 """Setting of a store that a restore or copy fills; empty once all is in. One that stayed half filled is not served."""
 
+SERVED = "served"
+"""Setting of a store that a server was started on: nothing is restored into it, perhaps it is served right now."""
+
 _FORMS = "a store is sqlite:///PATH or mongodb://HOST/DATABASE"
 
 Progress = Callable[[str, int, int], None]

@@ -16,7 +16,7 @@ from server.reindexing import is_unfinished
 from server.search.query import Query
 from server.store.archive import ArchiveError, Protection, Setting, read_archive, write_archive
 from server.store.contract import Replayed, Store, StoreRefused, Version
-from server.store.open import INCOMPLETE
+from server.store.open import INCOMPLETE, SERVED
 
 GROUP = 500
 """Versions stored in one transaction."""
@@ -161,6 +161,11 @@ def _replayed(ctx: Context, version: Version) -> Replayed:
 async def _refuse_unless_empty(store: Store) -> None:
     if (await store.info()).counts or [version async for version in store.changes(0)]:
         raise StoreRefused("the store to write into must be new and empty; this one holds resources: choose another")
+    if await store.get_setting(SERVED):
+        raise StoreRefused(
+            "the store to write into must be new; a server was started on this one and may be serving it: "
+            "choose another"
+        )
 
 
 def _refuse_other_zone(zone: str, own: str) -> None:

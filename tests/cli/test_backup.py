@@ -94,6 +94,22 @@ async def test_a_restore_never_goes_into_a_store_that_holds_something(
     assert await history_of(stored) == before
 
 
+async def test_nothing_is_restored_or_copied_into_a_store_that_is_served(
+    stored: Running, start: Callable[..., Any], store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "served").mkdir()
+    target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "served")
+    empty = await start(store=target)
+    file = tmp_path / "backup.onecard"
+    assert await command("backup", file, "--plain", "--store", store_url) == 0
+    for arguments in (("restore", file, "--store", target), ("store", "copy", "--store", store_url, "--to", target)):
+        assert await command(*arguments) == 2
+        assert "a server was started on this one" in capsys.readouterr().err
+    assert (await empty.client.get("Patient")).json["total"] == 0
+    if store_url.startswith("mongodb"):
+        mongod.drop(target)
+
+
 async def test_a_backup_never_writes_over_a_file(stored: Running, store_url: str, tmp_path: Path) -> None:
     file = tmp_path / "backup.onecard"
     file.write_text("precious")
