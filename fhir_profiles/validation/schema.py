@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from threading import Lock
 from typing import Any, Protocol
 
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
@@ -79,21 +80,23 @@ class SchemaBuilder:
         self._severity = "warning" if mode is Mode.ADVICE else "error"
         self._done: dict[str, CoreSchema] = {}
         self._wanted: list[str] = []
+        self._one_at_a_time = Lock()
+        """Large resources are checked on threads (server/interactions/storing.py)."""
 
     def build(self, type_name: str) -> SchemaValidator:
         """Validator of a resource type or a datatype. Raises: KeyError."""
-        self._done, self._wanted = {}, [type_name]
-        while self._wanted:
-            node = self._wanted.pop()
-            if node not in self._done:
-                self._done[node] = self._node(node)
-        root = core_schema.definition_reference_schema(type_name)
-        return SchemaValidator(core_schema.definitions_schema(root, list(self._done.values())))
+        with self._one_at_a_time:
+            self._done, self._wanted = {}, [type_name]
+            return self._validator(core_schema.definition_reference_schema(type_name))
 
     def value(self, each: Property) -> SchemaValidator:
         """Validator of one value of a primitive member, with all that the element asks of it."""
-        self._done, self._wanted = {}, []
-        schema = self._value(each)
+        with self._one_at_a_time:
+            self._done, self._wanted = {}, []
+            return self._validator(self._value(each))
+
+    def _validator(self, schema: CoreSchema) -> SchemaValidator:
+        """Of the schema, with the nodes that it and they refer to."""
         while self._wanted:
             node = self._wanted.pop()
             if node not in self._done:
