@@ -53,6 +53,7 @@ RULES: dict[str, Rule] = {
     "json": Rule(REFUSE, "not a JSON object on one line with texts in it", "ไม่ใช่ข้อมูล JSON หนึ่งรายการต่อบรรทัด"),
     "card-date": Rule(REFUSE, "not a date of the card: YYYYMMDD of the Buddhist era, 00 for what is not known", "วันที่ไม่ใช่รูปแบบของบัตร (ปี พ.ศ. YYYYMMDD)"),
     "photo": Rule(WARN, "the photo is no JPEG in base64; it is not shown", "ภาพถ่ายไม่ใช่ JPEG แบบ base64 จะไม่ถูกแสดง"),
+    "repeated": Rule(WARN, "the same row once more; it counts once", "แถวเดียวกันซ้ำทุกคอลัมน์ นับครั้งเดียว"),
     "duplicate": Rule(REFUSE, "a second row with the same key", "ข้อมูลซ้ำ (คีย์หลักซ้ำ)"),
 }  # fmt: skip
 

@@ -65,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     module.add_arguments(own)
     before = os.umask(0o077)  # what the server and the commands write is patients' data
     try:
-        return int(module.run(own.parse_args(chosen.arguments)))
+        code = int(module.run(own.parse_args(chosen.arguments)))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head`: whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("onecard: stopped / หยุดแล้ว", file=sys.stderr)
         return 130

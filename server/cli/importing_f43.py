@@ -106,11 +106,14 @@ def summary(report: Report) -> str:
         told = f"{counts.read:>9,} rows  {counts.mapped:>9,} in  {counts.unchanged:>9,} unchanged"
         more = f"  {counts.older:,} older" if counts.older else ""
         more += f"  {counts.elsewhere:,} of visits known from elsewhere / มีอยู่แล้ว" if counts.elsewhere else ""
+        more += f"  {counts.unresolved:,} name what is not here / อ้างถึงสิ่งที่ไม่มี" if counts.unresolved else ""
         more += f"  {counts.refused:,} refused / ไม่รับ" if counts.refused else ""
         lines.append(f"  {file:<20}{told}{more}")
     lines += [f"  {error}" for error in report.errors]
     if report.reviews:
         lines.append(f"  {len(report.reviews):,} pairs with one citizen id were kept apart / ขัดแย้งกัน ไม่รวมเป็นคนเดียว")
+    if report.warnings:
+        lines.append(f"  {report.warnings:,} odd values were taken as they are / ค่าที่น่าสงสัย นำเข้าตามเดิม ดูในรายงาน")
     if report.ignored:
         lines.append(f"  not read, of another name / ไม่ได้อ่าน: {', '.join(report.ignored[:10])}")
     if report.quarantine:

@@ -38,20 +38,24 @@ def unpack(path: Path, folder: Path) -> F43Source | None:
             _append(folder / "documents.ndjson", row["data"].replace("\n", " "))
         return None
     files: dict[tuple[str, str, str, tuple[str, ...]], Path] = {}
+    numbers: dict[Path, list[int]] = {}
     for row in read_quarantine(path):
         header, newline, line = row["data"].rpartition("\n")
         place = (row["source"], header, row.get("hcode", ""), tuple(row.get("absent", ())))
         if place not in files:
             files[place] = folder / str(len(files)) / f"{row['source']}.txt"
             files[place].parent.mkdir(mode=0o700)
+            numbers[files[place]] = []
             if newline:
                 _append(files[place], header)
+                numbers[files[place]].append(1)
         _append(files[place], line)
+        numbers[files[place]].append(row["document"])
     members = [
-        Member(file, None, name, file.stat().st_size, frozenset(absent), hcode)
+        Member(file, None, name, file.stat().st_size, frozenset(absent), hcode, tuple(numbers[file]))
         for (name, _, hcode, absent), file in files.items()
     ]
-    return F43Source(path, tuple(members), kind=kind)
+    return F43Source(path, tuple(members), kind=kind, refused_by=path.stem)
 
 
 def _append(path: Path, line: str) -> None:

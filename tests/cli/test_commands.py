@@ -51,6 +51,13 @@ except SystemExit:
         assert f"  {name} " in shown
 
 
+def test_who_reads_only_the_beginning_of_a_list_gets_no_trace(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m server.cli import jhcis - --show-tables | head -1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
     ended = onecard("sevre", cwd=tmp_path)
     assert ended.returncode == 2

@@ -119,6 +119,14 @@ def test_counts_and_plots_tell_the_rows_read_mapped_and_refused(outcome: Outcome
     assert '<td class="n">4</td><td class="n">1</td>' in page
 
 
+def test_the_summary_for_people_tells_what_is_odd_and_what_names_something_that_is_not_here(tmp_path: Path) -> None:
+    zip_of(tmp_path / "in.zip", {"PERSON": [person(NATION="QQQ")], "SERVICE": [service(), service("S2", pid="0009")]})
+    done = onecard("import", "f43", "in.zip", cwd=tmp_path)
+    [line] = [line for line in done.stdout.splitlines() if "SERVICE" in line]
+    assert "2 name what is not here" in line  # a right that no CARD row tells, a person
+    assert "1 odd values were taken as they are" in done.stdout
+
+
 def test_no_value_of_a_person_is_in_what_is_shown(outcome: Outcome) -> None:
     shown = [json.dumps(outcome.told, ensure_ascii=False)]
     shown += [(outcome.folder / outcome.told[name]).read_text("utf-8") for name in ("report", "table")]

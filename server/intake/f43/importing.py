@@ -87,10 +87,10 @@ async def import_f43(
     run.ids = keys.Ids(secret)
     try:
         if processes:
-            with workers(processes, _worker, (settings, secret, run.report.import_id)) as team:
+            with workers(processes, _worker, (settings, secret, run.ids_of_import)) as team:
                 await run.load(lambda jobs: _by_team(team, jobs), GROUP)
         else:
-            writer = Writer(Run(ctx, secret, run.report.import_id, rules_of(ctx.settings)))
+            writer = Writer(Run(ctx, secret, run.ids_of_import, rules_of(ctx.settings)))
             await run.load(lambda jobs: _here(writer, jobs), GROUP // 4)
     except BaseException:
         run.discard()
@@ -129,6 +129,9 @@ class _Import:
         if not record or record["complete"]:
             import_id = f"{source.kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
             record = {"source": source.path.name, "started": ctx.clock(), "done": [], "complete": False}
+            if source.refused_by:
+                refused = json.loads(await ctx.store.get_setting(RECORD + source.refused_by) or b"{}")
+                record["again"] = [source.refused_by, *refused.get("again", ())]
             await ctx.store.put_setting(BY_CONTENT + content, import_id.encode())
         else:
             assert known is not None
@@ -138,6 +141,11 @@ class _Import:
         run._record, run._content = record, content
         await run._note()
         return run
+
+    @property
+    def ids_of_import(self) -> Sequence[str]:
+        """Its own, and those of the imports that refused its rows before: they count as one."""
+        return self.report.import_id, *self._record.get("again", ())
 
     async def _note(self) -> None:
         await self._ctx.store.put_setting(RECORD + self.report.import_id, json.dumps(self._record).encode())
@@ -209,7 +217,7 @@ class _Import:
                 yield piece
 
         try:
-            for row in _rows_of(member, pieces()):
+            for row in map(_numbered_as(member), _rows_of(member, pieces())):
                 if row.problems:
                     self._problem(row, member, header)
                 if row.values or row.refused:
@@ -270,6 +278,7 @@ class _Import:
         for each in refusals:
             place = (each.file, each.field, each.rule)
             self.report.rules[place] = self.report.rules.get(place, 0) + 1
+            self.report.warnings += not each.grave
             if len(self.report.refusals) < REPORTED and each.grave:
                 self.report.refusals.append(each)
             pickle.dump(each, self._problems)
@@ -304,7 +313,7 @@ class _Import:
         self.report.reviews += answer.reviews
         self._keep(answer.refusals)
         refused: dict[tuple[str, int], list[Refusal]] = {}
-        for each in answer.refusals:
+        for each in (one for one in answer.refusals if one.grave):
             refused.setdefault((each.file, each.row), []).append(each)
         if not refused:
             return
@@ -341,6 +350,18 @@ def _line_of(row: Numbered) -> tuple[str, str]:
         return cards.line_of(row.row), ""
     columns = LAYOUTS[row.file].columns(V24)
     return "|".join(row.row.get(column, "") for column in columns), "|".join(columns)
+
+
+def _numbered_as(member: Member) -> Callable[[ReadRow], ReadRow]:
+    """Gives a row that is tried again the line that it had at first."""
+
+    def numbered(row: ReadRow) -> ReadRow:
+        if member.numbers:
+            row.number = member.numbers[row.number - 1]
+            row.problems = [problem._replace(row=row.number) for problem in row.problems]
+        return row
+
+    return numbered
 
 
 def _rows_of(member: Member, pieces: Iterable[bytes]) -> Iterator[ReadRow]:
@@ -388,12 +409,12 @@ async def _here(writer: Writer, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job,
         await asyncio.sleep(0)
 
 
-def _worker(settings: Settings, secret: bytes, import_id: str, work: Connection) -> None:
+def _worker(settings: Settings, secret: bytes, ids_of_import: Sequence[str], work: Connection) -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(settings, secret, import_id, work))
+        asyncio.run(_serve(settings, secret, ids_of_import, work))
 
 
-async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connection) -> None:
+async def _serve(settings: Settings, secret: bytes, ids_of_import: Sequence[str], work: Connection) -> None:
     """Answers jobs in the order they come; while one waits for its commit the next is worked on."""
     from server.app import build_context
 
@@ -403,7 +424,7 @@ async def _serve(settings: Settings, secret: bytes, import_id: str, work: Connec
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    writer = Writer(Run(ctx, secret, import_id, rules_of(ctx.settings)))
+    writer = Writer(Run(ctx, secret, ids_of_import, rules_of(ctx.settings)))
     try:
         await answers(work, writer.write)
     finally:

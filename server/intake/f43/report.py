@@ -42,6 +42,8 @@ class Report:
     """The first `REPORTED`."""
     rules: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """(file, field, rule) -> how often, refusals and warnings."""
+    warnings: int = 0
+    """Values that are odd and were kept as they came."""
     reviews: list[Review] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     """Files that could not be read to their end."""
@@ -75,6 +77,7 @@ class Report:
             "files": {file: counts.as_json() for file, counts in self.files.items()},
             "phases": [phase.as_json() for phase in self.phases],
             "refused": self.refused,
+            "warnings": self.warnings,
             "rows": [{name: getattr(each, name) for name in shown} for each in self.refusals if each.grave],
             "review": [each._asdict() for each in self.reviews],
             "errors": self.errors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from fhir_profiles.json_reading import write_json
@@ -9,7 +10,7 @@ from mappers import identity
 from mappers.links import HCODE, Resource, organization
 from mappers.part import FIRST
 from server.context import Context
-from server.intake.f43.group import Group, live, refusals_of, rest_of, same_content, source_of
+from server.intake.f43.group import Group, live, refusals_of, rest_of, same_content, source_in, source_of
 from server.intake.f43.jobs import Job, PersonsJob
 from server.intake.f43.keys import REFERRED_TO, Ids, PersonKey, part_types
 from server.interactions import labels, storing
@@ -30,10 +31,12 @@ class Banned(Exception):
 class Run:
     """One import in one process."""
 
-    def __init__(self, ctx: Context, secret: bytes, import_id: str, rules: identity.Rules) -> None:
+    def __init__(self, ctx: Context, secret: bytes, ids_of_import: Sequence[str], rules: identity.Rules) -> None:
+        """ids_of_import: its own, then those of the imports whose refused rows it tries again."""
         self.ctx = ctx
         self.ids = Ids(secret)
-        self.import_id = import_id
+        self.import_id = ids_of_import[0]
+        self._of_import = ids_of_import
         self.rules = rules
         self.existing: set[tuple[str, str]] = set()
         """Type and id of resources that others may refer to."""
@@ -65,6 +68,11 @@ class Run:
         self.existing.clear()
         self.patients.clear()
         self._organizations.clear()
+
+    def wrote(self, version: Version, hcode: str, file: str) -> bool:
+        """Whether this very import wrote a version for a row of a file."""
+        source = source_in(version)
+        return any(source == source_of(each, hcode, file) for each in self._of_import)
 
     def ban(self, person: PersonKey | None, error: Exception) -> None:
         """A person without a Patient: what is refused of it must not leave references to nothing.

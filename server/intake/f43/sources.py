@@ -41,6 +41,8 @@ class Member:
     """Required columns that the source does not have: no row is refused for them."""
     hcode: str = ""
     """Facility of a claim file, whose rows do not tell it."""
+    numbers: tuple[int, ...] = ()
+    """Lines that its lines had in the file that they first came with; empty: they are that file's."""
 
     @property
     def name(self) -> str:
@@ -57,6 +59,8 @@ class F43Source:
     """Names of files that are none of the wanted ones."""
     kind: str = "f43"
     """Begins the ids of its imports: `f43`, `f16`, `jhcis`, `hosxp`."""
+    refused_by: str = ""
+    """Id of the import that refused these rows, where they are tried again."""
 
 
 def open_source(path: Path) -> F43Source:

@@ -72,6 +72,7 @@ async def undo(ctx: Context, import_id: str, *, advance: Callable[[int], object]
         # What something of a later group refers to may go after that.
         if not run.blocked or run.done == before:
             break
+    run.undone.kept = list(dict.fromkeys(run.undone.kept))
     for key in record.get("sources", ()):
         # The same content may be imported again; what it creates gets new ids.
         again = {"started": ctx.clock(), "runs": [], "complete": False}

@@ -23,7 +23,6 @@ from server.intake.f43.group import (
     Plan,
     live,
     refusals_of,
-    source_in,
     source_of,
 )
 from server.intake.f43.jobs import PERSON_FILES, Answer, Job, Numbered, PersonsJob, Refusal
@@ -114,6 +113,7 @@ class Writer:
         if before is not row.row:
             if before == row.row:
                 counts.unchanged += 1
+                group.answer.refusals.append(Refusal.of(Problem(file, row.number, "", "repeated", "")))
             else:
                 self._refuse(group, file, [_duplicate(file, row.number)])
             return None
@@ -159,8 +159,7 @@ class Writer:
             if order in ("older", "implausible"):
                 counts.older += 1
                 return
-            source = source_of(self.run.import_id, plan.row.row["HOSPCODE"], file)
-            if order == "newer" and source_in(stored[FIRST]) == source:
+            if order == "newer" and self.run.wrote(stored[FIRST], plan.row.row["HOSPCODE"], file):
                 self._refuse(group, file, [_duplicate(file, plan.row.number)])
                 return
         try:

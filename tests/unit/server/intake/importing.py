@@ -15,7 +15,7 @@ from server.config import load
 from server.context import Context
 from server.intake.f43.importing import import_f43
 from server.intake.f43.report import Report
-from server.intake.f43.sources import open_source
+from server.intake.f43.sources import F43Source, open_source
 from server.store.contract import Version
 
 NOW = 1_780_000_000_000
@@ -106,9 +106,10 @@ class Hospital:
         return await self.load_path(zip_of(self.folder / f"{self._files}.zip", files))
 
     async def load_path(self, path: Path) -> Report:
-        return await import_f43(
-            self.ctx.settings, self.ctx, open_source(path), processes=0, advance=lambda resources, read: None
-        )
+        return await self.load_source(open_source(path))
+
+    async def load_source(self, source: F43Source) -> Report:
+        return await import_f43(self.ctx.settings, self.ctx, source, processes=0, advance=lambda resources, read: None)
 
     async def all(self, kind: str, *criteria: tuple[str, str]) -> list[dict[str, Any]]:
         """Current resources of a type."""

@@ -14,6 +14,7 @@ from server.intake.f43.export import export_f43, rows_of
 from server.intake.f43.sources import open_source
 from server.intake.f43.undo import undo
 from server.intake.records import RECORD
+from server.intake.retry import quarantine_file, unpack
 from server.intake.writing import IMPORTER
 from server.messages import FhirRequest
 from server.operations.meta import meta_add
@@ -191,6 +192,28 @@ async def test_a_wrong_number_of_columns_is_set_aside_and_the_rest_goes_in(hospi
     assert kept["data"].endswith("99999|0001|S3")
 
 
+async def test_the_same_row_twice_counts_once_and_is_told(hospital: Hospital) -> None:
+    report = await hospital.load(PERSON=[person(), person(), person(NAME="อีกคน")])
+    counts = report.files["PERSON"]
+    assert (counts.read, counts.mapped, counts.unchanged, counts.refused) == (3, 1, 1, 1)
+    assert report.rules == {("PERSON", "", "repeated"): 1, ("PERSON", "", "duplicate"): 1}
+    assert (report.warnings, [each["document"] for each in hospital.quarantined(report)]) == (1, [4])
+
+
+async def test_a_duplicate_that_is_tried_again_does_not_win_and_keeps_its_line(hospital: Hospital) -> None:
+    report = await hospital.load(PERSON=[person(), person(pid="0002", CID=""), person(NAME="อีกคน")])
+    for attempt in range(2):
+        folder = hospital.folder / f"again{attempt}"
+        folder.mkdir()
+        rows = unpack(quarantine_file(hospital.folder / "quarantine", report.import_id), folder)
+        assert rows is not None
+        report = await hospital.load_source(rows)
+        assert [(each.file, each.row, each.rule) for each in report.refusals] == [("PERSON", 4, "duplicate")]
+        assert [each["document"] for each in hospital.quarantined(report)] == [4]
+    names = {each["name"][0]["given"][0] for each in await hospital.all("Patient")}
+    assert names == {"สมมุติ"}
+
+
 async def test_folders_are_read_like_zips(hospital: Hospital) -> None:
     folder = hospital.folder / "f43"
     folder.mkdir()
@@ -327,6 +350,7 @@ async def test_imports_are_undone_one_after_the_other_the_later_first(hospital: 
     second = await hospital.load(PERSON=[person("99998", "77")], SERVICE=changed)
     early = await undo(hospital.ctx, first.import_id)
     assert early.kept  # what the second import wrote since, and what that refers to
+    assert len(set(early.kept)) == len(early.kept)
     assert (await undo(hospital.ctx, second.import_id)).kept == []
     assert (await undo(hospital.ctx, first.import_id)).kept == []
     assert set((await hospital.ctx.store.info()).counts) <= {"Provenance"}
