@@ -77,5 +77,5 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(served: Served) -> None:
         "/fhir", "POST", json.dumps(bundle).encode(), Content_Type="application/fhir+json"
     )
     named = [issue["expression"] for issue in json.loads(answer)["issue"]]
-    assert (status, named) == (422, [["Bundle.entry[2].resource.valueQuantity.value"]])
+    assert (status, named) == (422, [["Bundle.entry[2].resource.value.value"]])
     assert json.loads(served.request("/fhir/Patient?identifier=other")[1])["total"] == 0
