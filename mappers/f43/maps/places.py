@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mappers.address import address
 from mappers.citizen_id import is_valid
-from mappers.codes import TERMINOLOGY, concept
+from mappers.codes import TERMINOLOGY, concept, displays
 from mappers.f43.links import facility, file_map
 from mappers.f43.maps.shapes import record
 from mappers.lens import (
+    EXTENSIONS,
     Lens,
     choice,
     coded,
@@ -17,13 +18,16 @@ from mappers.lens import (
     ending,
     extended,
     identified,
+    look,
     numeric,
+    path,
     place,
     text,
     whole,
 )
 from mappers.links import CID, HOUSE, VILLAGE, Resource, Row, identifier, local, logical
 from mappers.part import FIRST, Part
+from mappers.patient import PREFIXES
 
 LICENCES = {
     "01": ("th-doctor-id", "proDoc"),
@@ -55,6 +59,22 @@ def _role(row: Row) -> Resource:
     }
 
 
+def _prefix() -> Lens:
+    """PRENAME in words, as the name of a Patient has it, and its code beside them; what is no code as it came."""
+    words, label = path("name.0.prefix.0"), path("name.0._prefix.0.extension.0")
+    code = coded("valueCodeableConcept", PREFIXES)
+
+    def put(resource: Resource, value: str, row: Row) -> None:
+        known = displays(PREFIXES).get(value)
+        place(resource, words, known or value)
+        if known:
+            extension: Resource = {"url": EXTENSIONS + "ex-humanname-name-prefix"}
+            code.put(extension, value, row)
+            place(resource, label, extension)
+
+    return Lens(put, lambda resource: code.get(look(resource, label) or {}) or look(resource, words) or "")
+
+
 _PROVIDER = file_map(
     "PROVIDER",
     (
@@ -63,7 +83,7 @@ _PROVIDER = file_map(
             _practitioner,
             {
                 "CID": identified(CID, "cid", is_valid),
-                "PRENAME": text("name.0.prefix.0"),
+                "PRENAME": _prefix(),
                 "NAME": text("name.0.given.0"),
                 "LNAME": text("name.0.family"),
                 "BIRTH": date("birthDate"),

@@ -17,7 +17,7 @@ from mappers.part import FIRST, Mapped, row_value
 from mappers.problems import Problem
 from mappers.rows import CLAIM_FILES, LAYOUTS, MAPS
 from server.errors import FhirError
-from server.intake.f43 import persons, visits
+from server.intake.f43 import persons, referrals, visits
 from server.intake.f43.group import (
     Group,
     Plan,
@@ -217,6 +217,7 @@ class Writer:
         file = plans[0].row.file if plans else ""
         if file in CLAIM_FILES:
             await visits.name_patients(self.run, plans)
+        await referrals.name_patients(self.run, plans)
         found: list[tuple[Plan, Meant, list[dict[str, Any]]]] = []
         for plan in plans:
             # The resources of a row refer to the same few things.

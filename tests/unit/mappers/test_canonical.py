@@ -17,13 +17,13 @@ import orjson
 from mappers import publication
 from mappers.f16.maps import MAPS as F16
 from mappers.f43.maps import MAPS as F43
-from server.intake.f43 import group, rejoin, undo
+from server.intake.f43 import group, decided, undo
 from server import packages
 texts = [orjson.dumps(each) for each in publication.resources()]
 for maps in (F43, F16):
     for each in maps.values():
         texts += [orjson.dumps(part.resource) for part in each.to_fhir(dict.fromkeys(each.layout.by_name, "1"))]
-texts += [group.IMPORTS.encode(), rejoin.SOURCE.encode(), undo.UNDO.encode(), packages.TAGS.encode()]
+texts += [group.IMPORTS.encode(), decided.SOURCE.encode(), undo.UNDO.encode(), packages.TAGS.encode()]
 assert not [text for text in texts if old.encode() in text], "an url of the old base"
 print(sum({OTHER!r}.encode() in text for text in texts), len(texts))
 """

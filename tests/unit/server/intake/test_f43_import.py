@@ -120,6 +120,23 @@ async def test_an_older_or_implausible_d_update_changes_nothing_and_is_counted(h
     assert counts.mapped == 0
 
 
+async def test_rows_of_a_referral_are_about_the_patient_of_the_referral(hospital: Hospital) -> None:
+    care = {"HOSPCODE": "99999", "REFERID": "R1", "CARETYPE": "3", "D_UPDATE": "20260110093000"}
+    referral = {"HOSPCODE": "99999", "REFERID": "R1", "PID": "0001", "SEQ": "S1", "DATETIME_SERV": "20260110091500"}
+    referral |= {"DATETIME_REFER": "20260110100000", "HOSP_DESTINATION": "99998", "DIAGLAST": "J00", "PSTATUS": "ดี"}
+    referral |= {"PTYPE": "1", "EMERGENCY": "5", "CAUSEOUT": "1", "D_UPDATE": "20260110093000"}
+    early = await hospital.load(PERSON=[person()], CARE_REFER=[care])
+    assert (early.refused, early.files["CARE_REFER"].unresolved) == (0, 1)
+    report = await hospital.load(SERVICE=[service()], REFER_HISTORY=[referral], CARE_REFER=[care])
+    assert (report.refused, report.files["CARE_REFER"].mapped) == (0, 1)
+    [patient], [procedure] = await hospital.all("Patient"), await hospital.all("Procedure")
+    assert procedure["subject"]["reference"] == f"Patient/{patient['id']}"
+    assert len(await hospital.all("Procedure", ("patient", f"Patient/{patient['id']}"))) == 1
+    again = await hospital.load(SERVICE=[service()], REFER_HISTORY=[referral], CARE_REFER=[care])
+    assert again.resources == 0
+    assert [row async for page in rows_of(hospital.ctx, "CARE_REFER", "99999") for row in page] == [care]
+
+
 async def test_what_refers_to_something_missing_is_linked_when_that_came(hospital: Hospital) -> None:
     first = await hospital.load(DIAGNOSIS_OPD=[diagnosis()])
     [condition] = await hospital.all("Condition")
