@@ -86,6 +86,12 @@ def _quantity(written: Number, system: Any, code: Any, unit: Any) -> Quantity:
     return Quantity(written, system, code, unit, canonical, canonical_code)
 
 
+def in_base_units(value: float, system: str | None, code: str | None) -> float:
+    """The number of a unit as `values` gives it in `canonical`: never less for a larger one."""
+    known = system == UCUM and code is not None and ucum.canonical(code) is not None
+    return _base(value, code or "") if known else value
+
+
 @lru_cache(maxsize=8192)
 def _base(value: float, code: str) -> float:
     """The number in base units; open ends stay what they are."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from server.search.query import (
@@ -18,6 +19,7 @@ from server.search.query import (
     TokenOperand,
 )
 from server.search.types.prefix import in_range
+from server.search.types.quantity import in_base_units
 from server.store.bounds import alternatives
 from server.store.embedded import ranges
 from server.store.embedded.driver import integers, texts
@@ -37,6 +39,8 @@ _FEW_OF_A_PAGE = 300
 """Rows up to which a set is made to look up the few resources of a page in."""
 _MANY = 16
 """Dates of one OR list up to which each is a range of its own."""
+_MANY_UNITS = 100
+"""Of one parameter that are each asked for by a range of its own."""
 _CERTAIN = 0.05
 """Part of the dates looked at from which on it is taken for the part of all."""
 _RECHECK_COST = 150.0
@@ -429,21 +433,35 @@ class Parameters:
         terms = []
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
-            fitting = [s for s, system, names in units if unit_fits(system, names, operand)]
+            fitting = {s: (system, names) for s, system, names in units if unit_fits(system, names, operand)}
             if fitting and operand.canonical is not None:
-                terms.append(self._numbers((operand.canonical,), fitting, "quantity"))
+                terms.append(self._numbers((operand.canonical,), list(fitting), "quantity"))
             elif fitting:
-                terms.append(self._numbers((operand.range,), fitting, "quantity as written", written=True))
+                terms.append(self._numbers((operand.range,), list(fitting), "quantity as written", fitting))
         return self._criteria.any(terms)
 
-    def _numbers(self, operands: Sequence[Any], symbols: list[int], name: str, *, written: bool = False) -> Term:
+    def _numbers(
+        self,
+        operands: Sequence[Any],
+        symbols: list[int],
+        name: str,
+        written: Mapping[int, tuple[str, str]] | None = None,
+    ) -> Term:
+        """written: the operands are about numbers as they were written; the unit (system, names) of each symbol, in
+        whose base units the index has its order."""
         column, prefix = ("wx", "x.w") if written else ("x", "x.")
         branches = []
         units = f"x.s IN carray({self._bind(integers(symbols))})"
         if len(symbols) == 1:
             units = f"x.s = {self._bind(symbols[0])}"
         for bounds in (bounds for operand in operands for bounds in alternatives(operand)):
-            branches.append(f"num x WHERE {units} AND {ranges.points(bounds, f'x.{column}', self._bind)}")
+            points = ranges.points(bounds, f"x.{column}", self._bind)
+            if written and len(written) <= _MANY_UNITS:
+                for s, unit in written.items():
+                    beside = ranges.points_beside(bounds, "x.x", partial(_base, unit), self._bind)
+                    branches.append(f"num x WHERE x.s = {self._bind(s)} AND {beside} AND {points}")
+            else:
+                branches.append(f"num x WHERE {units} AND {points}")
             branches.append(f"rng x WHERE {units} AND {ranges.spans(bounds, prefix, self._bind)}")
         at = 2 if written else 1
 
@@ -453,7 +471,7 @@ class Parameters:
             spans = ((row[start], ranges.above(row[start + 1])) for row in rows.rng if row[0] in symbols)
             return any(in_range(low, up, operand) for low, up in (*points, *spans) for operand in operands)
 
-        return self._set(name, branches, among, ("num", written, *symbols, *operands))
+        return self._set(name, branches, among, ("num", column, *symbols, *operands))
 
     # -------------------------------------------------------------------------------- composite, near
 
@@ -495,3 +513,8 @@ class Parameters:
 def inner(branch: str) -> str:
     """The branch with its table named y: within a statement that drives from an x."""
     return branch.replace(" x ", " y ", 1).replace("x.", "y.")
+
+
+def _base(unit: tuple[str, str], value: float) -> float:
+    system, names = unit
+    return in_base_units(value, system, names.partition("\0")[0])

@@ -40,6 +40,20 @@ def zone(every: list[list[Bound]], bind: Bind) -> str:
 
 
 _POINT = {"l>=": ">=", "l<": "<", "u<=": "<", "u>": ">="}
+
+
+def points_beside(bounds: list[Bound], column: str, of: Callable[[float], float], bind: Bind) -> str:
+    """Condition on another column, which is `of` the one that `points` is about, rounded: never less for a larger one.
+    It follows from that condition, and lets an index by this column be used for it."""
+    parts = []
+    for end, sign, value in bounds:
+        upwards = _POINT[end + sign] == ">="
+        there = of(float(value))
+        edge = nextafter(nextafter(there, -inf), -inf) if upwards else nextafter(nextafter(there, inf), inf)
+        parts.append(f"{column} {'>=' if upwards else '<='} {bind(edge)}")
+    return " AND ".join(parts)
+
+
 _CLOSED = {"l>=": ("lo", ">="), "l<": ("lo", "<"), "u<=": ("up", "<"), "u>": ("up", ">=")}
 
 

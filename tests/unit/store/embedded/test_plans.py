@@ -18,6 +18,7 @@ from server.search.query import (
     Missing,
     Not,
     Parameter,
+    QuantityOperand,
     Query,
     RangeOperand,
     ReferenceOperand,
@@ -25,6 +26,7 @@ from server.search.query import (
     TextOperand,
     TokenOperand,
 )
+from server.search.types import quantity
 from server.search.values import Date, Index, Reference, String, Token
 from server.store.contract import Commit
 from server.store.embedded import EmbeddedStore, open_embedded
@@ -120,3 +122,22 @@ async def test_a_search_in_creation_order_skips_the_years_not_asked_for(store: E
     assert any("SEARCH z" in step for step in told[0]["sqlite"])
     found = await store.search(Query(("Observation",), (token(CODE, "common"), since(1500)), limit=3))
     assert [hit.version.id for hit in found.hits] == ["o1501", "o1502", "o1503"]
+
+
+async def test_a_quantity_without_a_unit_reads_a_range_of_each_unit(store: EmbeddedStore) -> None:
+    """Not all of each: the index is in the order of base units, in which a number of each unit is another one."""
+    value = Parameter("value-quantity", "quantity")
+    units = (("Cel", "http://unitsofmeasure.org"), ("mg", "http://unitsofmeasure.org"), ("box", "urn:other"))
+    changes = []
+    for code, system in units:
+        for n in range(200):
+            written = {"value": n, "code": code, "system": system}
+            changes.append(put("Observation", f"{code}{n}", {value.code: quantity.values(written, "Quantity")}))
+    await store.commit(Commit(changes))
+    operand = QuantityOperand(RangeOperand("eq", 36.5, 37.5, 37.0), None, None, None, None)
+    query = Query(("Observation",), (Match(value, "", (operand,)),), limit=10)
+    told: Any = (await store.explain(query))["types"][0]
+    assert told["driver"] == "quantity as written"
+    ranges = [step for step in told["sqlite"] if step == "SEARCH x USING PRIMARY KEY (s=? AND x>? AND x<?)"]
+    assert len(ranges) == len(units)
+    assert {hit.version.id for hit in (await store.search(query)).hits} == {"Cel37", "mg37", "box37"}
