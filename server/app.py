@@ -6,18 +6,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fhir_profiles.definitions import Definitions
-from fhir_profiles.thai import add_to
 from fhir_profiles.validation import Validator
 from server.access import session
 from server.access.session import Sessions
 from server.access.tokens import Tokens
 from server.clock import now_ms
-from server.config import SettingRefused, Settings
+from server.config import Settings
 from server.conformance_resources import ConformanceResources
 from server.context import Context
 from server.dispatch import Routes
 from server.jobs import Jobs
+from server.knowledge import knowledge
 from server.logical_id import new_id
 from server.observability.metrics import Metrics
 from server.observability.request_log import RequestLog
@@ -29,8 +28,6 @@ from server.search.parse import Limits
 from server.store.contract import Store
 from server.store.open import SERVED, open_store
 from server.web import Shell
-from terminology.service import TerminologyService
-from terminology.storage import StoredSystem, open_folder
 
 CURSOR_KEY_NAME = "key/cursor"
 """Setting of the store."""
@@ -69,8 +66,7 @@ async def build_context(
 
     Raises: StoreRefused, StoreUnavailable, StoreFull, SettingRefused (a broken file of a code system).
     """
-    definitions = add_to(Definitions())
-    terminology = TerminologyService(_code_systems(settings))
+    definitions, terminology = knowledge(settings)
     search = Search(
         definitions,
         terminology,
@@ -109,14 +105,6 @@ async def build_context(
         clock=clock,
         ids=ids,
     )
-
-
-def _code_systems(settings: Settings) -> list[StoredSystem]:
-    """Those that `onecard terminology load` put into the data folder. Raises: SettingRefused."""
-    try:
-        return open_folder(settings.terminology_folder)
-    except (OSError, ValueError) as error:
-        raise SettingRefused(f"{settings.terminology_folder}: {error}") from error
 
 
 async def _use_cursor_key(search: Search, store: Store) -> None:

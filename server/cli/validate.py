@@ -34,15 +34,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(settings: Settings, sources: list[Source], profiles: list[str]) -> CheckReport:
-    from fhir_profiles.definitions import Definitions
     from fhir_profiles.validation import Validator
-    from terminology.service import TerminologyService
+    from server.knowledge import knowledge
 
-    definitions = Definitions()
+    definitions, terminology = knowledge(settings)
     unknown = [url for url in profiles if not definitions.has_structure(url)]
     if unknown:
         raise SettingRefused(f"{unknown[0][:200]}: no profile that is known here / ไม่รู้จักโปรไฟล์นี้")
-    validator = Validator(definitions, TerminologyService())
+    validator = Validator(definitions, terminology)
     with bar("validate", "documents") as shown:
         return check_files(
             validator,

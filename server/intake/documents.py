@@ -64,12 +64,15 @@ def find_sources(paths: list[Path]) -> list[Source]:
     found: list[Source] = []
     for path in paths:
         if not path.exists():
-            raise SourceError(f"{path}: there is no such file or folder")
+            raise SourceError(f"{path}: there is no such file or folder / ไม่พบไฟล์หรือโฟลเดอร์")
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in files:
             found += _sources_of(file, named=file == path)
     if not found:
-        raise SourceError("no .json, .ndjson, .gz or .zip file was found in: " + ", ".join(map(str, paths)))
+        named = ", ".join(map(str, paths))
+        raise SourceError(
+            f"no file of FHIR resources (.json, .ndjson, .gz, .zip of them) is in: {named} / ไม่พบไฟล์ FHIR"
+        )
     return found
 
 
@@ -80,12 +83,14 @@ def _sources_of(file: Path, *, named: bool) -> list[Source]:
             with zipfile.ZipFile(file) as archive:
                 members = [m for m in archive.namelist() if m.lower().endswith(JSON_SUFFIXES)]
         except zipfile.BadZipFile as error:
-            raise SourceError(f"{file}: not a zip file, or a truncated one: copy it again") from error
+            raise SourceError(
+                f"{file}: not a zip file, or a truncated one: copy it again / ไฟล์ zip ไม่สมบูรณ์ กรุณาคัดลอกใหม่"
+            ) from error
         return [Source(file, member) for member in sorted(members)]
     if name.removesuffix(".gz").endswith(JSON_SUFFIXES):
         return [Source(file)]
     if named:
-        raise SourceError(f"{file}: expected a file named .json, .ndjson, .json.gz, .ndjson.gz or .zip")
+        raise SourceError(f"{file}: expected a file named .json, .ndjson, .json.gz, .ndjson.gz or .zip / ชื่อไฟล์ไม่ถูกต้อง")
     return []
 
 

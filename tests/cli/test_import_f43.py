@@ -77,6 +77,30 @@ def test_validate_finds_what_is_wrong(tmp_path: Path) -> None:
     assert told["issues"][0]["expression"] == "Patient.gender"
 
 
+TH_PATIENT = "https://onecard.example.org/fhir/StructureDefinition/th-patient"
+BUDDHIST = {"resourceType": "Patient", "birthDate": "2569-01-01"}
+
+
+def test_validate_asks_the_thai_profiles_that_resources_claim_or_that_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "bare.json").write_text(json.dumps(BUDDHIST))
+    (tmp_path / "claimed.json").write_text(json.dumps(BUDDHIST | {"meta": {"profile": [TH_PATIENT]}}))
+    assert onecard("validate", "bare.json", cwd=tmp_path).returncode == 0
+    for arguments in (("claimed.json",), ("bare.json", "--profile", TH_PATIENT)):
+        done = onecard("validate", *arguments, "--json", cwd=tmp_path)
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["invalid"]) == (1, 1), arguments
+        assert "Buddhist era" in told["issues"][0]["diagnostics"]
+
+
+def test_validate_opens_the_code_systems_that_were_loaded(tmp_path: Path) -> None:
+    (tmp_path / "data" / "terminology").mkdir(parents=True)
+    (tmp_path / "data" / "terminology" / "broken.concepts").write_text("no code system")
+    (tmp_path / "x.json").write_text(json.dumps(BUDDHIST))
+    done = onecard("validate", "x.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "broken.concepts" in done.stderr
+
+
 def test_a_refused_row_is_kept_listed_tried_again_and_purged(tmp_path: Path) -> None:
     row: Row = {"HOSPCODE": "99999", "VID": "99990109", "D_UPDATE": "25670115090000"}
     (tmp_path / "VILLAGE.txt").write_bytes(b"".join(write_rows("VILLAGE", [row])))
