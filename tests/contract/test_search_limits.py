@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+
 import pytest
 
 from server.search.query import (
@@ -105,6 +108,34 @@ async def test_a_hundred_criteria(filled: Store) -> None:
     assert isinstance(wanted, Match)
     some = Match(wanted.parameter, "", wanted.operands[:20])
     assert await ids(filled, *[some] * 100) == [f"o{n}" for n in range(1, 40, 2)]
+
+
+async def test_a_page_of_more_than_a_database_sends_at_once_has_all_its_hits(store: Store, rules: HandRules) -> None:
+    """MongoDB sends 16 MB at a time at most."""
+    codes: Index = {"code": [Token("s", "large")]}
+    for n in range(20):
+        noise = random.Random(n).randbytes(900_000).hex()
+        await store.commit(Commit([rules.remember(put("Observation", f"o{n}", codes, note=noise))]))
+    large = Match(Parameter("code", "token"), "", (TokenOperand("s", "large", False),))
+    assert await ids(store, large) == [f"o{n}" for n in range(20)]
+
+
+async def test_identifiers_asked_at_once_one_of_which_many_have(store: Store, rules: HandRules) -> None:
+    given = [(f"o{n}", "many" if n % 4 else f"own{n}") for n in range(200)]
+    await store.commit(
+        Commit([rules.remember(put("Observation", id, {"identifier": [Token("s", text)]})) for id, text in given])
+    )
+    for _ in range(2):  # what the first showed of a text, the second knows
+        asked = [f"own{n}" for n in range(0, 40, 4)] + ["many", "nobody", "own0"]
+        found = await asyncio.gather(*(store.search(by_identifier(text, 3)) for text in asked))
+        expected = [[id for id, own in given if own == text][:3] for text in asked]
+        assert [[hit.version.id for hit in hits.hits] for hits in found] == expected
+        assert [hits.more for hits in found] == [text == "many" for text in asked]
+
+
+def by_identifier(text: str, limit: int) -> Query:
+    identifier = Parameter("identifier", "token", identifying=True)
+    return Query(("Observation",), (Match(identifier, "", (TokenOperand("s", text, False),)),), limit=limit)
 
 
 async def ids(store: Store, *where: Criterion) -> list[str]:

@@ -1,6 +1,7 @@
-"""Questions of one turn of the event loop leave together: what the driver costs for each is shared.
+"""Questions that come within a few turns of the event loop leave together: what the driver costs for each is shared.
 
-No timer: a question that comes alone leaves alone. While as many batches as allowed are on their way, the next gathers.
+No timer: a batch leaves when it is full, or when no question came for some turns of the loop, which take microseconds
+when nothing else is to do. While as many batches as allowed are on their way, the next gathers.
 """
 
 from __future__ import annotations
@@ -8,6 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+QUIET_TURNS = 3
+"""Turns without a new question before a batch leaves. Requests that were read from their sockets ask one or two turns
+later; clients that were answered together send their next requests one by one."""
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -33,10 +38,18 @@ class Batches(Generic[Question, Answer]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                await self._gathered()
                 await self._leave()
         finally:
             # Not by a callback of the task: who is woken by the last batch may ask before that would be called.
             self._running.discard(asyncio.current_task())
+
+    async def _gathered(self) -> None:
+        there, quiet = len(self._waiting), 0
+        while there < self._largest and quiet < QUIET_TURNS:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == there else 0
+            there = len(self._waiting)
 
     async def _leave(self) -> None:
         batch = [each for each in self._waiting[: self._largest] if not each[1].done()]

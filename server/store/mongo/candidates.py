@@ -31,7 +31,7 @@ from server.search.types.prefix import in_range
 from server.search.values import Index, Reference, Token, Value
 from server.store.contract import SearchRules, Version
 from server.store.mongo.driver import Document
-from server.store.mongo.frames import Frames, beginning, some_values, stored_texts
+from server.store.mongo.frames import Frames, beginning, beginning_of_values, some_values, stored_texts
 from server.store.mongo.reader import version_of
 
 Key = str
@@ -41,33 +41,49 @@ Key = str
 class Candidate:
     """One document, read as far as it is asked."""
 
-    __slots__ = ("_body", "_frames", "_stored", "document", "index", "key", "type")
+    __slots__ = ("_frames", "_plain", "_values", "document", "id", "index", "key", "type")
 
     def __init__(self, document: Document, frames: Frames) -> None:
         self.document = document
         self.key: Key = document["_id"]
-        self.type: str = self.key.partition("/")[0]
+        self.type, _, self.id = self.key.partition("/")
         self._frames = frames
-        self._body: bytes | None = None
-        self._stored: bytes | None = None
+        self._plain: bytes | None = None
+        self._values = 0
         self.index: Index = {}
-
-    @property
-    def id(self) -> str:
-        return self.key.partition("/")[2]
 
     def read(self, codes: Iterable[str]) -> None:
         """Fills `index` with these parameters."""
         self.index = some_values(self.stored, codes)
 
+    def _expanded(self) -> bytes:
+        plain = self._plain
+        if plain is None:
+            plain = self._plain = self._frames.expand(self.document["b"])
+            self._values = beginning_of_values(plain)
+        return plain
+
     @property
     def stored(self) -> bytes:
-        if self._stored is None:
-            self._body, self._stored = self._frames.unpack(self.document["b"])
-        return self._stored
+        return self._expanded()[self._values :]
+
+    def shows(self, signs: Sequence[tuple[bytes, ...]]) -> bool:
+        """There are some, and one of each is in the stored values. Written out: it is asked of each document."""
+        if not signs:
+            return False
+        plain = self._plain or self._expanded()
+        values = self._values
+        for those in signs:
+            for sign in those:
+                if plain.find(sign, values) >= 0:
+                    break
+            else:
+                return False
+        return True
 
     def version(self) -> Version:
-        return version_of(self.type, self.id, self.document, self._frames, self._body)
+        body = self._expanded()[: self._values - 1]
+        return version_of(self.type, self.id, self.document, self._frames, body)
 
 
 def parameters_of(criteria: Iterable[Criterion]) -> set[str]:
@@ -114,9 +130,12 @@ Linked = Callable[[Chain | Has, Sequence[Candidate]], Awaitable[set[Key]]]
 """Of a Chain: targets of the candidates that fulfil its criterion. Of a Has: candidates that are referred to."""
 
 
-def signs_of(criterion: Criterion) -> tuple[bytes, ...]:
-    """Any of them in the stored values says that the criterion is fulfilled; none says nothing. For what is asked most:
-    a reference by type and id, a code with its system."""
+def signs_of(criterion: Criterion, resource_type: str) -> tuple[bytes, ...]:
+    """Any of them in the stored values says that a resource of the type fulfils the criterion; none says nothing. For
+    what is asked most: a reference by type and id, a compartment, a code with its system."""
+    if isinstance(criterion, InCompartment):
+        parameters = dict(criterion.parameters).get(resource_type, ())
+        return tuple(beginning(one.code, Reference, criterion.type, criterion.id) for one in parameters)
     if not isinstance(criterion, Match) or criterion.modifier:
         return ()
     code = criterion.parameter.code
@@ -130,8 +149,24 @@ def signs_of(criterion: Criterion) -> tuple[bytes, ...]:
     return tuple(signs)
 
 
-def _shows(stored: bytes, signs: Sequence[tuple[bytes, ...]]) -> bool:
-    return all(any(sign in stored for sign in those) for those in signs)
+class Checks:
+    """What decides on candidates; made once for a query that comes again."""
+
+    __slots__ = ("_signs", "codes", "criteria", "links")
+
+    def __init__(self, criteria: Sequence[Criterion]) -> None:
+        self.criteria = criteria
+        self.codes = parameters_of(criteria)
+        self.links = list(links(criteria))
+        self._signs: dict[str, list[tuple[bytes, ...]]] = {}
+
+    def signs(self, type: str) -> list[tuple[bytes, ...]]:
+        """Of each criterion for resources of the type; empty unless all have some."""
+        signs = self._signs.get(type)
+        if signs is None:
+            found = [signs_of(criterion, type) for criterion in self.criteria]
+            signs = self._signs[type] = found if all(found) else []
+        return signs
 
 
 class Judge:
@@ -141,21 +176,19 @@ class Judge:
         self._rules = rules
         self._linked = linked
 
-    async def fulfilled(self, candidates: Sequence[Candidate], criteria: Sequence[Criterion]) -> list[Candidate]:
+    async def fulfilled(self, candidates: Sequence[Candidate], checks: Checks) -> Sequence[Candidate]:
         """Those that fulfil all, in their order; their indexes hold the values that links were asked for."""
-        signs = [signs_of(criterion) for criterion in criteria]
-        doubtful = candidates
-        if all(signs):
-            doubtful = [one for one in candidates if not _shows(one.stored, signs)]
-        codes = parameters_of(criteria)
+        doubtful = [one for one in candidates if not one.shows(checks.signs(one.type))]
+        if not doubtful:
+            return candidates
         for candidate in doubtful:
-            candidate.read(codes)
+            candidate.read(checks.codes)
         reached: dict[int, set[Key]] = {}
-        for criterion in links(criteria):
+        for criterion in checks.links:
             if id(criterion) not in reached:
                 reached[id(criterion)] = await self._linked(criterion, candidates)
         truth = _Truth(self._rules, reached)
-        refused = {id(one) for one in doubtful if not all(truth.of(one, criterion) for criterion in criteria)}
+        refused = {id(one) for one in doubtful if not all(truth.of(one, criterion) for criterion in checks.criteria)}
         return [one for one in candidates if id(one) not in refused]
 
 

@@ -34,7 +34,7 @@ from server.store.mongo.documents import CONTENT, DAY, ORDINARY, Hashes, shape_s
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
 from server.store.mongo.schema import DELETED
-from server.store.mongo.symbols import TYPES, Symbols
+from server.store.mongo.symbols import TYPES, Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 
 _FAR = 1 << 62
@@ -58,6 +58,8 @@ class Filter:
     """Symbols of the type's principal code, if that is all it asks."""
     patients: tuple[str, ...] = ()
     """The patients referred to, if that is all it asks."""
+    key: int | None = None
+    """What it asks, if that is one key that few documents have."""
     walk: Document = field(default_factory=dict)
     """The same, in a form that leads to no index: for going along another one where many match. Empty if few do."""
     dates: Span | None = None
@@ -128,13 +130,14 @@ def neither(one: Filter) -> Filter:
     return NOTHING if one is EVERYTHING else Filter({"$nor": [one.where]}, f"not {one.name}", True, finds=False)
 
 
-def with_keys(name: str, keys: Sequence[int], *, exact: bool, codes: bool = False) -> Filter:
-    """Documents that have one of the keys."""
+def with_keys(name: str, keys: Sequence[int], *, exact: bool, codes: bool = False, rare: bool = False) -> Filter:
+    """Documents that have one of the keys.   rare: few have the same."""
     found = sorted(set(keys))
     if not found:
         return NOTHING
     where = {"k": found[0] if len(found) == 1 else {"$in": found}}
-    return Filter(where, name, exact, codes=tuple(found) if codes else ())
+    key = found[0] if rare and len(found) == 1 else None
+    return Filter(where, name, exact, codes=tuple(found) if codes else (), key=key)
 
 
 class Filters:
@@ -145,17 +148,29 @@ class Filters:
         from server.store.mongo.parameters import Parameters
 
         self.type = type
-        self.symbols = symbols
         self.hashes = hashes
+        self.lasting = True
+        """What was made so far stays right: all that it rests on was there and never changes."""
+        self._symbols = symbols
         self._staged = staged
         self._parameters = Parameters(self)
 
+    async def known(self, names: Sequence[Name]) -> list[tuple[Name, int]]:
+        """Those names that are symbols of the store."""
+        if await self._symbols.load(names):
+            self.lasting = False
+        found = [(name, self._symbols.key(name)) for name in names]
+        return [(name, key) for name, key in found if key is not None]
+
+    async def symbols(self, spaces: Sequence[str], where: Document) -> list[Document]:
+        """See Symbols.find: there may be more another time."""
+        self.lasting = False
+        return await self._symbols.find(spaces, where)
+
     async def listing(self) -> Filter:
         """All live resources of the type."""
-        name = type_name(self.type)
-        await self.symbols.load([name])
-        key = self.symbols.key(name)
-        return NOTHING if key is None else Filter({"k": key}, "type", finds=False)
+        known = await self.known([type_name(self.type)])
+        return Filter({"k": known[0][1]}, "type", finds=False) if known else NOTHING
 
     async def all(self, criteria: Sequence[Criterion], *, by_date: bool = False) -> Filter:
         """by_date: pages come in the order of the clinical date."""
@@ -212,7 +227,7 @@ class Filters:
             case Chain():
                 return await self._chain(criterion)
             case Has():
-                found = await self._staged(criterion, self.type)
+                found = await self._reached(criterion)
                 return UNKNOWN if found is None else self.with_ids(found, exact=False)
             case InCompartment():
                 return await self._compartment(criterion)
@@ -242,7 +257,7 @@ class Filters:
 
     async def missing(self, code: str, missing: bool) -> Filter:
         """By the shape of a resource: the set of parameters that have a value."""
-        shapes = await self.symbols.find([shape_space(self.type)], {})
+        shapes = await self.symbols([shape_space(self.type)], {})
         wanted = [shape["_id"] for shape in shapes if (code not in shape["v"].split("\n")) == missing]
         return with_keys("shape", wanted, exact=True)
 
@@ -252,12 +267,16 @@ class Filters:
         return found if found is NOTHING else Filter(found.where, f"{code}, judged by values", exact=False, finds=False)
 
     async def types(self) -> list[str]:
-        return [each["v"] for each in await self.symbols.find([TYPES], {})]
+        return [each["v"] for each in await self.symbols([TYPES], {})]
 
     # -------------------------------------------------------------------------------- other resources
 
+    async def _reached(self, criterion: Chain | Has) -> set[str] | None:
+        self.lasting = False
+        return await self._staged(criterion, self.type)
+
     async def _chain(self, criterion: Chain) -> Filter:
-        found = await self._staged(criterion, self.type)
+        found = await self._reached(criterion)
         if found is None:
             return await self.present(criterion.parameter.code)
         return self.referring(criterion.parameter.code, found, "chain")

@@ -95,10 +95,19 @@ class Frames:
         return plain[: plain.index(b"\n")]
 
     def unpack(self, frame: bytes) -> tuple[bytes, bytes]:
-        """Body and values. Compact JSON holds no raw line end."""
+        """Body and values."""
         plain = self._bodies.expand(frame)
-        end = plain.index(b"\n")
-        return plain[:end], plain[end + 1 :]
+        values = beginning_of_values(plain)
+        return plain[: values - 1], plain[values:]
+
+    def expand(self, frame: bytes) -> bytes:
+        """Body and values in one: see `beginning_of_values`."""
+        return self._bodies.expand(frame)
+
+
+def beginning_of_values(plain: bytes) -> int:
+    """The place behind the line end that parts the body from the values: compact JSON holds none."""
+    return plain.index(b"\n") + 1
 
 
 def values(index: Index, text: tuple[str, str] | None) -> bytes:

@@ -72,6 +72,10 @@ class Phase:
     sort: list[tuple[str, int]]
 
 
+CREATION = Phase({}, [("n", 1)])
+"""All there is, in the order of creation."""
+
+
 def phases(order: Order, page: Page, type: str) -> list[Phase]:
     """In the direction of the paging, from the position on."""
     back = page.backward

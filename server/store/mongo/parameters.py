@@ -62,7 +62,6 @@ class Parameters:
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
         self._type = filters.type
-        self._symbols = filters.symbols
         self._hashes = filters.hashes
 
     async def match(self, match: Match) -> Filter:
@@ -96,12 +95,6 @@ class Parameters:
             case _:
                 return await self._near(match)
 
-    async def _known(self, names: Sequence[Name]) -> list[tuple[Name, int]]:
-        """Those names that are symbols of the store."""
-        await self._symbols.load(names)
-        found = [(name, self._symbols.key(name)) for name in names]
-        return [(name, key) for name, key in found if key is not None]
-
     # -------------------------------------------------------------------------------- token
 
     async def _token(self, match: Match) -> Filter:
@@ -113,7 +106,7 @@ class Parameters:
             keys = [self._hashes.of_type(self._type, code, value) for value in values]
             return with_keys("identifier of type", keys, exact=False)
         if match.parameter.identifying:
-            return await self._valued(match.operands, code, "identifier", self._hashes.identifier)
+            return await self._valued(match.operands, code, "identifier", self._hashes.identifier, rare=True)
         keys = []
         for operand in match.operands:
             assert isinstance(operand, TokenOperand)
@@ -125,19 +118,21 @@ class Parameters:
     async def _token_symbols(self, operand: TokenOperand, code: str) -> list[int]:
         where = space(self._type, code)
         if operand.code is None:
-            found = await self._symbols.find([where], {"s": operand.system or ""})
+            found = await self._filters.symbols([where], {"s": operand.system or ""})
         elif operand.any_system:
-            found = await self._symbols.find([where], {"v": operand.code})
+            found = await self._filters.symbols([where], {"v": operand.code})
         else:
-            return [key for _, key in await self._known([Name(where, operand.system or "", operand.code)])]
+            return [key for _, key in await self._filters.known([Name(where, operand.system or "", operand.code)])]
         return [each["_id"] for each in found]
 
-    async def _valued(self, operands: Sequence[Operand], code: str, name: str, key: _HashOf) -> Filter:
+    async def _valued(
+        self, operands: Sequence[Operand], code: str, name: str, key: _HashOf, *, rare: bool = False
+    ) -> Filter:
         """Identifiers, by value alone: their systems are compared."""
         values = [operand.code for operand in operands if isinstance(operand, TokenOperand)]
         if any(value is None for value in values):
             return await self._filters.present(code)
-        return with_keys(name, [key(self._type, code, value or "") for value in values], exact=False)
+        return with_keys(name, [key(self._type, code, value or "") for value in values], exact=False, rare=rare)
 
     async def _token_text(self, match: Match) -> Filter:
         """Codes that were ever shown with the text, and texts without a code."""
@@ -145,7 +140,7 @@ class Parameters:
         for operand in match.operands:
             if isinstance(operand, TextOperand):
                 contains = {"$gte": [{"$indexOfCP": ["$v", {"$literal": operand.folded}]}, 0]}
-                found = await self._symbols.find([text_space(self._type, match.parameter.code)], {"$expr": contains})
+                found = await self._filters.symbols([text_space(self._type, match.parameter.code)], {"$expr": contains})
                 for each in found:
                     keys += [each["_id"], *each.get("of", ())]
         return with_keys(f"text {match.parameter.code}", keys, exact=False)
@@ -177,11 +172,11 @@ class Parameters:
             keys = [
                 each["_id"]
                 for text in written
-                for each in await self._symbols.find([where], {"v": {"$gte": text, "$lt": text + LAST}})
+                for each in await self._filters.symbols([where], {"v": {"$gte": text, "$lt": text + LAST}})
             ]
         else:
             asked = [part for text in written for part in prefixes_of(text)] if match.modifier == "above" else written
-            keys = [key for _, key in await self._known([Name(where, "", text) for text in asked])]
+            keys = [key for _, key in await self._filters.known([Name(where, "", text) for text in asked])]
         return with_keys(f"uri {match.parameter.code}", keys, exact=True)
 
     # -------------------------------------------------------------------------------- reference
@@ -210,7 +205,7 @@ class Parameters:
     # -------------------------------------------------------------------------------- date, number, quantity
 
     async def _date(self, match: Match) -> Filter:
-        known = await self._known(
+        known = await self._filters.known(
             [date_name(self._type, match.parameter.code, number) for number in range(len(DURATIONS))]
         )
         operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
@@ -232,7 +227,9 @@ class Parameters:
         return replace(found, walk=walk, dates=dates)
 
     async def _number(self, match: Match) -> Filter:
-        known = await self._known([number_name(self._type, match.parameter.code, kind) for kind in NUMBER_KINDS])
+        known = await self._filters.known(
+            [number_name(self._type, match.parameter.code, kind) for kind in NUMBER_KINDS]
+        )
         wheres = [
             {"p": key, **bounds}
             for name, key in known
@@ -243,7 +240,7 @@ class Parameters:
         return _intervals("number", wheres)
 
     async def _quantity(self, match: Match) -> Filter:
-        units = await self._symbols.find([unit_space(self._type, match.parameter.code)], {})
+        units = await self._filters.symbols([unit_space(self._type, match.parameter.code)], {})
         wheres = []
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
@@ -269,7 +266,7 @@ class Parameters:
         return Filter(every.where, f"{match.parameter.code}({every.name})", exact=False, finds=every.finds)
 
     async def _near(self, match: Match) -> Filter:
-        known = await self._known([near_name(self._type, match.parameter.code)])
+        known = await self._filters.known([near_name(self._type, match.parameter.code)])
         wheres = []
         for _, key in known:
             for operand in match.operands:

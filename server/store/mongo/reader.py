@@ -1,6 +1,6 @@
-"""Reads by id. Those of one turn of the event loop leave together as one `$in`: 10-15 us each instead of 250.
+"""Reads by id. Those that come together leave as one `$in`: 10-15 us each instead of 200.
 
-No timer: a read that comes alone leaves alone. At most two batches are on their way at a time.
+How they gather: batches.py. One batch is on its way at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from server.store.mongo.order import read_seq
 from server.store.mongo.schema import METHODS, Collections
 
 LARGEST_BATCH = 128
-AT_ONCE = 2
+AT_ONCE = 1
 FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "b": 1}
 
 Pair = tuple[str, str]

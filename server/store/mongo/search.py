@@ -4,35 +4,85 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from server.search.query import Chain, Criterion, Has, Query
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
-from server.store.mongo.candidates import Candidate, Judge, Key, keys_of, links
-from server.store.mongo.documents import Hashes
-from server.store.mongo.driver import POOL, Client, Document, Session, failures, snapshot
+from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of, links
+from server.store.mongo.documents import Hashes, type_name
+from server.store.mongo.driver import POOL, Client, Document, Session, failures
 from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both
 from server.store.mongo.frames import Frames
-from server.store.mongo.ordering import Order, Page, phases, server_order
-from server.store.mongo.pages import Pages, Question
+from server.store.mongo.ordering import CREATION, Order, Page, Phase, phases, server_order
+from server.store.mongo.pages import FEW, Pages, Question, within
 from server.store.mongo.schema import Collections
+from server.store.mongo.snapshots import Snapshots
 from server.store.mongo.sorting import Sorter
 from server.store.mongo.symbols import Symbols
 from server.store.ordering import compare
 
+T = TypeVar("T")
+
 FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
-FEW = 1000
-"""Resources that a chain or `_has` is turned round by: more are asked for each batch of candidates."""
 _FEW_ALTERNATIVES = 12
 _BATCH = 100
 _LARGEST_BATCH = 400
+_MOST_KEPT = 2000
 _ESTIMATED = 10_000
 _AT_ONCE = POOL - 8
 """Searches that are on their way alone; the other connections are for pages that go together, reads by id, symbols and
 the writer."""
 _TOO_LONG = "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A page in the order of the server, ready to be asked for."""
+
+    query: Query
+    order: Order
+    plan: Filter
+    checks: Checks | None
+    """None: all that is found fulfils the criteria."""
+    phases: list[Phase]
+    first: Question | None
+    """Of the first phase."""
+
+    def question(self, phase: Phase, size: int) -> Question:
+        plan, order = self.plan, self.order
+        where = both([plan, Filter(phase.where, "")]).where
+        walks = plan.walk if order.field is None else {}
+        walk = both([Filter(walks, ""), Filter(phase.where, "")]).where if walks else None
+        kind = f"{self.query.types} {plan.name} {order.field} {order.descending}"
+        key = plan.key if phase == CREATION else None
+        return Question(where, FIELDS, phase.sort, size, kind, walk, key)
+
+
+class Kept:
+    """What is asked for first pages, by the identity of their queries: the very same object is asked again for a search
+    that comes again (server/search/lasting.py). Kept from the second time on."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Query] = {}
+        """Held, so that no other object can have its identity."""
+        self._made: dict[int, Made] = {}
+
+    def get(self, query: Query) -> Made | None:
+        return self._made.get(id(query))
+
+    def offer(self, made: Made) -> None:
+        query = made.query
+        if query.after is not None or query.before is not None:
+            return
+        if id(query) in self._seen:
+            self._made[id(query)] = made
+            return
+        if len(self._seen) >= _MOST_KEPT:
+            self._seen.clear()
+            self._made.clear()
+        self._seen[id(query)] = query
 
 
 class Searcher:
@@ -46,7 +96,6 @@ class Searcher:
         rules: SearchRules,
         seconds: float,
     ) -> None:
-        self._client = client
         self._collections = collections
         self._symbols = symbols
         self._hashes = hashes
@@ -55,13 +104,18 @@ class Searcher:
         self._seconds = seconds
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._pages = Pages(collections.resource, self._slots)
+        self._snapshots = Snapshots(client, collections.resource, self._slots)
+        self._kept = Kept()
 
     # -------------------------------------------------------------------------------- what is asked
 
     async def search(self, query: Query) -> Hits:
         page = Page(query.limit + 1, query.after, query.before)
-        async with self._running(query, page=True) as run:
-            found = await run.page(query, page)
+        made = self._kept.get(query)
+        if made is not None:
+            found = await self._run(self._pages).found(made, page)
+        else:
+            found = await self._asked(query, lambda run: run.page(query, page, self._kept), together=True)
         more = len(found) > query.limit
         found = found[: query.limit]
         if page.backward:
@@ -70,29 +124,32 @@ class Searcher:
 
     async def ids(self, query: Query, most: int, session: Session) -> list[tuple[str, str]]:
         """Type/id pairs of the first matches, as the transaction of the session sees them."""
-        found = await self._run(session).page(query, Page(most))
+        run = self._run(within(self._collections.resource, session))
+        found = await run.page(query, Page(most))
         return [(one.type, one.id) for _, one in found]
 
     async def count(self, query: Query) -> int:
-        async with self._running(query) as run:
-            return await run.count(query)
+        return await self._asked(query, lambda run: run.count(query), together=True)
 
     async def estimate(self, query: Query) -> int:
         """What the indexes find, without a look at the values, up to a limit."""
-        async with self._running(query) as run:
+
+        async def asked(run: Run) -> int:
             plan = await run.plan(query, Order())
             return await self._collections.resource.count_documents(plan.where, limit=_ESTIMATED)
 
+        return await self._asked(query, asked)
+
     async def explain(self, query: Query) -> dict[str, object]:
-        async with self._running(query) as run:
-            order = server_order(query.types, query.sort)
-            plan = await run.plan(query, order or Order())
-            page = Page(query.limit + 1, query.after, query.before)
-            phase = phases(order or Order(), page, query.types[0])[0]
-            where = plan.walk if plan.walk and order == Order() else plan.where
-            cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
+        order = server_order(query.types, query.sort)
+        plan = await self._asked(query, lambda run: run.plan(query, order or Order()))
+        page = Page(query.limit + 1, query.after, query.before)
+        phase = phases(order or Order(), page, query.types[0])[0]
+        where = plan.walk if plan.walk and order == Order() else plan.where
+        cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
+        with failures():
             told = await (cursor.sort(phase.sort) if order else cursor).limit(page.limit).explain()
-            stats = told.get("executionStats", {})
+        stats = told.get("executionStats", {})
         return {
             "engine": "mongodb",
             "driver": plan.name if where is plan.where else f"order, compared with {plan.name}",
@@ -105,28 +162,19 @@ class Searcher:
 
     # -------------------------------------------------------------------------------- how
 
-    def _run(self, session: Session | None) -> Run:
-        deadline = time.monotonic() + self._seconds
-        return Run(
-            self._collections, self._symbols, self._hashes, self._frames, self._rules, self._pages, session, deadline
-        )
+    def _run(self, pages: Pages, deadline: float | None = None) -> Run:
+        deadline = time.monotonic() + self._seconds if deadline is None else deadline
+        return Run(pages, self._symbols, self._hashes, self._frames, self._rules, deadline)
 
-    @asynccontextmanager
-    async def _running(self, query: Query, *, page: bool = False) -> AsyncIterator[Run]:
-        """One at a time of those that may be on their way; pages in the order of the server go together with others.
-        What asks several questions asks them of one snapshot."""
-        several = any(links(query.where)) or any(key.chain for key in query.sort)
-        if page and not several and server_order(query.types, query.sort) is not None:
-            with failures():
-                yield self._run(None)
-            return
-        async with self._slots:
-            with failures():
-                if several:
-                    async with snapshot(self._client) as session:
-                        yield self._run(session)
-                else:
-                    yield self._run(None)
+    async def _asked(self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False) -> T:
+        """What asks several questions asks them of one snapshot.   together: with other searches, if it is quick."""
+        several = list(links(query.where))
+        if several or any(key.chain for key in query.sort):
+            named = " ".join(f"{type(one).__name__} {one.parameter.code}" for one in several)
+            kind = f"{query.types} {named}" if together and server_order(query.types, query.sort) is not None else None
+            return await self._snapshots.ask(kind, lambda pages, until: work(self._run(pages, until)))
+        with failures():
+            return await work(self._run(self._pages))
 
 
 Found = tuple[tuple[object, ...], Candidate]
@@ -137,25 +185,17 @@ class Run:
     """One search, on one snapshot if it asks for other resources."""
 
     def __init__(
-        self,
-        collections: Collections,
-        symbols: Symbols,
-        hashes: Hashes,
-        frames: Frames,
-        rules: SearchRules,
-        pages: Pages,
-        session: Session | None,
-        deadline: float,
+        self, pages: Pages, symbols: Symbols, hashes: Hashes, frames: Frames, rules: SearchRules, deadline: float
     ) -> None:
-        self._collections = collections
+        self._pages = pages
         self._symbols = symbols
         self._hashes = hashes
         self._frames = frames
-        self._pages = pages
-        self._session = session
         self._deadline = deadline
         self._judge = Judge(rules, self._linked)
         self._staged: dict[tuple[int, str], set[Key] | None] = {}
+        self.lasting = True
+        """See Filters."""
 
     # -------------------------------------------------------------------------------- plan
 
@@ -164,7 +204,11 @@ class Run:
 
     async def plan(self, query: Query, order: Order) -> Filter:
         """What finds candidates of all types of the query."""
-        found = [await self._of_type(type, query.where, order) for type in dict.fromkeys(query.types)]
+        names = {type: type_name(type) for type in query.types}
+        absent = await self._symbols.load(names.values())
+        self.lasting = self.lasting and not absent
+        there = [type for type, name in names.items() if name not in absent]
+        found = [await self._of_type(type, query.where, order) for type in there]
         told = [one for one in found if one is not NOTHING]
         if len(told) == 1:
             return told[0]
@@ -179,9 +223,8 @@ class Run:
     async def _of_type(self, type: str, where: Sequence[Criterion], order: Order) -> Filter:
         filters = self.filters(type)
         listing = await filters.listing()
-        if listing is NOTHING:
-            return NOTHING
-        found = await filters.all(where, by_date=order.field in ("d", "a"))
+        found = NOTHING if listing is NOTHING else await filters.all(where, by_date=order.field in ("d", "a"))
+        self.lasting = self.lasting and filters.lasting
         if found is NOTHING:
             return NOTHING
         by_type = Filter({"t": type, **LIVE}, "type", finds=False)
@@ -195,89 +238,71 @@ class Run:
 
     # -------------------------------------------------------------------------------- pages and counts
 
-    async def page(self, query: Query, page: Page) -> list[Found]:
+    async def page(self, query: Query, page: Page, kept: Kept | None = None) -> list[Found]:
+        """kept: where what is asked is offered, if it stays right."""
         order = server_order(query.types, query.sort)
         if order is None:
             return await self._sorted(query, page)
         plan = await self.plan(query, order)
-        found: list[Found] = []
         if plan is NOTHING:
-            return found
-        type, size = query.types[0], page.limit if plan.exact else min(page.limit, _BATCH)
-        kind = f"{query.types} {plan.name} {order.field} {order.descending}"
-        rest = phases(order, page, type)
-        walks = plan.walk if order.field is None else {}
-        while rest:
-            where = both([plan, Filter(rest[0].where, "")]).where
-            walk = both([Filter(walks, ""), Filter(rest[0].where, "")]).where if walks else None
-            documents = await self._first(Question(where, FIELDS, rest[0].sort, size, self._deadline, kind, walk))
-            for one in await self._fulfilling(documents, query.types, query.where, plan.exact):
-                found.append((order.position(one.document), one))
+            return []
+        rest = phases(order, page, query.types[0])
+        made = Made(query, order, plan, None if plan.exact else Checks(query.where), rest, None)
+        first = made.question(rest[0], page.limit if plan.exact else min(page.limit, _BATCH))
+        made = replace(made, first=first)
+        if kept is not None and self.lasting:
+            kept.offer(made)
+        return await self.found(made, page)
+
+    async def found(self, made: Made, page: Page) -> list[Found]:
+        found: list[Found] = []
+        rest, question, position_of = made.phases, made.first, made.order.position
+        while question is not None:
+            documents = await self._pages.ask(question, self._left())
+            for one in await self._fulfilling(documents, made.query.types, made.checks):
+                found.append((position_of(one.document), one))
                 if len(found) == page.limit:
                     return found
+            size = question.limit
             if len(documents) < size:
                 rest = rest[1:]
-                continue
-            # Most of what the index found does not fulfil the criteria: further from here on.
-            position = order.position(documents[-1])
-            beyond = Page(page.limit, before=position) if page.backward else Page(page.limit, after=position)
-            rest = phases(order, beyond, type)
-            size = min(size * 2, _LARGEST_BATCH)
+            else:
+                # Most of what the index found does not fulfil the criteria: further from here on.
+                position = position_of(documents[-1])
+                beyond = Page(page.limit, before=position) if page.backward else Page(page.limit, after=position)
+                rest = phases(made.order, beyond, made.query.types[0])
+                size = min(size * 2, _LARGEST_BATCH)
+            question = made.question(rest[0], size) if rest else None
         return found
 
-    async def _first(self, question: Question) -> list[Document]:
-        left = self._left()
-        if self._session is None:
-            return await self._pages.ask(question)
-        # Within a transaction the time is limited by that of the transaction.
-        cursor = self._collections.resource.find(
-            question.where, question.fields, sort=question.sort, limit=-question.limit, session=self._session
-        )
-        return await cursor.max_time_ms(left).to_list(None)
-
     async def _fulfilling(
-        self, documents: Sequence[Document], types: Sequence[str], criteria: Sequence[Criterion], exact: bool
-    ) -> list[Candidate]:
+        self, documents: Sequence[Document], types: Sequence[str], checks: Checks | None
+    ) -> Sequence[Candidate]:
         # A hashed key may lead to another type as well.
-        batch = [one for one in (Candidate(document, self._frames) for document in documents) if one.type in types]
-        return batch if exact else await self._judge.fulfilled(batch, criteria)
+        batch = [one for one in [Candidate(document, self._frames) for document in documents] if one.type in types]
+        return batch if checks is None else await self._judge.fulfilled(batch, checks)
 
-    async def _matching(
-        self, where: Document, types: Sequence[str], criteria: Sequence[Criterion], exact: bool
-    ) -> AsyncIterator[Candidate]:
+    async def _matching(self, where: Document, types: Sequence[str], checks: Checks | None) -> AsyncIterator[Candidate]:
         """All that really fulfils the criteria, in any order, batch by batch."""
-        size = _BATCH
-        # Within a transaction the time is limited by that of the transaction.
-        cursor = self._collections.resource.find(where, FIELDS, session=self._session, batch_size=size + 1)
-        cursor = cursor.max_time_ms(self._left())
-        try:
-            while True:
-                documents = await cursor.to_list(size)
-                for one in await self._fulfilling(documents, types, criteria, exact):
-                    yield one
-                if len(documents) < size:
-                    return
-                size = min(size * 2, _LARGEST_BATCH)
-                self._left()
-        finally:
-            await cursor.close()
+        async for documents in self._pages.all(where, FIELDS, self._left()):
+            for one in await self._fulfilling(documents, types, checks):
+                yield one
+            self._left()
 
-    def _left(self) -> int:
-        """Milliseconds. Raises: QueryTooCostly."""
-        left = int((self._deadline - time.monotonic()) * 1000)
-        if left <= 0:
+    def _left(self) -> float:
+        """The deadline. Raises: QueryTooCostly."""
+        if time.monotonic() >= self._deadline:
             raise QueryTooCostly(_TOO_LONG)
-        return left
+        return self._deadline
 
     async def count(self, query: Query) -> int:
         plan = await self.plan(query, Order())
         if plan is NOTHING:
             return 0
         if plan.exact:
-            options = {"maxTimeMS": self._left()}
-            return await self._collections.resource.count_documents(plan.where, session=self._session, **options)
+            return await self._pages.count(plan.where, f"{query.types} {plan.name}", self._left())
         total = 0
-        async for _ in self._matching(plan.where, query.types, query.where, False):
+        async for _ in self._matching(plan.where, query.types, Checks(query.where)):
             total += 1
         return total
 
@@ -287,7 +312,7 @@ class Run:
             return []
         sorter = Sorter(query.sort, page, compare(query.sort), self._frames, self.documents)
         batch: list[Candidate] = []
-        async for one in self._matching(plan.where, query.types, query.where, plan.exact):
+        async for one in self._matching(plan.where, query.types, None if plan.exact else Checks(query.where)):
             batch.append(one)
             if len(batch) == _BATCH:
                 await sorter.add(batch)
@@ -302,8 +327,7 @@ class Run:
         if not keys:
             return []
         where = {"_id": {"$in": sorted(keys)}, **LIVE}
-        found = await self._collections.resource.find(where, FIELDS, session=self._session).to_list(None)
-        return [Candidate(document, self._frames) for document in found]
+        return [Candidate(one, self._frames) for one in await self._pages.some(where, FIELDS, len(keys), self._left())]
 
     async def _stage(self, criterion: Chain | Has, type: str) -> set[Key] | None:
         """Type/id of what a chain leads to, or of what is referred to by `_has`; None if there are many."""
@@ -322,23 +346,28 @@ class Run:
             return set()
         if not inner.finds:
             return None
-        cursor = self._collections.resource.find(inner.where, FIELDS, session=self._session, batch_size=FEW + 1)
-        documents = await cursor.limit(FEW + 1).max_time_ms(self._left()).to_list(None)
+        told = isinstance(criterion, Chain) and inner.exact
+        question = Question(inner.where, {"_id": 1} if told else FIELDS, [], FEW + 1, f"{there} {inner.name}")
+        documents = await self._pages.ask(question, self._left())
         if len(documents) > FEW:
             return None
-        batch = [one for one in (Candidate(document, self._frames) for document in documents) if one.type == there]
-        found = await self._judge.fulfilled(batch, (criterion.criterion,))
+        checks = None if told else Checks((criterion.criterion,))
+        found = await self._fulfilling(documents, (there,), checks)
         if isinstance(criterion, Chain):
             return {one.key for one in found}
         return _referred(found, criterion.parameter.code, f"{type}/")
 
     async def _linked(self, criterion: Chain | Has, candidates: Sequence[Candidate]) -> set[Key]:
         """See candidates.Linked."""
+        staged = [self._staged.get((id(criterion), type)) for type in {one.type for one in candidates}]
+        if None not in staged:
+            # All of them, of the same snapshot.
+            return set().union(*(each or () for each in staged))
         if isinstance(criterion, Chain):
             prefix = f"{criterion.target}/"
             targets = _referred(candidates, criterion.parameter.code, prefix, read=False)
-            found = await self.documents(targets)
-            return {one.key for one in await self._judge.fulfilled(found, (criterion.criterion,))}
+            reached = await self._judge.fulfilled(await self.documents(targets), Checks((criterion.criterion,)))
+            return {one.key for one in reached}
         keys = {one.key for one in candidates}
         filters = self.filters(criterion.source)
         if not keys or await filters.listing() is NOTHING:
@@ -347,12 +376,12 @@ class Run:
         where = await self._referring(filters, criterion, keys, inner)
         if where is NOTHING:
             return set()
-        reached: set[Key] = set()
-        async for one in self._matching(where.where, (criterion.source,), (criterion.criterion,), False):
-            reached |= _referred((one,), criterion.parameter.code, "")
-            if keys <= reached:
+        referred: set[Key] = set()
+        async for one in self._matching(where.where, (criterion.source,), Checks((criterion.criterion,))):
+            referred |= _referred((one,), criterion.parameter.code, "")
+            if keys <= referred:
                 break
-        return reached & keys
+        return referred & keys
 
     async def _referring(self, filters: Filters, criterion: Has, keys: set[Key], inner: Filter) -> Filter:
         """Resources of the source type that refer to one of the keys and may fulfil the criterion."""

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from server.store.mongo.batches import Batches
+from server.store.mongo import pages
+from server.store.mongo.batches import QUIET_TURNS, Batches
 from server.store.mongo.driver import Document
-from server.store.mongo.pages import LARGEST_BATCH, Question, _number, _pipeline
+from server.store.mongo.pages import LARGEST_BATCH, Apart, Question, _number, _pipeline
 
 
 class Asked:
@@ -45,6 +46,18 @@ async def test_a_question_that_comes_alone_leaves_alone_and_later_ones_are_answe
     assert asked.batches == [[0], [1], [2]]
 
 
+async def test_questions_that_come_a_few_turns_apart_leave_together() -> None:
+    asked = Asked()
+    batches = Batches(asked, largest=4, at_once=1)
+    futures = []
+    for number in range(3):
+        futures.append(batches.ask(number))
+        for _ in range(QUIET_TURNS - 1):
+            await asyncio.sleep(0)
+    assert await asyncio.gather(*futures) == [0, 10, 20]
+    assert asked.batches == [[0, 1, 2]]
+
+
 async def test_what_was_cancelled_is_not_asked_and_a_failure_reaches_its_batch_alone() -> None:
     asked = Asked()
     batches = Batches(asked, largest=2, at_once=1)
@@ -59,9 +72,25 @@ async def test_what_was_cancelled_is_not_asked_and_a_failure_reaches_its_batch_a
 
 
 def test_the_fields_of_a_document_tell_which_question_it_answers() -> None:
-    question = Question({}, {"v": 1}, [("n", 1)], 1, 0.0, "")
+    question = Question({}, {"v": 1}, [("n", 1)], 1, "")
     whole = {"p": 1, "t": "Patient", "k": [1, 2], "v": 1}
     for number in range(LARGEST_BATCH):
         projected = _pipeline(question, number)[-1]["$project"]
         shown: Document = {field.partition(".")[0]: whole[field.partition(".")[0]] for field in projected}
         assert _number(shown) == number
+
+
+def test_what_is_slow_goes_apart_for_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(pages.time, "monotonic", lambda: now)
+    apart = Apart()
+    for seconds in (1.0, 4.0, 16.0, 60.0, 60.0):
+        assert "kind" not in apart
+        apart.add("kind")
+        now += seconds - 0.1
+        assert "kind" in apart
+        now += 0.2
+    now += 100
+    apart.add("kind")
+    now += 1.1
+    assert "kind" not in apart
