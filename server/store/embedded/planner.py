@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.search.query import Criterion, Missing, Parameter, Position, SortKey
-from server.store.bounds import alternatives
+from server.store.bounds import Bound, alternatives
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.driver import Connection
@@ -58,6 +58,8 @@ class Made:
     """How the order comes about, for `explain`."""
     short: tuple[int, ...] = ()
     """Codes of which it takes for granted that none is dated by more than a year."""
+    by_shape: bool = False
+    """The statements behind the first go by the shapes that there were: new ones may have come since."""
 
 
 class Plan:
@@ -74,6 +76,7 @@ class Plan:
         principal = PRINCIPAL.get(criteria.type)
         self._date_code = principal.date if principal else None
         self._date = self._k(principal.date) if principal else None
+        self._both: Term | None = None
         self.listing = Term(
             "type",
             lambda rid: "TRUE",
@@ -105,9 +108,12 @@ class Plan:
             return clear
         if not self.terms:
             return self.listing
-        finding = [term for term in self._with_code_and_date() if term.finds]
-        if finding and finding[-1].name == _BOTH and finding[-1].estimate() < _CLEAR:
-            return finding[-1]
+        finding = [term for term in self.terms if term.finds]
+        both = self._both = self._code_and_date()
+        if both is not None:
+            if both.estimate() < _CLEAR:
+                return both
+            finding = [term for term in finding if not term.lead] + [both]  # its dates alone are never fewer
         if len(finding) == 1 and len(self.terms) == 1 and finding[0].branches:
             return finding[0]
         return min([*finding, self.listing], key=lambda term: self._cost(term, wanted))
@@ -126,7 +132,12 @@ class Plan:
         each = _ROW_COST + sum(term.probe_cost for term in others) + (_RECHECK_COST if driver.recheck else 0)
         if wanted is not None and driver.branches and len(driver.branches) <= _MANY_BRANCHES:
             blocks = self._blocks(others)
-            share = self._share([term for term in others if not term.zone], total)
+            share = 1.0
+            if self._both is not None and any(term.lead for term in others):
+                within = _likely(driver, total) if driver.symbols else total
+                share = min(1.0, _likely(self._both, total) / max(1.0, blocks * within))
+                others = [term for term in others if not term.lead and not term.symbols]
+            share *= self._share([term for term in others if not term.zone], total)
             for term in [term for term in others if term.zone]:  # they lie in the blocks that are not skipped
                 share *= min(1.0, _likely(term, total) / max(1.0, blocks * total))
             rows = min(int(rows * blocks), int(wanted / max(share, 1e-6)))
@@ -152,29 +163,33 @@ class Plan:
             return [term for term in self.terms if not term.symbols and not term.lead]
         return [term for term in self.terms if term is not driver]
 
-    def _with_code_and_date(self) -> list[Term]:
-        """The terms, and one for code and date range together where both are asked once."""
+    def _code_and_date(self) -> Term | None:
+        """One term for code and date range together where both are asked once."""
         codes = [term for term in self.terms if term.symbols and len(term.symbols) <= _MANY_BRANCHES]
         dates = [term for term in self.terms if term.lead]
         if len(codes) != 1 or len(dates) != 1 or len(dates[0].lead) > _MANY_BRANCHES:
-            return self.terms
-        branches = []
-        for symbol in codes[0].symbols:
-            for operand in dates[0].lead:
-                for bounds in alternatives(operand):
-                    for long in (0, 1):
-                        where = ranges.dates(bounds, "x.d", "x.w", None if long else DURATIONS[2], self._bind)
-                        bound = self._bind(symbol * 2 + long)
-                        branches.append(f"SELECT x.rid FROM tokd x WHERE x.s = {bound} AND x.d < {NO_DATE} AND {where}")
+            return None
+        branches = [
+            f"SELECT x.rid FROM {self._dates_of(symbol, long=long, bounds=bounds)}"
+            for symbol in codes[0].symbols
+            for operand in dates[0].lead
+            for bounds in alternatives(operand)
+            for long in (False, True)
+        ]
         union = " UNION ALL ".join(branches)
         key = (_BOTH, *codes[0].symbols, *dates[0].lead)
-        both = Term(
+        return Term(
             _BOTH,
             lambda rid: f"{codes[0].probe(rid)} AND {dates[0].probe(rid)}",
             source=union,
             estimate=self._place.count(key, union, **self._bind.values),
         )
-        return [*self.terms, both]
+
+    def _dates_of(self, symbol: int, *, long: bool, bounds: Sequence[Bound]) -> str:
+        """`tokd x WHERE ...`: the rows of a code that are dated within bounds."""
+        longest = None if long else DURATIONS[2]
+        within = ranges.dates(bounds, "x.d", "x.w", longest, self._bind, beyond=NO_DATE)
+        return f"tokd x WHERE x.s = {self._bind(symbol * 2 + long)} AND {within}"
 
     # -------------------------------------------------------------------------------- conditions
 
@@ -366,7 +381,7 @@ class Plan:
         parts = [f"SELECT x.rid, x.lo AS k0 FROM dat x WHERE x.k = {key} AND {serves}{also}" for key in keys]
         undated = self._criteria.term(Missing(parameter, missing=True))
         statements = self._then(page, self._walk(page, parts, "x.lo", down), undated, self.terms)
-        return Made(statements, self.listing, "along the dates")
+        return Made(statements, self.listing, "along the dates", by_shape=True)
 
     def _walk_range(self, page: Page, dated: Term, down: bool) -> Made:
         """Along the dates within a range."""
@@ -383,10 +398,10 @@ class Plan:
         tables = []
         for symbol in code.symbols:
             for long in (False, True) if has_long(self._place.connection, symbol) else (False,):
-                table = f"tokd x WHERE x.s = {self._bind(symbol * 2 + long)} AND x.d < {NO_DATE}"
-                for bounds in dated.zone.every:
-                    where = ranges.dates(list(bounds), "x.d", "x.w", None if long else DURATIONS[2], self._bind)
-                    tables.append(f"{table} AND {where} AND {_serves(down)}{also}")
+                tables += [
+                    f"{self._dates_of(symbol, long=long, bounds=bounds)} AND {_serves(down)}{also}"
+                    for bounds in dated.zone.every
+                ]
         parts = [f"SELECT x.rid, x.d AS k0 FROM {table}" for table in tables]
         made = self._walk(page, parts, "x.d", down, self._otherwise_dated(dated, tables, down))
         return Made([made], code, "along the dates of the code asked for")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf, nextafter
 
 from server.store.bounds import Bound
@@ -10,9 +10,17 @@ from server.store.bounds import Bound
 Bind = Callable[[object], str]
 
 
-def dates(bounds: list[Bound], lower: str, width: str, longest: int | None, bind: Bind) -> str:
-    """Condition on an exact interval of integers; `longest` width of the rows asked gives the index a lower end."""
+def dates(
+    bounds: Sequence[Bound], lower: str, width: str, longest: int | None, bind: Bind, *, beyond: int | None = None
+) -> str:
+    """Condition on an exact interval of integers; `longest` width of the rows asked gives the index a lower end.
+
+    beyond: lower ends from there on are none. It is said only where the bounds leave that side open: of two upper ends
+    SQLite may take this one for its range, and read all that is later than what is asked for.
+    """
     parts = []
+    if beyond is not None and not any(sign in ("<", "<=") for _, sign, _ in bounds):
+        parts.append(f"{lower} < {beyond}")
     for end, sign, value in bounds:
         bound = bind(int(value))
         if end == "l":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from server.search.query import Position, Query
@@ -125,7 +126,11 @@ class Searcher:
             self._ready.drop(query)
             return None
         self._checks.made = ready.checks
-        return self._rows(ready.made, ready.bound, ready.type, query, page)
+        if not ready.made.by_shape:
+            return self._rows(ready.made, ready.bound, ready.type, query, page)
+        first = replace(ready.made, statements=ready.made.statements[:1])
+        found = self._rows(first, ready.bound, ready.type, query, page)
+        return found if len(found) >= page.limit else None
 
     def _of_type(self, plan: Plan, type: str, query: Query, page: Page, kept: bool) -> list[Found]:
         made = plan.page(page, query.sort)

@@ -90,6 +90,18 @@ async def test_the_first_date_longer_than_a_year_is_found_although_the_plan_did_
     assert await asked(store, query, times=1) == ["long", "o2", "o1", "o0"]
 
 
+async def test_what_is_stored_later_without_a_date_is_found_behind_the_dated(store: EmbeddedStore) -> None:
+    """It may be of another shape than all that was there when the plan was made."""
+    query = Query(("Observation",), (), NEWEST, limit=10)
+    full = Query(("Observation",), (), NEWEST, limit=2)
+    assert await asked(store, query) == ["o2", "o1", "o0"]
+    assert await asked(store, full) == ["o2", "o1"]
+    await store.commit(Commit([put("Observation", "undated", {"status": [Token("s", "final")]})]))
+    assert kept(store).get(query) is not None
+    assert await asked(store, query) == ["o2", "o1", "o0", "undated"]
+    assert await asked(store, full) == ["o2", "o1"]
+
+
 async def test_checks_of_one_query_are_not_those_of_the_query_between(store: EmbeddedStore) -> None:
     """A resource with several dates is judged in Python, by a check that the statement names by its number."""
     several: Index = {"code": [Token("s", "a")], "date": [Date(0, 1000), Date(5 * DAY, 5 * DAY + 1000)]}
