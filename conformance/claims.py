@@ -120,6 +120,12 @@ SECTIONS: tuple[Section, ...] = (
         ("spec/operations/test_meta_and_lastn.py",),
     ),
     Section(
+        "Patient/$merge, of R5",
+        ("patient.html#links",),
+        ("spec/operations/test_merge.py",),
+        ("`preview` and `result-patient`; Patients without registrations of hospitals are refused.",),
+    ),
+    Section(
         "terminology service",
         ("terminology-service.html",),
         ("spec/operations/test_terminology.py", "spec/operations/test_terminology_levels.py"),
@@ -147,7 +153,7 @@ NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("Messaging and $process-message", "messaging.html"),
     ("Bulk data $export and $import", "async.html"),
     (
-        "Operations $document, $match, $merge, $apply, $convert, $graph, $diff and others not named above",
+        "Operations $document, $match, $apply, $convert, $graph, $diff and others not named above",
         "operations.html",
     ),
 )

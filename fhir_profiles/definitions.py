@@ -8,7 +8,7 @@ https://hl7.org/fhir/R4/structuredefinition.html https://hl7.org/fhir/R4/element
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -62,11 +62,15 @@ class _IndexRow(NamedTuple):
 
 
 class DefinitionSource(Protocol):
-    """Where StructureDefinitions come from that are made when they are first asked for."""
+    """Where StructureDefinitions come from that are made when they are first asked for, and further operations."""
 
     @property
     def types(self) -> Mapping[str, str]:
         """Canonical url to the type that is defined or constrained; asked for a url that R4 does not have."""
+
+    @property
+    def operations(self) -> Sequence[Mapping[str, Any]]:
+        """OperationDefinitions that R4 does not have."""
 
     def read(self, url: str, definitions: Definitions) -> Mapping[str, Any]:
         """The StructureDefinition, with its snapshot."""
@@ -328,4 +332,5 @@ class Definitions:
     @cached_property
     def operations(self) -> Mapping[str, Operation]:
         """Id (`Patient-everything`, `Resource-validate`) -> operation."""
-        return {row["id"]: operation_from(row) for row in self._read("operations.json")}
+        own = (row for source in self._sources for row in source.operations)
+        return {row["id"]: operation_from(row) for row in (*self._read("operations.json"), *own)}

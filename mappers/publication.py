@@ -45,6 +45,7 @@ def resources() -> Iterator[dict[str, Any]]:
         yield _found(lists.value_set(url))
     for resource in thai_concept_maps().values():
         yield {"id": resource["url"].rpartition("/")[2], **resource}
+    yield from source.operations
     yield from naming_systems(
         {**OWN, **row_systems("f43", F43), **row_systems("f16", F16), **row_systems("card", CARDS)}
     )

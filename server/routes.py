@@ -15,6 +15,7 @@ from server.operations import (
     closure,
     everything,
     lastn,
+    merge,
     meta,
     reindex_status,
     terminology,
@@ -91,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
         "everything", everything.everything, "All that belongs to a patient", "Patient", "Patient/[id]", scope="s"
     ),
     *_operation("everything", everything.everything, "All that belongs to an encounter", "Encounter/[id]", scope="s"),
+    *_operation("merge", merge.merge, "Two patients are one person", "Patient", scope="w", methods="POST"),
     *_operation("lastn", lastn.lastn, "The newest observations of each code", "Observation", scope="s"),
     *_operation("expand", terminology.expand, "Codes of a value set", "ValueSet", "ValueSet/[id]"),
     *_operation(

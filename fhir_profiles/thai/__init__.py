@@ -17,6 +17,7 @@ from fhir_profiles.definitions import Definitions
 from fhir_profiles.snapshot import with_snapshot
 from fhir_profiles.thai import differential, extensions
 from fhir_profiles.thai.differential import profile_url
+from fhir_profiles.thai.operations import MERGE
 
 __all__ = ["ThaiProfiles", "add_to", "profile_url"]
 
@@ -25,6 +26,8 @@ _FOLDER = Path(__file__).with_name("profiles")
 
 class ThaiProfiles:
     """A source of StructureDefinitions (`definitions.DefinitionSource`)."""
+
+    operations = (MERGE,)
 
     @cached_property
     def sources(self) -> Mapping[str, differential.Source]:

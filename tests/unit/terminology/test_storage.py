@@ -1,7 +1,9 @@
 """Concept files: what is written is what is found, the same as in memory."""
 
+import gc
 import sqlite3
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +62,21 @@ def test_every_concept_is_found_as_it_was(stored: StoredSystem, plain: list[Conc
     assert [stored.find(concept.code) for concept in plain[::97]] == plain[::97]
     assert stored.find("c00001") is None
     assert list(stored.all()) == plain
+
+
+def test_a_large_system_stays_in_its_file(stored: StoredSystem) -> None:
+    """After every concept was looked up 20 KB are kept; ten bytes of each would be three times as much."""
+    tracemalloc.start()
+    try:
+        system = StoredSystem(stored.path)
+        for number in range(SIZE):
+            assert system.find(f"C{number:05d}") is not None
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+        system.close()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10 * SIZE
 
 
 def test_the_hierarchy(stored: StoredSystem, plain: list[Concept]) -> None:
