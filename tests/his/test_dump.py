@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mappers.his.tables import Rows, in_use
 from server.intake.his.dump import DumpDatabase
 from server.intake.his.importing import HisReport
@@ -66,6 +68,16 @@ def test_the_command_refuses_a_password_in_the_address_and_does_not_repeat_it(tm
     assert done.returncode == 2
     assert "HIS_PASSWORD" in done.stderr
     assert "hush" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_a_database_that_nobody_answers_for_is_told_in_words(kind: str, tmp_path: Path) -> None:
+    store = ("--store", f"sqlite:///{tmp_path}/s.db", "--data-folder", str(tmp_path))
+    done = _onecard("import", "hosxp", f"{kind}://reader@127.0.0.1:1/hos", "--hcode", "99999", *store)
+    assert done.returncode == 2
+    assert f"onecard: {kind}://reader@127.0.0.1:1/hos: no connection" in done.stderr
+    assert "is the server on" in done.stderr
+    assert "ติดต่อฐานข้อมูลไม่ได้" in done.stderr
 
 
 def test_a_file_that_is_no_dump_is_refused(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def _page(report: Report, shown: Sequence[Refusal]) -> str:
         "<h2>เหตุผล / Reasons</h2>",
         _bars(_reasons(report.rules)),
         _reviews(report),
-        f"<h2>รายการ / Rows</h2><p>The first {len(shown)}; all of them are in the CSV table beside this page.</p>",
+        f"<h2>รายการ / Rows</h2><p>{len(shown):,} รายการแรก ทั้งหมดอยู่ในไฟล์ CSV ข้างหน้านี้ / "
+        f"The first {len(shown):,}; all of them are in the CSV table beside this page.</p>",
         _rows(shown),
     ]
     head = f'<!doctype html><html lang="th"><meta charset="utf-8"><title>{escape(report.import_id)}</title>'

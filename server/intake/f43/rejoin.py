@@ -53,7 +53,7 @@ async def split(ctx: Context, patient: str) -> Moved:
     registrations = registrations_in(await rows_of_patient(ctx, patient))
     believed = _by_facility(identity.by_precedence(registrations, _now(ctx), rules_of(ctx.settings)))
     if len(believed) < 2:
-        raise Unprocessable("The Patient has fewer than two registrations: there is nothing to split")
+        raise Unprocessable("The Patient has fewer than two registrations: nothing to split / มีทะเบียนเดียว ไม่มีอะไรให้แยก")
     made, moved = [patient], 0
     for together in believed[1:]:
         number = ctx.ids()
@@ -84,17 +84,19 @@ async def merge(ctx: Context, source: str, target: str) -> Moved:
     Raises: NotFound, Unprocessable (the same, merged already, no registrations of hospitals in one of them).
     """
     if source == target:
-        raise Unprocessable("A Patient is not merged with itself")
+        raise Unprocessable("A Patient is not merged with itself / เป็นผู้ป่วยคนเดียวกันอยู่แล้ว")
     old, new = await _patient(ctx, source), await _patient(ctx, target)
     if not is_active(old) or not is_active(new):
-        raise Unprocessable("One of the Patients was merged into another before")
+        raise Unprocessable("One of the Patients was merged into another before / ผู้ป่วยนี้ถูกรวมไปแล้ว")
     coming = registrations_in(await rows_of_patient(ctx, source))
     there = registrations_in(await rows_of_patient(ctx, target))
     if not coming or not there:
-        raise Unprocessable("Both Patients must have registrations of hospitals")
+        raise Unprocessable("Both Patients must have registrations of hospitals / ต้องมีทะเบียนจากหน่วยบริการทั้งสองคน")
     rules = rules_of(ctx.settings)
     if len({each.person["CID"] for each in (*there, *coming) if identity.unusable(each, rules) is None}) > 1:
-        raise Unprocessable("The Patients have different citizen ids: one of them has to be corrected first")
+        raise Unprocessable(
+            "The citizen ids are different: one of them has to be corrected first / เลขประจำตัวประชาชนต่างกัน"
+        )
     moved = await _move(ctx, source, target, None, "merge")
     await _compute(ctx, target, [*there, *coming], f"merged with Patient/{source}")
     inactive = read_json(old.body or b"", max_depth=ctx.settings.max_depth)
@@ -110,7 +112,7 @@ async def merge(ctx: Context, source: str, target: str) -> Moved:
 async def _patient(ctx: Context, number: str) -> Version:
     found = await ctx.store.read("Patient", number)
     if found is None or found.body is None:
-        raise NotFound(f"Patient/{number[:64]} is not known")
+        raise NotFound(f"Patient/{number[:64]} is not known / ไม่พบผู้ป่วยนี้")
     return found
 
 

@@ -156,9 +156,9 @@ async def keep_apart(ctx: Context, task: str) -> None:
     version = await ctx.store.read("Task", task)
     resource = _read(version) if version is not None and live(version) else {}
     if not any(each.get("system") == PAIR for each in resource.get("identifier", ())):
-        raise NotFound(f"{task[:64]} is no entry of the list")
+        raise NotFound(f"{task[:64]} is no entry of the list / ไม่พบรายการนี้")
     if resource["status"] != "requested":
-        raise Unprocessable("Somebody has decided about it before")
+        raise Unprocessable("Somebody has decided about it before / ตัดสินไปแล้ว")
     await _decide(ctx, [resource], KEPT_APART)
 
 

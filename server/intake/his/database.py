@@ -27,7 +27,14 @@ class HisError(Exception):
 
 
 class ConnectionLost(Exception):
-    """The connection is gone: the same statement may be asked on a new one."""
+    """There is no connection, or none any more: the same statement may be asked on a new one."""
+
+    def __init__(self, shown: str, kind: str) -> None:
+        """shown: the address. kind: of the driver's error."""
+        super().__init__(
+            f"{shown}: no connection ({kind}): is the server on, the address right, the port open? / "
+            "ติดต่อฐานข้อมูลไม่ได้ กรุณาตรวจสอบเครื่องแม่ข่าย ที่อยู่ และพอร์ต"
+        )
 
 
 @dataclass(frozen=True, slots=True)

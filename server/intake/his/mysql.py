@@ -117,7 +117,7 @@ def _told(error: Exception, address: Address) -> ConnectionLost | HisError:
     """Only number and kind: a message of the server may quote data."""
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if number in _GONE or not isinstance(error, pymysql.err.Error) or isinstance(error, pymysql.err.InterfaceError):
-        return ConnectionLost(f"{address.shown}: {type(error).__name__} {number or ''}".strip())
+        return ConnectionLost(address.shown, f"{type(error).__name__} {number or ''}".strip())
     why = _WORDS.get(number, f"{type(error).__name__} {number}")
     if number in (1054, 1146):
         why = f"{why}: {str(error.args[1])[:200]}"

@@ -89,7 +89,7 @@ class PostgresqlConnection:
 def _told(error: Exception, address: Address) -> ConnectionLost | HisError:
     """Only the kind, and names of tables and columns: a message of the server may quote data."""
     if isinstance(error, _LOST):
-        return ConnectionLost(f"{address.shown}: {type(error).__name__}")
+        return ConnectionLost(address.shown, type(error).__name__)
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return HisError(f"{address.shown}: {words}")
