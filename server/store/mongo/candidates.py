@@ -6,7 +6,7 @@ cluster for all of them, not two for each.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from server.search.instant import milliseconds
@@ -149,24 +149,39 @@ def signs_of(criterion: Criterion, resource_type: str) -> tuple[bytes, ...]:
     return tuple(signs)
 
 
+Staged = Mapping[tuple[int, str], set[Key] | None]
+"""By the identity of a Chain or Has, and the type of who refers or is referred to: see Run._stage."""
+_MOST_SIGNS = 16
+
+
 class Checks:
     """What decides on candidates; made once for a query that comes again."""
 
-    __slots__ = ("_signs", "codes", "criteria", "links")
+    __slots__ = ("_signs", "_staged", "codes", "criteria", "links")
 
-    def __init__(self, criteria: Sequence[Criterion]) -> None:
+    def __init__(self, criteria: Sequence[Criterion], staged: Staged | None = None) -> None:
         self.criteria = criteria
         self.codes = parameters_of(criteria)
         self.links = list(links(criteria))
+        self._staged = staged or {}
         self._signs: dict[str, list[tuple[bytes, ...]]] = {}
 
     def signs(self, type: str) -> list[tuple[bytes, ...]]:
         """Of each criterion for resources of the type; empty unless all have some."""
         signs = self._signs.get(type)
         if signs is None:
-            found = [signs_of(criterion, type) for criterion in self.criteria]
+            found = [self._signs_of(criterion, type) for criterion in self.criteria]
             signs = self._signs[type] = found if all(found) else []
         return signs
+
+    def _signs_of(self, criterion: Criterion, type: str) -> tuple[bytes, ...]:
+        if not isinstance(criterion, Chain):
+            return signs_of(criterion, type)
+        reached = self._staged.get((id(criterion), type)) or ()
+        if len(reached) > _MOST_SIGNS:
+            return ()
+        code = criterion.parameter.code
+        return tuple(beginning(code, Reference, *key.split("/")) for key in reached)
 
 
 class Judge:

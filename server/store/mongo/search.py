@@ -246,8 +246,8 @@ class Run:
         plan = await self.plan(query, order)
         if plan is NOTHING:
             return []
-        rest = phases(order, page, query.types[0])
-        made = Made(query, order, plan, None if plan.exact else Checks(query.where), rest, None)
+        rest = _together(phases(order, page, query.types[0]), order, page, plan)
+        made = Made(query, order, plan, None if plan.exact else Checks(query.where, self._staged), rest, None)
         first = made.question(rest[0], page.limit if plan.exact else min(page.limit, _BATCH))
         made = replace(made, first=first)
         if kept is not None and self.lasting:
@@ -397,6 +397,14 @@ class Run:
 def _keyed(where: Document) -> bool:
     """Whether an index that gives creation order, or few resources, leads to what is asked."""
     return any(field in each for each in (where, *where.get("$and", ())) for field in ("k", "c", "_id"))
+
+
+def _together(rest: list[Phase], order: Order, page: Page, plan: Filter) -> list[Phase]:
+    """A page from the start in one phase, where the index over keys and dates leads: it has those without a date too,
+    which come last by themselves if it is read from the highest on."""
+    first = page.after is None and page.before is None
+    by_keys = any("c" in each for each in (plan.where, *plan.where.get("$and", ())))
+    return [Phase({}, rest[0].sort)] if order == Order("d", True, True) and first and by_keys else rest
 
 
 def _along(found: Filter, listing: Filter) -> Filter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from server.store.contract import QueryTooCostly
@@ -44,11 +45,8 @@ class Snapshots:
         """kind: of searches alike; None: it goes alone."""
         if kind is not None and kind not in self._apart:
             done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-            group = self._groups.ask(_Job(work, done))
+            self._groups.ask(_Job(work, done)).add_done_callback(partial(_failed, done))
             try:
-                await asyncio.wait((group, done), return_when=asyncio.FIRST_COMPLETED)
-                if not done.done():
-                    await group  # which failed before it came to the searches
                 return await done
             except QueryTooCostly:
                 self._apart.add(kind)
@@ -62,6 +60,12 @@ class Snapshots:
             pages = Pages(self._collection, None, session=session, small=FEW + 1, at_once=1)
             await asyncio.gather(*(_run(job, pages) for job in jobs))
         return [None] * len(jobs)
+
+
+def _failed(done: asyncio.Future[Any], group: asyncio.Future[None]) -> None:
+    """A group that did not come to its searches tells them why."""
+    if not done.done() and not group.cancelled() and (error := group.exception()):
+        done.set_exception(error)
 
 
 async def _run(job: _Job, pages: Pages) -> None:
