@@ -6,7 +6,7 @@ registration that the Patient has; what almost meets is listed for review. https
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mappers import identity
@@ -27,7 +27,7 @@ from server.intake.f43.registrations import (
     with_hn,
 )
 from server.intake.f43.run import Run
-from server.interactions.conditional import find
+from server.interactions.conditional import Found, compiled, found_by_each
 from server.store.contract import Version
 
 WriteRows = Callable[[Group, str, Iterable[Numbered]], Awaitable[None]]
@@ -99,17 +99,19 @@ async def _find_patients(run: Run, group: Group, persons: Sequence[_Person]) -> 
     """The Patient of every person: the one it had, one that it meets, or a new one."""
     stored = await run.ctx.store.read_many([("Basic", run.ids.person(person.key)) for person in persons])
     claimed_by_hn = await _claimed(run, [p for p, version in zip(persons, stored, strict=True) if version is None])
-    pending: list[_Known] = []
     for person, version in zip(persons, stored, strict=True):
         if version is not None:
             person.patient = patient_of(version)
+    by_citizen = await _by_citizen(run, [person for person in persons if not person.patient])
+    pending: list[_Known] = []
+    for person in persons:
         registration = _registration(person.rows)
         if not person.patient and registration is not None:
             person.patient = claimed_by_hn.get(person.key, "")
             if not person.patient and person.key.kind == "HN":
                 person.patient = await with_hn(run, group, person.key)
             if not person.patient:
-                person.patient = await _meeting(run, group, registration, pending)
+                person.patient = await _meeting(run, group, registration, pending, by_citizen)
             if not person.patient:
                 person.patient, person.minted = run.ctx.ids(), True
                 pending.append(_Known(person.patient, []))
@@ -143,12 +145,28 @@ async def _claimed(run: Run, persons: Sequence[_Person]) -> dict[PersonKey, str]
     return {key: patient_of(version) for key, version in zip(asked, found, strict=True) if version is not None}
 
 
-async def _meeting(run: Run, group: Group, registration: Registration, pending: Sequence[_Known]) -> str:
+async def _by_citizen(run: Run, persons: Sequence[_Person]) -> dict[str, Found]:
+    """Patients by the citizen ids through which persons may meet others: one search for all, and one condition."""
+    registrations = [found for person in persons if (found := _registration(person.rows)) is not None]
+    usable = [one for one in registrations if identity.unusable(one, run.rules) is None]
+    asked = list(dict.fromkeys(one.person["CID"] for one in usable))
+    base = run.ctx.settings.fhir_base
+    queries = [compiled(run.ctx, "Patient", [("identifier", f"{CID}|{cid}")], base) for cid in asked]
+    return dict(zip(asked, await found_by_each(run.ctx, queries, limit=20), strict=True))
+
+
+async def _meeting(
+    run: Run,
+    group: Group,
+    registration: Registration,
+    pending: Sequence[_Known],
+    by_citizen: Mapping[str, Found],
+) -> str:
     """Id of the only Patient all of whose registrations the new one meets, "" for none or several."""
     if identity.unusable(registration, run.rules) is not None:
         return ""
     cid = registration.person["CID"]
-    found = await find(run.ctx, "Patient", [("identifier", f"{CID}|{cid}")], run.ctx.settings.fhir_base, limit=20)
+    found = by_citizen[cid]
     group.conditions.add(found.condition)
     candidates = {version.id: version for version in found.versions}
     known = {each.patient: list(each.registrations) for each in pending if _same_cid(each, cid)}

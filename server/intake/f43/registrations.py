@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fhir_profiles.json_reading import read_json
 from mappers.f16 import registration as claimed
 from mappers.f16.links import FAMILY as CLAIMS
@@ -61,8 +63,8 @@ async def rows_of_patient(ctx: Context, patient: str) -> Rows:
         ("Observation", [("subject", f"Patient/{patient}"), ("identifier", row_system(FAMILY, "DEATH") + "|")]),
     ]
     rows: Rows = {}
-    for kind, criteria in asked:
-        found = await find(ctx, kind, criteria, ctx.settings.fhir_base, limit=MANY)
+    base = ctx.settings.fhir_base
+    for found in await asyncio.gather(*(find(ctx, kind, criteria, base, limit=MANY) for kind, criteria in asked)):
         resources = [read_json(version.body, max_depth=100) for version in found.versions if version.body]
         files = {file_of(resource, family) for resource in resources for family in (FAMILY, CLAIMS, reads.FAMILY)}
         for file in files.intersection(PERSON_FILES):

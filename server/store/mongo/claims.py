@@ -14,18 +14,32 @@ from hashlib import blake2b
 from server.search.query import And, Criterion, Match, OfTypeOperand, Or, Parameter, TokenOperand
 from server.search.values import OfType, Token
 from server.store.contract import Commit, Matches, Put
+from server.store.mongo.candidates import links
 
 FindParameter = Callable[[str, str], Parameter | None]
 
 
-def claims(commit: Commit, condition: Matches, parameter: FindParameter, secret: bytes) -> set[bytes]:
+def claims(commit: Commit, parameter: FindParameter, secret: bytes) -> set[bytes]:
     """Keys of the claims, keyed by the secret of the store: they tell nobody the identifiers."""
-    query = condition.query
-    asked = set(_asked(query.where))
-    texts = {f"identifier\0{value}" for value in asked | set(_written(commit, parameter))}
-    if not asked:
-        texts.add(f"criteria\0{query.types!r}\0{sorted(map(repr, query.where))!r}")
+    queries = [one.query for one in commit.conditions if isinstance(one, Matches) and _competes(commit, one)]
+    if not queries:
+        return set()
+    values = set(_written(commit, parameter))
+    texts = set()
+    for query in queries:
+        asked = set(_asked(query.where))
+        values |= asked
+        if not asked:
+            texts.add(f"criteria\0{query.types!r}\0{sorted(map(repr, query.where))!r}")
+    texts |= {f"identifier\0{value}" for value in values}
     return {blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=secret).digest() for text in texts}
+
+
+def _competes(commit: Commit, condition: Matches) -> bool:
+    """Whether the commit could make or change a match of the condition. One that only refers to what it finds reads:
+    did it claim too, all that name one Practitioner by identifier would make each other begin anew."""
+    changed = {change.type for change in commit.changes}
+    return not changed.isdisjoint(condition.query.types) or any(links(condition.query.where))
 
 
 def _asked(criteria: Iterable[Criterion]) -> Iterator[str]:

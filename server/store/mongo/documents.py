@@ -161,10 +161,12 @@ class Builder:
         self._parameter = parameter
         self.missing: set[Name] = set()
         self.links: set[tuple[Name, Name]] = set()
+        self.lacking = False
+        """What was built last lacks symbols."""
 
     async def fields(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
         found = self.build(type, id, index, text)
-        while self.missing:
+        while self.lacking:
             await self.settle()
             found = self.build(type, id, index, text)
         if self.links:
@@ -182,6 +184,7 @@ class Builder:
     def _symbol(self, name: Name) -> int:
         key = self._symbols.key(name)
         if key is None:
+            self.lacking = True
             self.missing.add(name)
             return 0
         return key
@@ -191,11 +194,13 @@ class Builder:
         that is not there."""
         key = self._symbols.key(name)
         if key is None:
+            self.lacking = True
             self.missing.update(name._replace(code=kind) for kind in kinds)
             return 0
         return key
 
     def build(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
+        self.lacking = False
         gathered = _Gathered()
         present = []
         for code, values in index.items():

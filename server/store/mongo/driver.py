@@ -113,6 +113,11 @@ class NotAllowed(StoreRefused):
 class Again(StoreError):
     """Nothing was stored, and the same transaction may succeed when it is begun anew: a write conflict, an election."""
 
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        """lost: the cluster may still hold what the transaction wrote."""
+        super().__init__(message)
+        self.lost = lost
+
 
 def connect(url: str) -> tuple[Client, str]:
     """A client and the name of the database in the URL ("onecard" if it names none). Connects when first used.
@@ -173,7 +178,7 @@ def _translated(error: PyMongoError) -> StoreError | None:
     if error.has_error_label(_UNKNOWN):
         return StoreUnavailable("the cluster did not say whether the commit took place")
     if error.has_error_label(_TRANSIENT) or code == _DUPLICATE:
-        return Again("the transaction met another one or an election")
+        return Again("the transaction met another one or an election", lost=isinstance(error, ConnectionFailure))
     if code in _DISK:
         return StoreFull("the disk of the cluster is full")
     if code in _TIME_LIMIT:

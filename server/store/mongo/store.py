@@ -95,8 +95,8 @@ class MongoStore:
         written: list[Written] = await self._writer.submit(commit)
         return written
 
-    def _claims(self, commit: Commit, condition: Matches) -> set[bytes]:
-        return claims(commit, condition, self._rules.parameter, self._state.secret)
+    def _claims(self, commit: Commit) -> set[bytes]:
+        return claims(commit, self._rules.parameter, self._state.secret)
 
     async def _found(self, condition: Matches, session: Session) -> Sequence[tuple[str, str]]:
         return await self._searcher.ids(condition.query, len(condition.ids) + 1, session)

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from server.store.contract import (
     Change,
     Commit,
-    Condition,
     ConditionFailed,
     Delete,
     Exists,
@@ -32,7 +31,6 @@ from server.store.contract import (
     Written,
     may_be_labelled,
 )
-from server.store.mongo.candidates import links
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
 from server.store.mongo.marks import Marks
@@ -95,7 +93,7 @@ class Work:
     marks: Marks
     frames: Frames
     clock: Callable[[], int]
-    claims: Callable[[Commit, Matches], Iterable[bytes]]
+    claims: Callable[[Commit], Iterable[bytes]]
     found: Callable[[Matches, Session], Awaitable[Sequence[Pair]]]
     """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
     referrers: Callable[[Unreferenced, set[Pair], int, Session], Awaitable[Sequence[Pair]]]
@@ -113,7 +111,7 @@ class _Pending:
 
 
 class Transaction:
-    """Between the registration and the commit."""
+    """Between its stamp and the commit."""
 
     def __init__(
         self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared], mark: int = 0
@@ -145,10 +143,7 @@ class Transaction:
             documents = await self._documents(list(wanted), CURRENT)
         for document in documents:
             pair = wanted.pop(document["_id"])
-            known = _known(pair, document)
-            if known.seq >= self._stamp.lowest:
-                raise Again("a later registration was faster")
-            self._known[pair] = known
+            self._known[pair] = _known(pair, document)
         for pair in wanted.values():
             self._known[pair] = Known(*pair)
 
@@ -157,19 +152,23 @@ class Transaction:
         return await found.to_list(None)
 
     def _look_up(self, type: str, id: str) -> Known:
-        return self._known[type, id]
+        """What was not loaded was made for this very change."""
+        known = self._known.get((type, id))
+        if known is None:
+            known = self._known[type, id] = Known(type, id)
+        return known
 
     # -------------------------------------------------------------------------------- a commit
 
     async def apply(self, commit: Commit) -> list[Written]:
-        """What it changes and relies on must be loaded. Raises: CommitRefused; all is then as it was before."""
+        """What it changes and relies on must be loaded, and claimed. Raises: CommitRefused; all is then as it was
+        before."""
         known = [self._look_up(change.type, change.id) for change in commit.changes]
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
         earlier = [await self._seen(change, one) for change, one in zip(commit.changes, known, strict=True)]
-        for condition in sorted(commit.conditions, key=lambda one: isinstance(one, Unreferenced)):  # those last
-            await self._check(condition, commit)
+        await self._check(commit)
         updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
         return [
             self._change(change, one, updated, document)
@@ -194,25 +193,29 @@ class Transaction:
             raise LabelsChanged(change.type, change.id)
         return document
 
-    async def _check(self, condition: Condition, commit: Commit) -> None:
-        if isinstance(condition, Matches):
-            if _competes(commit, condition):
-                await self._claim(self._work.claims(commit, condition))
-            await self.flush()
-            found = await self._work.found(condition, self.session)
-            if frozenset(found) != condition.ids:
-                raise ConditionFailed(condition, found[:_FEW])
-        elif isinstance(condition, Exists):
-            target = (condition.type, condition.id)
-            if any(isinstance(change, Put) and (change.type, change.id) == target for change in commit.changes):
-                return
-            known = self._look_up(*target)
-            if not known.live:
-                raise ConditionFailed(condition)
-            if known.mark:
-                self._relied.add(target)
-        else:
-            await self._check_unreferenced(condition, commit)
+    async def _check(self, commit: Commit) -> None:
+        put = {(change.type, change.id) for change in commit.changes if isinstance(change, Put)}
+        for condition in commit.conditions:
+            if isinstance(condition, Exists):
+                target = (condition.type, condition.id)
+                if target not in put:
+                    self._check_exists(condition, target)
+        for condition in commit.conditions:
+            if isinstance(condition, Matches):
+                await self.flush()
+                found = await self._work.found(condition, self.session)
+                if frozenset(found) != condition.ids:
+                    raise ConditionFailed(condition, found[:_FEW])
+        for condition in commit.conditions:
+            if isinstance(condition, Unreferenced):
+                await self._check_unreferenced(condition, commit)
+
+    def _check_exists(self, condition: Exists, target: Pair) -> None:
+        known = self._look_up(*target)
+        if not known.live:
+            raise ConditionFailed(condition)
+        if known.mark:
+            self._relied.add(target)
 
     async def _check_unreferenced(self, condition: Unreferenced, commit: Commit) -> None:
         """Those who refer now, without what this commit changes, and those who will."""
@@ -231,13 +234,15 @@ class Transaction:
             raise ConditionFailed(condition, found[:_FEW])
         self._relied.add((condition.type, condition.id))
 
-    async def _claim(self, keys: Iterable[bytes]) -> None:
+    async def claim(self, commits: Iterable[Commit]) -> None:
+        """What they compete for, before the first is applied."""
         now = datetime.now(UTC)
-        claims = [
-            UpdateOne({"_id": Binary(key)}, {"$inc": {"n": 1}, "$set": {"at": now}}, upsert=True)
-            for key in sorted(set(keys))
-        ]
-        if claims:
+        keys = {key for commit in commits for key in self._work.claims(commit)}
+        if keys:
+            claims = [
+                UpdateOne({"_id": Binary(key)}, {"$inc": {"n": 1}, "$set": {"at": now}}, upsert=True)
+                for key in sorted(keys)
+            ]
             await self._work.collections.claim.bulk_write(claims, session=self.session)
 
     def _change(self, change: Change, known: Known, updated: int, seen: Document | None) -> Written:
@@ -345,14 +350,6 @@ class Transaction:
         await self.flush()
         if self._relied:
             await self._work.marks.take_away((f"{type}/{id}" for type, id in self._relied), self.session)
-        await self._work.order.leave(self._stamp, self.session)
-
-
-def _competes(commit: Commit, condition: Matches) -> bool:
-    """Whether the commit could make or change a match of the condition. One that only refers to what it finds reads:
-    did it claim too, all that name one Practitioner by identifier would make each other begin anew."""
-    changed = {change.type for change in commit.changes}
-    return not changed.isdisjoint(condition.query.types) or any(links(condition.query.where))
 
 
 def _known(pair: Pair, document: Document) -> Known:

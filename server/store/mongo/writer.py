@@ -1,7 +1,9 @@
 """The writer: one task per process that commits the waiting work of all requests in groups.
 
-While one group is on its way the next gathers, so no timer is needed: a transaction of its own costs a commit 880 us of
-Python, its share of a group of 64 costs 57. A group that fails is repeated commit by commit.
+While one group is on its way the next gathers: a transaction of its own costs a commit 880 us of Python, its share of a
+group of 64 costs 57. So a group waits for as many commits as there were on their way when the last one ended, whose
+callers are about to come again, but not for long (`_SHARE`), and a commit that comes alone waits for nobody. A group
+that fails is repeated commit by commit.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +31,17 @@ from server.store.contract import (
 from server.store.mongo.documents import Builder
 from server.store.mongo.driver import Again, Client, Session, end_abandoned, failures, transact
 from server.store.mongo.frames import values
+from server.store.mongo.order import Stamp
 from server.store.mongo.transaction import Prepared, Transaction, Work
 
 LARGEST_GROUP = 64
 LARGEST_BYTES = 1 << 20
 """Of bodies in a group; a single commit may be larger."""
+ENOUGH_BYTES = 1 << 16
+"""A group of so much waits for nobody."""
+_SHARE = 0.5
+"""A group waits for others at most for this share of the time that the last one took, and for so long:"""
+_LONGEST_WAIT = 0.005
 _CONFLICT_SECONDS = 2.0
 SECONDS = 10.0
 """How long a commit is begun anew after conflicts and elections before it fails."""
@@ -45,6 +54,16 @@ class _Waiting:
     size: int
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """At a group."""
+
+    group: Sequence[_Waiting]
+    prepared: dict[int, Prepared]
+    stays: bool
+    first: bool = True
+
+
 class Writer:
     def __init__(self, client: Client, work: Work, builder: Callable[[], Builder]) -> None:
         self._client = client
@@ -53,6 +72,11 @@ class Writer:
         self._queue: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._expected = 1
+        """Commits that the next group waits for."""
+        self._lasted = 0.0
+        """Seconds that the last group took."""
+        self._complete = asyncio.Event()
 
     async def submit(self, work: Commit | list[Replayed]) -> Any:
         """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
@@ -60,6 +84,8 @@ class Writer:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.append(_Waiting(work, future, _size(work)))
+        if self._is_complete():
+            self._complete.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await future
@@ -71,12 +97,32 @@ class Writer:
             await self._task
 
     async def _run(self) -> None:
-        try:
+        await asyncio.sleep(0)  # what is asked in this turn of the loop comes along
+        while self._queue:
             while self._queue:
-                await asyncio.sleep(0)  # what is asked in this turn of the loop comes along
-                await self._write(self._gather())
-        finally:
-            self._task = None
+                group = self._gather()
+                began = time.monotonic()
+                await self._write(group, stays=len(group) + len(self._queue) > 1)
+                self._lasted = time.monotonic() - began
+                self._expected = min(LARGEST_GROUP, len(group) + len(self._queue))
+                await self._company()
+            await self._work.order.rest()
+        self._expected = 1
+        self._task = None
+
+    def _is_complete(self) -> bool:
+        return len(self._queue) >= self._expected or sum(each.size for each in self._queue) >= ENOUGH_BYTES
+
+    async def _company(self) -> None:
+        """Waits until the next group is complete, or for a while. If nobody is there, only while readers of the commit
+        order wait too: then whoever comes soon saves a registration."""
+        await asyncio.sleep(0)
+        if self._is_complete() or not (self._queue or self._work.order.registered):
+            return
+        self._complete.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(self._lasted * _SHARE, _LONGEST_WAIT)):
+                await self._complete.wait()
 
     def _gather(self) -> list[_Waiting]:
         group: list[_Waiting] = []
@@ -89,15 +135,16 @@ class Writer:
         del self._queue[: len(group)]
         return [waiting for waiting in group if not waiting.future.done()]
 
-    async def _write(self, group: list[_Waiting]) -> None:
+    async def _write(self, group: list[_Waiting], *, stays: bool) -> None:
+        """stays: others follow at once."""
         if not group:
             return
         try:
-            outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5))
+            outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5), stays)
         except (Again, Exception) as error:
             if len(group) > 1 and (isinstance(error, Again) or not isinstance(error, StoreError)):
                 for waiting in group:
-                    await self._write([waiting])
+                    await self._write([waiting], stays=True)
                 return
             failure = StoreUnavailable("the store was too busy: repeat") if isinstance(error, Again) else error
             outcomes = [failure for _ in group]
@@ -109,16 +156,18 @@ class Writer:
             else:
                 waiting.future.set_result(outcome)
 
-    async def _until(self, group: Sequence[_Waiting], deadline: float) -> list[Any]:
+    async def _until(self, group: Sequence[_Waiting], deadline: float, stays: bool) -> list[Any]:
         """Begins anew until it is through or the time is up. Raises: Again, StoreError."""
         prepared = await self._prepare(group)
+        attempt = _Attempt(group, prepared, stays)
         pause = 0.002
         conflict = time.monotonic() + _CONFLICT_SECONDS
         while True:
             try:
-                return await self._together(group, prepared)
-            except Again:
-                await self._work.order.give_up()
+                return await self._together(attempt)
+            except Again as again:
+                if again.lost:
+                    await self._work.order.give_up()
                 if time.monotonic() > deadline:
                     raise
                 if time.monotonic() > conflict:  # no transaction takes so long: perhaps its process was killed
@@ -128,37 +177,47 @@ class Writer:
             except BaseException:
                 await self._work.order.give_up()
                 raise
+            attempt.first = False
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads, keeps no secret
             pause = min(pause * 2, 0.25)
 
     async def _prepare(self, group: Sequence[_Waiting]) -> dict[int, Prepared]:
         """Keys and values of all that is put; symbols that are new are made once for the whole group."""
-        puts = [put for waiting in group for put in _puts(waiting.work)]
         builder = self._builder()
-        documents = [builder.build(type, id, index, text) for _, type, id, index, text in puts]
-        if builder.missing:
-            while builder.missing:
+        made: dict[int, Prepared] = {}
+        puts = [put for waiting in group for put in _puts(waiting.work)]
+        while puts:
+            incomplete = []
+            for put in puts:
+                number, type, id, index, text = put
+                document = builder.build(type, id, index, text)
+                if builder.lacking:
+                    incomplete.append(put)
+                else:
+                    made[number] = Prepared(document, values(index, text))
+            if builder.missing or builder.links:
                 await builder.settle()
-                documents = [builder.build(type, id, index, text) for _, type, id, index, text in puts]
-        if builder.links:
-            await builder.settle()
-        return {
-            number: Prepared(document, values(index, text))
-            for (number, _, _, index, text), document in zip(puts, documents, strict=True)
-        }
+            puts = incomplete
+        return made
 
-    async def _together(self, group: Sequence[_Waiting], prepared: dict[int, Prepared]) -> list[Any]:
-        works = [waiting.work for waiting in group]
+    async def _together(self, attempt: _Attempt) -> list[Any]:
+        works = [waiting.work for waiting in attempt.group]
+        order = self._work.order
         changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
         unreferenced = {f"{one.type}/{one.id}" for one in _conditions(works) if isinstance(one, Unreferenced)}
-        mark = await self._work.marks.set(unreferenced) if unreferenced else 0
-        stamp = await self._work.order.register(changes)
+        mark = 0
+        if unreferenced:
+            await order.rest()  # else two that delete would wait for each other
+            mark = await self._work.marks.set(unreferenced)
+        await order.register()
 
-        async def work(session: Session) -> list[Any]:
-            transaction = Transaction(self._work, session, stamp, prepared, mark)
-            await transaction.load(_ids(works), _all_new(works))
+        async def work(session: Session) -> tuple[Stamp, list[Any]]:
+            stamp = await order.stamp(session, changes, stays=attempt.stays)
+            transaction = Transaction(self._work, session, stamp, attempt.prepared, mark)
+            await transaction.load(_ids(works, trusting=attempt.first), _all_new(works))
+            await transaction.claim(work for work in works if isinstance(work, Commit))
             outcomes: list[Any] = []
-            for waiting in group:
+            for waiting in attempt.group:
                 try:
                     if isinstance(waiting.work, Commit):
                         outcomes.append(await transaction.apply(waiting.work))
@@ -168,9 +227,11 @@ class Writer:
                 except CommitRefused as refusal:
                     outcomes.append(refusal)
             await transaction.finish()
-            return outcomes
+            return stamp, outcomes
 
-        return await transact(self._client, work)
+        stamp, outcomes = await transact(self._client, work)
+        order.through(stamp)
+        return outcomes
 
 
 def _conditions(works: Sequence[Commit | list[Replayed]]) -> list[Condition]:
@@ -190,11 +251,16 @@ def _all_new(works: Sequence[Commit | list[Replayed]]) -> set[str] | None:
     return keys
 
 
-def _ids(works: Sequence[Commit | list[Replayed]]) -> list[tuple[str, str]]:
+def _ids(works: Sequence[Commit | list[Replayed]], *, trusting: bool) -> list[tuple[str, str]]:
+    """What must be looked up. trusting: not what was made for these very changes."""
     ids: list[tuple[str, str]] = []
     for work in works:
         if isinstance(work, Commit):
-            ids += ((change.type, change.id) for change in work.changes)
+            ids += (
+                (change.type, change.id)
+                for change in work.changes
+                if not (trusting and isinstance(change, Put) and change.fresh)
+            )
             ids += ((one.type, one.id) for one in work.conditions if isinstance(one, Exists | Unreferenced))
         else:
             ids += ((one.version.type, one.version.id) for one in work)

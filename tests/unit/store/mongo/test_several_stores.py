@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from server.store.contract import (
     Unreferenced,
 )
 from server.store.mongo import MongoStore, open_mongo
+from server.store.mongo.driver import Session
+from server.store.mongo.order import Stamp
 from tests import mongod
 from tests.contract.resources import Clock, HandRules, put
 from tests.contract.test_conditions import IDENTIFIER
@@ -38,6 +41,19 @@ async def stores(tmp_path: Path) -> AsyncIterator[list[MongoStore]]:
     for store in opened:
         await store.close()
     mongod.drop_all(tmp_path)
+
+
+def begun_by(store: MongoStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each transaction that the store begins from now on, those included that fail."""
+    begun: list[int] = []
+    stamp = store._order.stamp
+
+    async def counted(session: Session, changes: int, *, stays: bool) -> Stamp:
+        begun.append(changes)
+        return await stamp(session, changes, stays=stays)
+
+    monkeypatch.setattr(store._order, "stamp", counted)
+    return begun
 
 
 def nobody(*operands: TokenOperand) -> Matches:
@@ -104,13 +120,58 @@ async def test_a_reference_and_the_deletion_of_its_target_exclude_each_other(sto
 
 async def test_a_worker_that_died_while_it_committed_is_struck_out(stores: list[MongoStore]) -> None:
     [written] = await stores[0].commit(Commit([put("Patient", "a")]))
-    died = stores[1]._order
-    stamp = await died.register(1)  # and nothing more is heard of it
+    await stores[1]._order.register()  # and nothing more is heard of it
     history = await stores[2].history(Scope("Patient"))
     assert list(history.versions) == [written.version]
     [later] = await stores[0].commit(Commit([put("Patient", "b")]))
     assert [version async for version in stores[2].changes(0)] == [written.version, later.version]
-    assert later.version.seq > stamp.lowest
+
+
+async def test_a_worker_that_was_struck_out_begins_anew(stores: list[MongoStore]) -> None:
+    order = stores[1]._order
+    await order.register()  # and then the process was paused
+    assert not list((await stores[2].history(Scope("Patient"))).versions)
+    [written] = await stores[1].commit(Commit([put("Patient", "a")]))
+    assert list((await stores[2].history(Scope("Patient"))).versions) == [written.version]
+
+
+async def test_a_store_that_is_busy_stays_registered_and_leaves_when_nobody_comes(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, registered = stores[0]._order, 0
+    register = order.register
+
+    async def counted() -> None:
+        nonlocal registered
+        registered += not order.registered
+        await register()
+
+    monkeypatch.setattr(order, "register", counted)
+
+    async def client(number: int) -> list[int]:
+        written = [await stores[0].commit(Commit([put("Patient", f"{number}-{turn}")])) for turn in range(10)]
+        return [one.version.seq for [one] in written]
+
+    begun = begun_by(stores[0], monkeypatch)
+    seqs = await asyncio.gather(*(client(number) for number in range(4)))
+    assert registered < len(begun) / 2
+    assert all(each == sorted(each) for each in seqs)
+    assert len(set(itertools.chain(*seqs))) == 40
+    began = time.monotonic()
+    assert len((await stores[1].history(Scope("Patient"))).versions) == 40
+    assert time.monotonic() - began < 1, "a reader would wait three seconds for one who stays"
+
+
+async def test_more_changes_than_a_stamp_has_numbers_get_numbers_of_their_own(stores: list[MongoStore]) -> None:
+    order = stores[0]._order
+    await order.register()
+    async with stores[0]._client.start_session() as session:
+        await session.start_transaction()
+        stamp = await order.stamp(session, 40_000, stays=False)
+        await session.abort_transaction()
+    assert len(stamp.times) == 3
+    numbers = [stamp.creation(ordinal) for ordinal in range(40_000)]
+    assert sorted(set(numbers)) == numbers
 
 
 async def test_a_transaction_whose_process_was_killed_holds_what_it_wrote_for_seconds_not_for_a_minute(
@@ -173,10 +234,12 @@ async def test_whoever_refers_beside_a_deletion_comes_before_it_or_not_at_all(st
     assert deleted or kept
 
 
-async def test_many_processes_may_refer_to_one_resource_at_once(stores: list[MongoStore]) -> None:
+async def test_many_processes_may_refer_to_one_resource_at_once(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They do not write it: none of them begins anew."""
     await stores[0].commit(Commit([put("Patient", "p")]))
-    before = [store._order._id for store in stores]
+    begun = [begun_by(store, monkeypatch) for store in stores]
 
     async def refer(number: int, store: MongoStore) -> None:
         for turn in range(10):
@@ -184,18 +247,16 @@ async def test_many_processes_may_refer_to_one_resource_at_once(stores: list[Mon
             await store.commit(Commit([refers], [Exists("Patient", "p")]))
 
     await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
-    assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
+    assert [len(each) for each in begun] == [10] * len(stores), "one that fails begins another transaction"
 
 
 async def test_transactions_that_find_one_practitioner_by_its_identifier_do_not_wait_for_each_other(
-    stores: list[MongoStore],
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await stores[0].commit(Commit([put("Location", "l", {"identifier": [Token("https://id", "1")]})]))
     identified = (Match(IDENTIFIER, "", (TokenOperand("https://id", "1", any_system=False),)),)
     found = Matches(Query(("Location",), identified), frozenset({("Location", "l")}))
-    for store in stores:  # registers once, so that its name is known
-        await store.commit(Commit([put("Patient", "p")]))
-    before = [store._order._id for store in stores]
+    begun = [begun_by(store, monkeypatch) for store in stores]
 
     async def refer(number: int, store: MongoStore) -> None:
         for turn in range(10):
@@ -203,7 +264,7 @@ async def test_transactions_that_find_one_practitioner_by_its_identifier_do_not_
             await store.commit(Commit([refers], [found, Exists("Location", "l")]))
 
     await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
-    assert [store._order._id for store in stores] == before, "a transaction that fails changes its registration's name"
+    assert [len(each) for each in begun] == [10] * len(stores), "one that fails begins another transaction"
 
 
 async def test_a_deletion_whose_mark_was_taken_away_begins_anew(
