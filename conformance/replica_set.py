@@ -48,7 +48,7 @@ class Node:
         command += ["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--oplogSize", "256"]
         command += ["--logpath", str(self.folder / "log"), "--setParameter", "diagnosticDataCollectionEnabled=false"]
         command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=20"]
-        command += ["--setParameter", "ttlMonitorEnabled=false"]
+        command += ["--setParameter", "ttlMonitorEnabled=false", "--setParameter", "enableTestCommands=1"]
         command += ["--setParameter", f"oplogNetworkTimeoutBufferSeconds={self.oplog_patience}"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]

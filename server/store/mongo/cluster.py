@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from server.store.contract import StoreRefused
-from server.store.mongo.driver import Client, Document, NotAllowed, failures
+from server.store.mongo.driver import Client, Document, NotAllowed, failures, first_answer
 
 OLDEST = (6, 0)
 """MongoDB 6.0: snapshot reads outside of transactions, internal tables that this is tested with."""
@@ -23,7 +23,7 @@ RIGHTS = frozenset(
 async def check_cluster(client: Client, database: str) -> None:
     """Raises: StoreRefused (alone, too old, no user, missing rights), StoreUnavailable."""
     with failures():
-        hello = await client.admin.command("hello")
+        hello = await first_answer(client)
         version = (await client.admin.command("buildInfo"))["versionArray"]
         status = await client.admin.command("connectionStatus", showPrivileges=True)
     compatibility = None

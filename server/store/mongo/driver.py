@@ -31,8 +31,10 @@ from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
     InvalidURI,
+    NetworkTimeout,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -57,6 +59,7 @@ __all__ = [
     "connect",
     "end_abandoned",
     "failures",
+    "first_answer",
     "insert_if_absent",
     "make_collection",
     "plain",
@@ -95,14 +98,33 @@ _COMMIT_SECONDS = 10.0
 
 _DUPLICATE = 11000
 _THERE = 48
-_TIME_LIMIT = frozenset({50, 262})
-_DISK = frozenset({14031})
 _UNKNOWN_USER = 18
 _RIGHTS = frozenset({13, _UNKNOWN_USER, 8000})
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
-_PASSING = frozenset({6, 7, 64, 89, 91, 112, 133, 134, 189, 239, 246, 251, 9001, 10107, 11600, 11602, 13435, 13436})
-"""Codes of elections, shutdowns, networks and snapshots that are gone: another try may succeed.
+_FULL = {
+    14031: "the disk of the cluster is full",  # OutOfDiskSpace
+    371: "the cluster takes no writes while it is moved",  # UserWritesBlocked
+}
+_NARROW = "Narrow it: name a patient, a code or a date, or leave _total=accurate out."
+_COSTLY = {
+    50: f"The search takes too long. {_NARROW}",  # MaxTimeMSExpired: only searches have a limit
+    146: f"The search takes too much memory. {_NARROW}",  # ExceededMemoryLimit
+    292: f"The search takes too much memory. {_NARROW}",  # QueryExceededMemoryLimitNoDiskUseAllowed
+}
+PASSING = frozenset(
+    {
+        *(6, 7, 89, 202, 9001),  # the network between nodes: HostUnreachable, NetworkTimeout ...
+        *(91, 189, 216, 10107, 11600, 11602, 13435, 13436),  # shutdowns, elections, a node that is no primary
+        *(24, 46, 112, 117, 262, 267),  # others hold what is asked: LockTimeout, WriteConflict, ExceededTimeLimit ...
+        *(43, 175, 237, 279, 290, 355, 11601),  # ended from outside: CursorKilled, Interrupted by killSessions ...
+        *(206, 225, 251, 256),  # a session or transaction that the node does not know any more
+        *(134, 239, 246, 272),  # snapshots that are not there yet, or gone
+        *(63, 133, 150, 249, 250, 343, 13388),  # a shard whose data just moves: StaleConfig, MigrationConflict ...
+        *(64, 365, 402, 407, 433, 449),  # overload: WriteConcernTimeout, TemporarilyUnavailable, AdmissionQueueOverflow
+    }
+)
+"""Codes after which another try may succeed.
 https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/base/error_codes.yml"""
 
 
@@ -152,9 +174,27 @@ def plain(collection: Collection) -> Collection:
 # ---------------------------------------------------------------- failures
 
 
+async def first_answer(client: Client) -> Document:
+    """What the cluster says of itself (`hello`). A cluster that just starts, or a busy machine, may need longer for the
+    first connections than for any question later: nodes that are there are asked as long as three questions may wait.
+    Raises: PyMongoError."""
+    attempts = 3
+    while True:
+        attempts -= 1
+        try:
+            return await client.admin.command("hello")
+        except ServerSelectionTimeoutError:
+            servers = client.topology_description.server_descriptions().values()
+            if not attempts or all(each.error and not isinstance(each.error, NetworkTimeout) for each in servers):
+                raise  # nobody listens there
+
+
 @contextmanager
-def failures() -> Iterator[None]:
+def failures(*, uncommitted: bool = False) -> Iterator[None]:
     """What the driver raises inside becomes what the store contract names.
+
+    uncommitted: within a transaction, before its commit. Nothing is stored, so it may be begun anew after whatever
+    passes; outside, the caller is told.
 
     A cancellation that arrives with an answer is lost in the `asyncio.wait_for` of Python 3.11 that the driver uses
     (https://github.com/python/cpython/issues/86296): it is raised here, else a task that was told to end goes on.
@@ -165,7 +205,7 @@ def failures() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        translated = _translated(error)
+        translated = _translated(error, uncommitted)
         if translated is None:
             raise
         raise translated from error
@@ -173,18 +213,18 @@ def failures() -> Iterator[None]:
         raise asyncio.CancelledError
 
 
-def _translated(error: PyMongoError) -> StoreError | None:
+def _translated(error: PyMongoError, uncommitted: bool) -> StoreError | None:
     code = _code(error)
     if error.has_error_label(_UNKNOWN):
         return StoreUnavailable("the cluster did not say whether the commit took place")
+    if isinstance(error, ServerSelectionTimeoutError):
+        return StoreUnavailable(_NO_PRIMARY)  # waited for already
     if error.has_error_label(_TRANSIENT) or code == _DUPLICATE:
         return Again("the transaction met another one or an election", lost=isinstance(error, ConnectionFailure))
-    if code in _DISK:
-        return StoreFull("the disk of the cluster is full")
-    if code in _TIME_LIMIT:
-        return QueryTooCostly(
-            "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
-        )
+    if code in _FULL:
+        return StoreFull(_FULL[code])
+    if code in _COSTLY:
+        return QueryTooCostly(_COSTLY[code])
     if code in _RIGHTS:
         return NotAllowed(
             "the cluster does not know this user and password: mongodb://USER:PASSWORD@HOST/DATABASE?authSource=DB"
@@ -192,11 +232,14 @@ def _translated(error: PyMongoError) -> StoreError | None:
             else "the cluster refuses this user, or the URL names none: it needs the role readWrite, as in "
             'db.createUser({user, pwd, roles: [{role: "readWrite", db: "onecard"}]})'
         )
-    if isinstance(error, ConnectionFailure) or code in _PASSING or error.timeout:
-        return StoreUnavailable("the cluster has no primary that answers")
+    if isinstance(error, ConnectionFailure) or code in PASSING or error.timeout:
+        return Again(_NO_PRIMARY, lost=True) if uncommitted else StoreUnavailable(_NO_PRIMARY)
     if isinstance(error, OperationFailure) and (error.details or {}).get("writeConcernError"):
         return StoreUnavailable("the cluster did not confirm the write in time")
     return None
+
+
+_NO_PRIMARY = "the cluster has no primary that answers"
 
 
 def _code(error: PyMongoError) -> int | None:
@@ -221,7 +264,8 @@ async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T
         async with client.start_session(causal_consistency=False) as session:
             await session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
             try:
-                result = await work(session)
+                with failures(uncommitted=True):
+                    result = await work(session)
             except BaseException:
                 with suppress(PyMongoError):
                     await session.abort_transaction()
@@ -231,14 +275,21 @@ async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T
 
 
 async def _commit(session: Session) -> None:
-    """A commit may be repeated: the server answers what became of it. Only the commit, never the work."""
+    """A commit may be repeated: the server answers what became of it. Only the commit, never the work.
+
+    The driver calls the outcome unknown after some failures only; one that was interrupted (`killSessions`) may have
+    taken place as well.
+    """
     deadline = time.monotonic() + _COMMIT_SECONDS
     while True:
         try:
             await session.commit_transaction()
             return
         except PyMongoError as error:
-            if not error.has_error_label(_UNKNOWN) or time.monotonic() > deadline:
+            unknown = error.has_error_label(_UNKNOWN) or (
+                _code(error) in PASSING and not error.has_error_label(_TRANSIENT)
+            )
+            if not unknown or time.monotonic() > deadline:
                 raise
         await asyncio.sleep(0.1)
 

@@ -30,10 +30,10 @@ class Marks:
 
     async def set(self, keys: Iterable[str]) -> int:
         """Marks live resources (Type/id); durable, and known to all who begin to commit from now on. Gives the mark.
-        Not within a transaction, and not while this process is registered. Raises: StoreUnavailable."""
+        Not within a transaction, and not while this process is registered. Raises: Again, StoreUnavailable."""
         mark = secrets.randbits(62) + 1
         where = {"_id": {"$in": sorted(keys)}, "m": {"$lt": DELETED}}
-        with failures():
+        with failures(uncommitted=True):
             await self._resource.update_many(where, {"$set": {"x": mark}})
         await self._order.settle(newest=True)
         return mark

@@ -114,9 +114,9 @@ class Order:
 
     async def register(self) -> None:
         """Before a transaction, unless the last one stayed. Acknowledged by the primary alone: if it loses this write,
-        it loses the transaction as well. Raises: StoreUnavailable."""
+        it loses the transaction as well. Raises: Again, StoreUnavailable."""
         if self._since is None:
-            with failures():
+            with failures(uncommitted=True):
                 found = await self._quick.find_one_and_update({"_id": self._id}, _tick(True), upsert=True, **_NEW)
             assert found is not None, "an upsert"
             self._since = found["u"]

@@ -166,9 +166,9 @@ class Writer:
             try:
                 return await self._together(attempt)
             except Again as again:
-                if again.lost:
+                if again.lost:  # once more in any case: if the cluster is gone, registering tells it to all together
                     await self._work.order.give_up()
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline + (SECONDS if again.lost else 0):
                     raise
                 if time.monotonic() > conflict:  # no transaction takes so long: perhaps its process was killed
                     conflict += _CONFLICT_SECONDS

