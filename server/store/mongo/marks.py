@@ -20,6 +20,9 @@ from server.store.mongo.driver import Collection, Session, failures
 from server.store.mongo.order import Order
 from server.store.mongo.schema import DELETED
 
+NO_MARK = -1
+"""That no resource has."""
+
 
 class Marks:
     """Of one process."""

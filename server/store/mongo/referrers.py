@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator, Mapping
+
 from server.search.values import Index, Reference
-from server.store.contract import RECORDS, Put, Unreferenced
+from server.store.contract import RECORDS, Put
 from server.store.mongo.documents import Hashes
-from server.store.mongo.driver import Document, Session
+from server.store.mongo.driver import Session
 from server.store.mongo.frames import Frames, some_values
 from server.store.mongo.schema import Collections
 from server.store.mongo.symbols import REFERENCES, TYPES, Symbols
@@ -13,16 +15,20 @@ from server.store.mongo.symbols import REFERENCES, TYPES, Symbols
 Pair = tuple[str, str]
 
 
-def refers(put: Put, condition: Unreferenced) -> bool:
-    return put.type not in RECORDS and _among(put.index, condition)
+MANY = 20
+"""Referrers of one resource that are told, at most."""
 
 
-def _among(index: Index, condition: Unreferenced) -> bool:
-    return any(
-        isinstance(value, Reference) and (value.type, value.id) == (condition.type, condition.id)
-        for values in index.values()
-        for value in values
-    )
+def referred(put: Put) -> set[Pair]:
+    """What it holds back from being deleted."""
+    return set() if put.type in RECORDS else set(_targets(put.index))
+
+
+def _targets(index: Index) -> Iterator[Pair]:
+    for values in index.values():
+        for value in values:
+            if isinstance(value, Reference) and value.type is not None and value.id is not None:
+                yield value.type, value.id
 
 
 class Referrers:
@@ -32,27 +38,31 @@ class Referrers:
         self._hashes = hashes
         self._frames = frames
 
-    async def find(self, condition: Unreferenced, but: set[Pair], most: int, session: Session) -> list[Pair]:
-        """Type/id pairs of at most so many, without those of `but`."""
-        where = await self._filter(condition)
-        found: list[Pair] = []
-        if where is None:
-            return found
-        async for document in self._collections.resource.find(where, {"t": 1, "b": 1}, session=session):
+    async def find(self, targets: Mapping[Pair, Container[Pair]], session: Session) -> dict[Pair, list[Pair]]:
+        """Type/id pairs of those who refer to each target, but for those beside it; no more than MANY."""
+        keys = await self._keys(targets)
+        found: dict[Pair, list[Pair]] = {target: [] for target in targets}
+        left = set(targets)
+        async for document in self._collections.resource.find({"k": {"$in": keys}}, {"t": 1, "b": 1}, session=session):
             pair = (document["t"], document["_id"].partition("/")[2])
-            if pair in but or pair[0] in RECORDS:
+            if pair[0] in RECORDS:
                 continue
             _, stored = self._frames.unpack(document["b"])
-            if _among(some_values(stored, None), condition):
-                found.append(pair)
-                if len(found) == most:
-                    break
+            for target in left.intersection(_targets(some_values(stored, None))):
+                if pair not in targets[target]:
+                    found[target].append(pair)
+                    if len(found[target]) == MANY:
+                        left.discard(target)
+            if not left:
+                break
         return found
 
-    async def _filter(self, condition: Unreferenced) -> Document | None:
-        target = f"{condition.type}/{condition.id}"
+    async def _keys(self, targets: Iterable[Pair]) -> list[int]:
         known = await self._symbols.find([REFERENCES, TYPES], {})
-        keys = [self._hashes.reference(each["s"], each["v"], target) for each in known if each["k"] == REFERENCES]
-        if condition.type == "Patient":
-            keys += [self._hashes.patient(each["v"], condition.id) for each in known if each["k"] == TYPES]
-        return {"k": {"$in": keys}} if keys else None
+        keys = []
+        for type, id in targets:
+            target = f"{type}/{id}"
+            keys += [self._hashes.reference(each["s"], each["v"], target) for each in known if each["k"] == REFERENCES]
+            if type == "Patient":
+                keys += [self._hashes.patient(each["v"], id) for each in known if each["k"] == TYPES]
+        return keys

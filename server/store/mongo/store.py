@@ -32,7 +32,7 @@ from server.store.mongo.history import Asked, Histories
 from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order
 from server.store.mongo.reader import Reader
-from server.store.mongo.referrers import Referrers, refers
+from server.store.mongo.referrers import Referrers
 from server.store.mongo.schema import Collections, State, set_zone
 from server.store.mongo.search import Searcher
 from server.store.mongo.symbols import TYPES, Symbols
@@ -82,7 +82,6 @@ class MongoStore:
             self._claims,
             self._found,
             self._referrers.find,
-            refers,
         )
         self._writer = Writer(client, work, self._builder)
 

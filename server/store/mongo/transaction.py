@@ -10,7 +10,7 @@ and a referred resource that is about to be deleted (marks.py).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -35,6 +35,7 @@ from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Sessi
 from server.store.mongo.frames import Frames
 from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
+from server.store.mongo.referrers import MANY, referred
 from server.store.mongo.schema import DELETED, METHODS, Collections
 
 Pair = tuple[str, str]
@@ -43,6 +44,10 @@ _FEW = 5
 """Resources that a failed condition names."""
 _HEAD = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "t": 1, "x": 1}
 CURRENT = _HEAD | {"b": 1}
+
+
+class Unmarked(Again):
+    """What is to be deleted must be marked anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,8 @@ class Work:
     claims: Callable[[Commit], Iterable[bytes]]
     found: Callable[[Matches, Session], Awaitable[Sequence[Pair]]]
     """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
-    referrers: Callable[[Unreferenced, set[Pair], int, Session], Awaitable[Sequence[Pair]]]
-    refers: Callable[[Put, Unreferenced], bool]
+    referrers: Callable[[Mapping[Pair, Container[Pair]], Session], Awaitable[Mapping[Pair, Sequence[Pair]]]]
+    """See Referrers.find."""
 
 
 @dataclass(slots=True)
@@ -113,19 +118,20 @@ class _Pending:
 class Transaction:
     """Between its stamp and the commit."""
 
-    def __init__(
-        self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared], mark: int = 0
-    ) -> None:
-        """prepared: by `id()` of the Put or Replayed. mark: that was set in whatever must not be referred to."""
+    def __init__(self, work: Work, session: Session, stamp: Stamp, prepared: dict[int, Prepared]) -> None:
+        """prepared: by `id()` of the Put or Replayed."""
         self._work = work
         self.session = session
         self._stamp = stamp
         self._prepared = prepared
-        self._mark = mark
         self._known: dict[Pair, Known] = {}
         self._pending = _Pending()
         self._ordinal = 0
         self._relied: set[Pair] = set()
+        self._put: dict[Pair, Put | None] = {}
+        """What was changed; None: deleted."""
+        self._referring: Mapping[Pair, Sequence[Pair]] = {}
+        """Who referred before this transaction to what must not be referred to."""
 
     # -------------------------------------------------------------------------------- what is known
 
@@ -160,15 +166,15 @@ class Transaction:
 
     # -------------------------------------------------------------------------------- a commit
 
-    async def apply(self, commit: Commit) -> list[Written]:
-        """What it changes and relies on must be loaded, and claimed. Raises: CommitRefused; all is then as it was
-        before."""
+    async def apply(self, commit: Commit, mark: int) -> list[Written]:
+        """What it changes and relies on must be loaded, and claimed. mark: that was set in whatever must not be
+        referred to. Raises: CommitRefused; all is then as it was before."""
         known = [self._look_up(change.type, change.id) for change in commit.changes]
         for change, current in zip(commit.changes, known, strict=True):
             if change.expected is not None and change.expected != current.live:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
         earlier = [await self._seen(change, one) for change, one in zip(commit.changes, known, strict=True)]
-        await self._check(commit)
+        await self._check(commit, mark)
         updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
         return [
             self._change(change, one, updated, document)
@@ -193,7 +199,7 @@ class Transaction:
             raise LabelsChanged(change.type, change.id)
         return document
 
-    async def _check(self, commit: Commit) -> None:
+    async def _check(self, commit: Commit, mark: int) -> None:
         put = {(change.type, change.id) for change in commit.changes if isinstance(change, Put)}
         for condition in commit.conditions:
             if isinstance(condition, Exists):
@@ -206,9 +212,9 @@ class Transaction:
                 found = await self._work.found(condition, self.session)
                 if frozenset(found) != condition.ids:
                     raise ConditionFailed(condition, found[:_FEW])
-        for condition in commit.conditions:
-            if isinstance(condition, Unreferenced):
-                await self._check_unreferenced(condition, commit)
+        unreferenced = [condition for condition in commit.conditions if isinstance(condition, Unreferenced)]
+        if unreferenced:
+            await self._check_unreferenced(unreferenced, commit, mark)
 
     def _check_exists(self, condition: Exists, target: Pair) -> None:
         known = self._look_up(*target)
@@ -217,22 +223,39 @@ class Transaction:
         if known.mark:
             self._relied.add(target)
 
-    async def _check_unreferenced(self, condition: Unreferenced, commit: Commit) -> None:
+    async def look_for_referrers(self, commits: Iterable[Commit]) -> None:
+        """Of all that must not be referred to, before the first commit is applied."""
+        asked: dict[Pair, set[Pair]] = {}
+        for commit in commits:
+            changed = {(change.type, change.id) for change in commit.changes}
+            for condition in commit.conditions:
+                if isinstance(condition, Unreferenced):
+                    target = (condition.type, condition.id)
+                    asked[target] = asked.get(target, changed) & changed
+        if asked:
+            self._referring = await self._work.referrers(asked, self.session)
+
+    async def _check_unreferenced(self, conditions: Sequence[Unreferenced], commit: Commit, mark: int) -> None:
         """Those who refer now, without what this commit changes, and those who will."""
-        known = self._look_up(condition.type, condition.id)
-        if known.seen and known.mark != self._mark:
-            raise Again("the mark was taken away")
-        await self.flush()
         changed = {(change.type, change.id) for change in commit.changes}
-        found = [
-            (change.type, change.id)
-            for change in commit.changes
-            if isinstance(change, Put) and self._work.refers(change, condition)
-        ]
-        found += await self._work.referrers(condition, changed, _FEW, self.session)
-        if found:
-            raise ConditionFailed(condition, found[:_FEW])
-        self._relied.add((condition.type, condition.id))
+        put = [change for change in commit.changes if isinstance(change, Put)]
+        put += [change for pair, change in self._put.items() if change is not None and pair not in changed]
+        pointed = {target: (change.type, change.id) for change in put for target in referred(change)}
+        for condition in conditions:
+            target = (condition.type, condition.id)
+            known = self._look_up(*target)
+            if known.seen and known.mark != mark:
+                raise Unmarked("the mark was taken away")
+            told = self._referring[target]
+            found = [pair for pair in told if pair not in changed and pair not in self._put]
+            if target in pointed:
+                found.append(pointed[target])
+            if not found and len(told) >= MANY:  # there may be more than were told
+                await self.flush()
+                found += (await self._work.referrers({target: changed}, self.session))[target]
+            if found:
+                raise ConditionFailed(condition, found[:_FEW])
+            self._relied.add(target)
 
     async def claim(self, commits: Iterable[Commit]) -> None:
         """What they compete for, before the first is applied."""
@@ -249,6 +272,7 @@ class Transaction:
         if isinstance(change, Relabel):
             assert seen is not None
             return self._relabel(change, known, seen)
+        self._put[known.type, known.id] = change if isinstance(change, Put) else None
         if isinstance(change, Delete):
             if not known.live:
                 return Written(_version(known, None), created=False, changed=False)

@@ -19,7 +19,6 @@ from typing import Any
 from server.store.contract import (
     Commit,
     CommitRefused,
-    Condition,
     Delete,
     Exists,
     Put,
@@ -28,11 +27,13 @@ from server.store.contract import (
     StoreUnavailable,
     Unreferenced,
 )
+from server.store.mongo.batches import Batches
 from server.store.mongo.documents import Builder
 from server.store.mongo.driver import Again, Client, Session, end_abandoned, failures, transact
 from server.store.mongo.frames import values
+from server.store.mongo.marks import NO_MARK
 from server.store.mongo.order import Stamp
-from server.store.mongo.transaction import Prepared, Transaction, Work
+from server.store.mongo.transaction import Prepared, Transaction, Unmarked, Work
 
 LARGEST_GROUP = 64
 LARGEST_BYTES = 1 << 20
@@ -52,6 +53,8 @@ class _Waiting:
     work: Commit | list[Replayed]
     future: asyncio.Future[Any]
     size: int
+    mark: int
+    """In what it deletes, where nobody may refer to that."""
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class _Attempt:
     prepared: dict[int, Prepared]
     stays: bool
     first: bool = True
+    unmarked: bool = False
 
 
 class Writer:
@@ -70,6 +74,7 @@ class Writer:
         self._work = work
         self._builder = builder
         self._queue: list[_Waiting] = []
+        self._marking = Batches(self._marks, largest=LARGEST_GROUP, at_once=1)
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self._expected = 1
@@ -80,15 +85,28 @@ class Writer:
 
     async def submit(self, work: Commit | list[Replayed]) -> Any:
         """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
+        unreferenced = _unreferenced([work])
+        mark = await self._marked(unreferenced) if unreferenced else NO_MARK
         if self._closed:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(work, future, _size(work)))
+        self._queue.append(_Waiting(work, future, _size(work), mark))
         if self._is_complete():
             self._complete.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await future
+
+    async def _marked(self, keys: set[str]) -> int:
+        try:
+            return await self._marking.ask(keys)
+        except Again:
+            return NO_MARK  # which its transaction finds out, to begin anew with another
+
+    async def _marks(self, keys: list[set[str]]) -> list[int]:
+        """Beside the groups that are on their way: what is deleted waits for them, and for those of other processes."""
+        mark = await self._work.marks.set(set().union(*keys))
+        return [mark] * len(keys)
 
     async def close(self) -> None:
         """Finishes what is waiting."""
@@ -166,6 +184,7 @@ class Writer:
             try:
                 return await self._together(attempt)
             except Again as again:
+                attempt.unmarked = isinstance(again, Unmarked)
                 if again.lost:  # once more in any case: if the cluster is gone, registering tells it to all together
                     await self._work.order.give_up()
                 if time.monotonic() > deadline + (SECONDS if again.lost else 0):
@@ -204,23 +223,26 @@ class Writer:
         works = [waiting.work for waiting in attempt.group]
         order = self._work.order
         changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
-        unreferenced = {f"{one.type}/{one.id}" for one in _conditions(works) if isinstance(one, Unreferenced)}
-        mark = 0
-        if unreferenced:
+        if attempt.unmarked:
             await order.rest()  # else two that delete would wait for each other
-            mark = await self._work.marks.set(unreferenced)
+            [mark] = await self._marks([_unreferenced(works)])
+            for waiting in attempt.group:
+                waiting.mark = mark
+            attempt.unmarked = False
         await order.register()
 
         async def work(session: Session) -> tuple[Stamp, list[Any]]:
             stamp = await order.stamp(session, changes, stays=attempt.stays)
-            transaction = Transaction(self._work, session, stamp, attempt.prepared, mark)
+            transaction = Transaction(self._work, session, stamp, attempt.prepared)
             await transaction.load(_ids(works, trusting=attempt.first), _all_new(works))
-            await transaction.claim(work for work in works if isinstance(work, Commit))
+            commits = [work for work in works if isinstance(work, Commit)]
+            await transaction.claim(commits)
+            await transaction.look_for_referrers(commits)
             outcomes: list[Any] = []
             for waiting in attempt.group:
                 try:
                     if isinstance(waiting.work, Commit):
-                        outcomes.append(await transaction.apply(waiting.work))
+                        outcomes.append(await transaction.apply(waiting.work, waiting.mark))
                     else:
                         await transaction.replay(waiting.work)
                         outcomes.append(None)
@@ -234,8 +256,15 @@ class Writer:
         return outcomes
 
 
-def _conditions(works: Sequence[Commit | list[Replayed]]) -> list[Condition]:
-    return [condition for work in works if isinstance(work, Commit) for condition in work.conditions]
+def _unreferenced(works: Sequence[Commit | list[Replayed]]) -> set[str]:
+    """Type/id of what nobody may refer to."""
+    return {
+        f"{one.type}/{one.id}"
+        for work in works
+        if isinstance(work, Commit)
+        for one in work.conditions
+        if isinstance(one, Unreferenced)
+    }
 
 
 def _all_new(works: Sequence[Commit | list[Replayed]]) -> set[str] | None:
