@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 from server.search.fold import fold
 from server.search.query import Parameter
@@ -48,6 +49,8 @@ ORDINARY = DURATIONS[1]
 NUMBER_KINDS = "ps"
 """Points and spans."""
 
+_REMEMBERED = 4096
+"""Hashed keys of each kind that a process remembers."""
 LAST = "\U0010ffff"
 CONTENT = "\0content"
 """Space of the pieces of `_text` and `_content`."""
@@ -108,6 +111,11 @@ class Hashes:
 
     def __init__(self, hash: Hash) -> None:
         self._hash = hash
+        # Most resources of a group name the same few persons, places and types.
+        self._owner = lru_cache(_REMEMBERED)(lambda id: self.of("p", id))
+        self._reference = lru_cache(_REMEMBERED)(lambda place, target: self.of("r", place, target))
+        self._of_type = cache(lambda type: self.of("t", type))
+        self._beyond = cache(lambda type: self.of("w", type))
 
     def of(self, *parts: str) -> int:
         return self._hash("\0".join(parts).encode("utf-8", "surrogatepass")) & ~1
@@ -123,22 +131,22 @@ class Hashes:
 
     def reference(self, type: str, code: str, target: str) -> int:
         """target: Type/id, or a url."""
-        return self.of("r", space(type, code), target)
+        return self._reference(space(type, code), target)
 
     def patient(self, type: str, id: str) -> int:
         """Of the resources of a type."""
-        return pair(self.of("p", id), self.of("t", type))
+        return pair(self._owner(id), self._of_type(type))
 
     def patient_code(self, id: str, symbol: int) -> int:
-        return pair(self.of("p", id), symbol)
+        return pair(self._owner(id), symbol)
 
     def beyond(self, type: str) -> int:
         """Of resources of the type for which `d` alone does not say where their clinical dates lie: that have several,
         or one longer than ORDINARY."""
-        return self.of("w", type)
+        return self._beyond(type)
 
     def shard(self, owner: str) -> int:
-        return half(self.of("p", owner))
+        return half(self._owner(owner))
 
 
 @dataclass(slots=True)
@@ -163,6 +171,7 @@ class Builder:
         self.links: set[tuple[Name, Name]] = set()
         self.lacking = False
         """What was built last lacks symbols."""
+        self._linking = False
 
     async def fields(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
         found = self.build(type, id, index, text)
@@ -293,13 +302,22 @@ class Builder:
                 if token.text:
                     gathered.k.add(self._symbol(Name(text_space(type, code), "", fold(token.text))))
             return
+        keys: Sequence[int] | None = self._symbols.kept(type, code, tokens)
+        if keys is None:
+            keys = self._coded(type, code, tokens)
+        gathered.k.update(keys)
         principal = PRINCIPAL.get(type)
+        if principal is not None and principal.code == code:
+            # Those of codes come first, those of texts alone behind them.
+            gathered.codes.update(keys[: sum(bool(token.system or token.code) for token in tokens)])
+
+    def _coded(self, type: str, code: str, tokens: list[Token]) -> list[int]:
+        """Keys of the codes, then of the texts that stand without one."""
+        lacking = self.lacking
+        self.lacking = self._linking = False
         coded = [token for token in tokens if token.system or token.code]
         names = [Name(space(type, code), token.system or "", token.code or "") for token in coded]
         keys = [self._symbol(name) for name in names]
-        gathered.k.update(keys)
-        if principal is not None and principal.code == code:
-            gathered.codes.update(keys)
         for token, name in zip(coded, names, strict=True):
             if token.text:
                 self._text(Name(text_space(type, code), "", fold(token.text)), name)
@@ -309,13 +327,18 @@ class Builder:
                 if names:
                     self._text(text, names[0])
                 else:
-                    gathered.k.add(self._symbol(text))
+                    keys.append(self._symbol(text))
+        if not self.lacking and not self._linking:
+            self._symbols.keep(type, code, tokens, keys)
+        self.lacking |= lacking
+        return keys
 
     def _text(self, text: Name, code: Name) -> None:
         """The text belongs to a code, which costs no key: whoever finds the code compares."""
         if not self._symbols.linked(text, code):
             self._symbol(text)
             self.links.add((text, code))
+            self._linking = True
 
     # -------------------------------------------------------------------------------- the rest
 

@@ -9,7 +9,7 @@ may remember them; what it does not remember is looked up before it counts as un
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -18,6 +18,8 @@ from server.store.mongo.hashing import Hash
 
 _LARGEST = 200_000
 """Symbols that a process remembers before it starts anew."""
+_LARGEST_KEPT = 10_000
+"""Sets of tokens whose keys a process remembers before it starts anew."""
 _AT_ONCE = 2
 """Questions for symbols that are on their way."""
 _PROBES = 3
@@ -42,11 +44,21 @@ class Symbols:
         self._secret = secret
         self._keys: dict[Name, int] = {}
         self._links: set[tuple[Name, Name]] = set()
+        self._kept: dict[tuple[Hashable, ...], tuple[int, ...]] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     def key(self, name: Name) -> int | None:
         """If this process knows it already."""
         return self._keys.get(name)
+
+    def kept(self, type: str, code: str, tokens: Sequence[Hashable]) -> tuple[int, ...] | None:
+        """Keys of tokens of a search parameter, if this process remembers them."""
+        return self._kept.get((type, code, *tokens))
+
+    def keep(self, type: str, code: str, tokens: Sequence[Hashable], keys: Iterable[int]) -> None:
+        if len(self._kept) >= _LARGEST_KEPT:
+            self._kept.clear()
+        self._kept[type, code, *tokens] = tuple(keys)
 
     def linked(self, text: Name, code: Name) -> bool:
         """Whether this process knows that the text was shown with the code."""

@@ -17,9 +17,11 @@ from pymongo.errors import OperationFailure
 
 from conformance.bench.processes import free_port
 from conformance.replica_set import Node, ReplicaSet
+from server.search.values import Token
 from server.store.contract import Commit, Scope, StoreFull, StoreRefused, StoreUnavailable
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
+from server.store.mongo.symbols import Name
 from tests.contract.resources import Clock, HandRules, put
 from tests.mongod import binary
 
@@ -155,6 +157,18 @@ async def test_a_commit_that_the_majority_confirms_late_takes_place_once(
     failing(serving, {"times": 2}, failCommands=["commitTransaction"], writeConcernError=late)
     [written] = await store.commit(Commit([put("Patient", "a")]))
     assert (written.version.version, len((await store.history(Scope("Patient"))).versions)) == (2, 2)
+
+
+async def test_a_text_whose_link_to_its_code_failed_is_linked_by_the_next(
+    store: MongoStore, serving: ReplicaSet
+) -> None:
+    observation = put("Observation", "o", {"code": [Token("https://code", "1", "Weight")]})
+    failing(serving, {"times": 1}, failCommands=["update"], errorCode=11601)
+    with pytest.raises(StoreUnavailable):
+        await store.commit(Commit([observation]))
+    await store.commit(Commit([observation]))
+    [text] = await store._symbols.find(["Observation.code:text"], {})
+    assert text["of"] == [store._symbols.key(Name("Observation.code", "https://code", "1"))]
 
 
 async def test_a_full_disk_is_told_and_nothing_is_stored(store: MongoStore, serving: ReplicaSet) -> None:
