@@ -43,24 +43,24 @@ class Histories:
             await self._order.settle()
         with failures():
             async with snapshot(self._client) as session:
-                before = asked.before
-                if asked.scope.id is None:
-                    horizon = await self._order.horizon(session)
-                    before = min((one for one in (before, horizon) if one is not None), default=None)
-                current, superseded = self._filters(asked, before)
+                horizon = await self._order.horizon(session) if asked.scope.id is None else None
+                current, superseded = self._filters(asked, horizon)
                 found = await self._merged(current, superseded, -1, asked.limit + 1, session)
         versions = [self._version(document) for document in found[: asked.limit]]
         return History(versions, more=len(found) > asked.limit)
 
-    def _filters(self, asked: Asked, before: int | None) -> tuple[Document, Document]:
-        """Of the current and of the superseded versions."""
+    def _filters(self, asked: Asked, horizon: tuple[int, int] | None) -> tuple[Document, Document]:
+        """Of the current and of the superseded versions. horizon: of what may be shown."""
+        seq, instant = horizon or (None, None)
+        before = [one for one in (seq, asked.before) if one is not None]
+        latest = [one for one in (instant, asked.at[1] if asked.at is not None else None) if one is not None]
         where: Document = {}
-        if before is not None:
-            where["q"] = {"$lt": stored_seq(before)}
+        if before:
+            where["q"] = {"$lt": stored_seq(min(before))}
+        if latest:
+            where["l"] = {"$lte": min(latest)}
         if asked.since is not None:
-            where["l"] = {"$gte": asked.since}
-        if asked.at is not None:
-            where["l"] = {"$lte": asked.at[1]}
+            where["l"] = where.get("l", {}) | {"$gte": asked.since}
         if asked.scope.type is not None and asked.scope.id is None:
             where["t"] = asked.scope.type
         current, superseded = dict(where), dict(where)
@@ -96,7 +96,7 @@ class Histories:
                     horizon = await self._order.horizon(session)
                     where: Document = {"q": {"$gt": stored_seq(max(since, 0))}}
                     if horizon is not None:
-                        where["q"]["$lt"] = stored_seq(horizon)
+                        where["q"]["$lt"] = stored_seq(horizon[0])
                     found = await self._merged(where, where, 1, _STEP, session)
             for document in found:
                 yield self._version(document)

@@ -38,7 +38,7 @@ class Marks:
         where = {"_id": {"$in": sorted(keys)}, "m": {"$lt": DELETED}}
         with failures(uncommitted=True):
             await self._resource.update_many(where, {"$set": {"x": mark}})
-        await self._order.settle(newest=True)
+        await self._order.let_pass()
         return mark
 
     async def take_away(self, keys: Iterable[str], session: Session) -> None:

@@ -1,17 +1,18 @@
 """The commit order of several processes, without a counter that they would queue for.
 
-Before a transaction its process registers: it writes the cluster's time into its own document (`writer`). The first
-write of the transaction is a later time into the same document: the stamp of all its versions, above all that its
+Before a transaction its process registers: it writes the cluster's time u and its own clock c into its document
+(`writer`). The first write of the transaction is a later time there: the stamp of all its versions, above all that its
 snapshot shows, and visible together with them. With it the process leaves, or stays registered for the transaction that
-follows at once. Hence, in any snapshot:
+follows at once. The clock that goes along is the lastUpdated of these versions, at least. Hence, in any snapshot, as
+long as no clock is set back:
 
-- who is registered since u may still commit versions with stamps above u, and only those;
+- who is registered since u and c may still commit versions with stamps above u, and updated at c or later;
 - whoever registers later has stamps above all that the snapshot shows.
 
-So a reader that takes registrations and versions from one snapshot, and stops at the lowest registration, never misses
-a version that appears later with a lower stamp. A reader first waits for those who were committing when it came
-(milliseconds). A process that died while registered is struck out: its transaction cannot commit any more, because the
-registration that it replaces is gone.
+So a reader that takes registrations and versions from one snapshot, and stops at the lowest of both, never misses a
+version that appears later: neither behind the last stamp that it saw, nor behind the last instant (`_since`). A reader
+first waits until all who are registered began after it came (milliseconds). A process that died while registered is
+struck out: its transaction cannot commit any more, because the registration that it replaces is gone.
 
 seq = cluster time (64 bits) | process (16) | ordinal (24).   n = creation number, from the same stamp, in 63 bits.
 https://www.mongodb.com/docs/manual/reference/bson-types/#timestamps
@@ -24,6 +25,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +52,7 @@ _N_INCREMENT_BITS, N_ORDINAL_BITS = 18, 14
 _PATIENCE = 3.0
 """Seconds that a reader waits for those who were committing before it strikes them out."""
 _STRIKE_MS = 500
+_FOREVER = 1 << 53
 _NEW: dict[str, Any] = {"return_document": True}
 
 
@@ -62,8 +65,8 @@ def read_seq(stored: bytes) -> int:
     return int.from_bytes(stored, "big")
 
 
-def _tick(busy: bool) -> Document:
-    return {"$currentDate": {"u": {"$type": "timestamp"}, "at": True}, "$set": {"busy": busy}}
+def _tick(clock: int, busy: bool) -> Document:
+    return {"$currentDate": {"u": {"$type": "timestamp"}, "at": True}, "$set": {"c": clock, "busy": busy}}
 
 
 def _number(stamp: Timestamp) -> int:
@@ -77,6 +80,8 @@ class Stamp:
     times: tuple[Timestamp, ...]
     """Of the cluster; one more for each 16,384 changes."""
     process: int
+    clock: int
+    """Milliseconds UTC: lastUpdated of its versions is not below."""
     stays: bool
     """Registered when the transaction is through."""
 
@@ -94,8 +99,9 @@ class Stamp:
 class Order:
     """Of one process."""
 
-    def __init__(self, client: Client, writer: Collection) -> None:
+    def __init__(self, client: Client, writer: Collection, clock: Callable[[], int]) -> None:
         self._client = client
+        self._clock = clock
         self._writer = writer
         self._quick = plain(writer)
         self._new_name()
@@ -117,7 +123,9 @@ class Order:
         it loses the transaction as well. Raises: Again, StoreUnavailable."""
         if self._since is None:
             with failures(uncommitted=True):
-                found = await self._quick.find_one_and_update({"_id": self._id}, _tick(True), upsert=True, **_NEW)
+                found = await self._quick.find_one_and_update(
+                    {"_id": self._id}, _tick(self._clock(), True), upsert=True, **_NEW
+                )
             assert found is not None, "an upsert"
             self._since = found["u"]
 
@@ -125,14 +133,14 @@ class Order:
         """The first write of a transaction, for at most so many changes. Tell `through` when it is committed.
         Raises: Again (a reader has struck this process out)."""
         assert self._since is not None, "registered"
-        times = [self._since]
+        times, now = [self._since], self._clock()
         for _ in range(1 + (changes >> N_ORDINAL_BITS)):
             own = {"_id": self._id, "u": times[-1]}
-            found = await self._writer.find_one_and_update(own, _tick(stays), session=session, **_NEW)
+            found = await self._writer.find_one_and_update(own, _tick(now, stays), session=session, **_NEW)
             if found is None:
                 raise Again("the registration was struck out", lost=True)
             times.append(found["u"])
-        return Stamp(tuple(times[1:]), self._process, stays)
+        return Stamp(tuple(times[1:]), self._process, now, stays)
 
     def through(self, stamp: Stamp) -> None:
         """The transaction was committed."""
@@ -159,36 +167,62 @@ class Order:
 
     # -------------------------------------------------------------------------------- reading
 
-    async def settle(self, *, newest: bool = False) -> None:
-        """Waits until those who are committing now are through. newest: also those of whom the majority does not know
-        yet. Raises: StoreUnavailable."""
-        writers = self._quick if newest else self._writer
-        waiting = await self._busy(writers)
+    async def settle(self) -> None:
+        """Before a reader's snapshot: waits until all who are registered have been so only since it came, so that
+        whatever was acknowledged before is below them. Raises: StoreUnavailable."""
+        with failures():
+            async with self._client.start_session(causal_consistency=False) as session:
+                waiting = await self._busy(self._writer, session)
+                came = session.operation_time
+        assert came is not None, "replica sets tell the time"
+        await self._wait(waiting, lambda: self._busy(self._writer), lambda registered: registered <= came)
+
+    async def let_pass(self) -> None:
+        """Waits until those who are committing now are through, also those of whom the majority does not know yet. This
+        process must not be registered. Raises: StoreUnavailable."""
+        waiting = await self._busy(self._quick)
+        await self._wait(waiting, lambda: self._busy(self._quick), lambda registered: False)
+
+    async def _wait(
+        self,
+        first: Mapping[str, Timestamp],
+        busy: Callable[[], Awaitable[Mapping[str, Timestamp]]],
+        early: Callable[[Timestamp], bool],
+    ) -> None:
+        """early: whether one who was there at first is waited for still, though it has registered anew."""
+        waiting = dict(first)
         deadline = time.monotonic() + _PATIENCE
         pause = 0.002
         while waiting and time.monotonic() < deadline:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.05)
-            waiting &= await self._busy(writers)
-        if waiting:
+            now = await busy()
+            waiting = {
+                id: now[id] for id, since in waiting.items() if id in now and (now[id] == since or early(now[id]))
+            }
+        dead = {id for id, since in waiting.items() if since == first[id]}
+        if dead:
             with suppress(StoreError), failures():
                 await end_abandoned(self._client)
-        for id, registered in waiting:
-            await self._strike_out(id, registered)
+        for id in dead:
+            await self._strike_out(id, first[id])
 
-    async def _busy(self, writers: Collection) -> set[tuple[str, Timestamp]]:
+    async def _busy(self, writers: Collection, session: Session | None = None) -> dict[str, Timestamp]:
         with failures():
-            return {(doc["_id"], doc["u"]) async for doc in writers.find({"busy": True}, {"u": 1})}
+            return {doc["_id"]: doc["u"] async for doc in writers.find({"busy": True}, {"u": 1}, session=session)}
 
     async def _strike_out(self, id: str, registered: Timestamp) -> None:
         """Fails while its transaction is not ended; then readers stop ahead of it for now."""
         with suppress(StoreError), failures():
             await self._writer.find_one_and_delete({"_id": id, "u": registered}, maxTimeMS=_STRIKE_MS)
 
-    async def horizon(self, session: Session) -> int | None:
-        """The seq below which this snapshot is complete; None if nobody was committing."""
-        stamps = [doc["u"] async for doc in self._writer.find({"busy": True}, {"u": 1}, session=session)]
-        if not stamps:
+    async def horizon(self, session: Session) -> tuple[int, int] | None:
+        """The seq below which this snapshot is complete, and the instant (milliseconds UTC) up to which no version is
+        still to come; None if nobody was committing."""
+        found = self._writer.find({"busy": True}, {"u": 1, "c": 1}, session=session)
+        # A worker of an OneCard before this one, which is being replaced, tells no clock.
+        registered: list[tuple[Any, int]] = [(doc["u"], doc.get("c", _FOREVER)) async for doc in found]
+        if not registered:
             return None
-        lowest: Any = min(stamps)
-        return _number(lowest) + 1 << (PROCESS_BITS + ORDINAL_BITS)
+        lowest = min(since for since, _ in registered)
+        return _number(lowest) + 1 << (PROCESS_BITS + ORDINAL_BITS), min(clock for _, clock in registered)

@@ -66,7 +66,7 @@ class MongoStore:
         self._frames = Frames(dictionaries)
         self._hashes = Hashes(hash)
         self._symbols = Symbols(self._collections.symbol, hash, state.secret)
-        self._order = Order(client, self._collections.writer)
+        self._order = Order(client, self._collections.writer, clock)
         self._reader = Reader(self._collections, self._frames)
         self._histories = Histories(client, self._collections, self._order, self._frames)
         self._searcher = Searcher(
@@ -78,7 +78,6 @@ class MongoStore:
             self._order,
             Marks(self._collections.resource, self._order),
             self._frames,
-            clock,
             self._claims,
             self._found,
             self._referrers.find,

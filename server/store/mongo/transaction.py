@@ -97,7 +97,6 @@ class Work:
     order: Order
     marks: Marks
     frames: Frames
-    clock: Callable[[], int]
     claims: Callable[[Commit], Iterable[bytes]]
     found: Callable[[Matches, Session], Awaitable[Sequence[Pair]]]
     """Type/id pairs that a condition's query matches now, at most a few more than it expects."""
@@ -175,7 +174,7 @@ class Transaction:
                 raise VersionConflict(change.type, change.id, change.expected, current.live)
         earlier = [await self._seen(change, one) for change, one in zip(commit.changes, known, strict=True)]
         await self._check(commit, mark)
-        updated = max(self._work.clock(), *(one.updated + 1 for one in known)) if known else 0
+        updated = max(self._stamp.clock, *(one.updated + 1 for one in known)) if known else 0
         return [
             self._change(change, one, updated, document)
             for change, one, document in zip(commit.changes, known, earlier, strict=True)

@@ -127,6 +127,46 @@ async def test_a_worker_that_died_while_it_committed_is_struck_out(stores: list[
     assert [version async for version in stores[2].changes(0)] == [written.version, later.version]
 
 
+async def test_a_reader_by_since_misses_nobody_who_looked_at_the_clock_before_and_commits_later(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reader's waiting and its snapshot one store commits, and another registers whose clock is behind."""
+    quick, slow, reader = stores[:3]
+    monkeypatch.setattr(quick._order, "_clock", lambda: slow._order._clock() + 100)
+    settle = reader._order.settle
+
+    async def settled() -> None:
+        await settle()
+        await quick.commit(Commit([put("Patient", "quick")]))
+        await slow._order.register()
+
+    monkeypatch.setattr(reader._order, "settle", settled)
+    seen = {version.id: version.last_updated for version in (await reader.history(Scope("Patient"))).versions}
+    monkeypatch.undo()
+    await slow.commit(Commit([put("Patient", "slow")]))
+    more = await reader.history(Scope("Patient"), since=max(seen.values(), default=0))
+    assert seen.keys() | {version.id for version in more.versions} == {"quick", "slow"}
+
+
+async def test_a_reader_waits_for_one_who_stays_registered_until_it_began_after_the_reader_came(
+    stores: list[MongoStore],
+) -> None:
+    """What a third one had stored before the reader came has a later stamp than the transaction that is on its way."""
+    stays = stores[0]._order
+    await stays.register()
+    async with stores[0]._client.start_session() as session:
+        await session.start_transaction()
+        stays.through(await stays.stamp(session, 1, stays=True))
+        [written] = await stores[1].commit(Commit([put("Patient", "a")]))
+        reading = asyncio.create_task(stores[2].history(Scope("Patient")))
+        await asyncio.sleep(0.2)
+        await session.commit_transaction()
+    await asyncio.sleep(0.2)
+    assert not reading.done()
+    await stays.rest()
+    assert list((await reading).versions) == [written.version]
+
+
 async def test_a_worker_that_was_struck_out_begins_anew(stores: list[MongoStore]) -> None:
     order = stores[1]._order
     await order.register()  # and then the process was paused
