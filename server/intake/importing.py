@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -200,7 +200,7 @@ class _Import:
             )
             noted = time.monotonic()
             await self._journal.note(self._unfinished)
-            for outcome, document in self._run(_batches(todo), key, progress.started_ms):
+            async for outcome, document in self._run(_batches(todo), key, progress.started_ms):
                 if outcome.status == CONFLICT and outcome.refused:
                     self._waiting.add(key, Document(source, document.number, outcome.data))
                 else:
@@ -224,7 +224,7 @@ class _Import:
             still = Waiting()
             for key, group in waiting.groups():
                 progress = self._unfinished[key][1]
-                for outcome, document in self._run(_batches(group), key, progress.started_ms):
+                async for outcome, document in self._run(_batches(group), key, progress.started_ms):
                     if outcome.status == CONFLICT and outcome.refused:
                         still.add(key, document)
                     else:
@@ -235,7 +235,7 @@ class _Import:
             if stuck:
                 break
         for key, group in waiting.groups():
-            for outcome, document in self._run(_batches(group), key, self._unfinished[key][1].started_ms):
+            async for outcome, document in self._run(_batches(group), key, self._unfinished[key][1].started_ms):
                 self._count(outcome, key, len(document.data))
         waiting.close()
         await self._journal.note(self._unfinished, complete=True)
@@ -243,9 +243,11 @@ class _Import:
             progress.complete = counts.error is None
             await self._ctx.store.put_setting(_setting(key), progress.as_bytes())
 
-    def _run(self, batches: Iterator[list[Document]], key: str, started_ms: int) -> Iterator[tuple[Outcome, Document]]:
+    async def _run(
+        self, batches: Iterator[list[Document]], key: str, started_ms: int
+    ) -> AsyncIterator[tuple[Outcome, Document]]:
         """Outcomes of all documents as the workers finish them; what they wrote is kept."""
-        for (_, _, batch), outcomes in team.spread(self.team, ((key, started_ms, batch) for batch in batches)):
+        async for (_, _, batch), outcomes in team.spread(self.team, ((key, started_ms, batch) for batch in batches)):
             for outcome, document in zip(outcomes, batch, strict=True):
                 self._journal.add(outcome.written)
                 yield outcome, document

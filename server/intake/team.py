@@ -56,10 +56,13 @@ def workers(number: int, target: Callable[..., None], arguments: tuple[Any, ...]
                 process.join()
 
 
-def spread(team: list[Connection], jobs: Iterable[Job], *, ahead: int = 2) -> Iterator[tuple[Job, Any]]:
+async def spread(team: list[Connection], jobs: Iterable[Job], *, ahead: int = 2) -> AsyncIterator[tuple[Job, Any]]:
     """Every job with its answer, as the workers finish them; each has up to `ahead` jobs so that none waits for work.
+    Waits in a thread: a store whose driver hears nothing for seconds, because its loop stands, takes the cluster for
+    gone.
 
     Raises: WorkerFailed."""
+    loop = asyncio.get_running_loop()
     waiting = iter(jobs)
     queues: dict[Connection, list[Job]] = {worker: [] for worker in team}
     exhausted = False
@@ -78,7 +81,7 @@ def spread(team: list[Connection], jobs: Iterable[Job], *, ahead: int = 2) -> It
         busy = [worker for worker in team if queues[worker]]
         if not busy:
             return
-        for ready in wait(busy):
+        for ready in await loop.run_in_executor(None, wait, busy):
             assert isinstance(ready, Connection)
             with _telling():
                 answer = ready.recv()

@@ -79,8 +79,8 @@ async def import_f43(
 ) -> Report:
     """Load one zip or folder. advance(resources, bytes) is called as rows are done.
 
-    processes: 0 writes in this very process and lets other tasks have their turn (the sample). Otherwise it blocks
-    the calling loop: it is for a command. Raises: SourceError, StoreError.
+    processes: 0 writes in this very process (the sample); otherwise so many others do (a command).
+    Raises: SourceError, StoreError.
     """
     secret = await ctx.store.put_setting(keys.IDS_KEY, secrets.token_bytes(32), only_if_absent=True)
     run = await _Import.begun(settings, ctx, source, advance)
@@ -399,7 +399,7 @@ def _pickled(file: IO[bytes]) -> Iterator[Any]:
 
 
 async def _by_team(team: list[Connection], jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Answer]]:
-    for job, answer in spread(team, jobs, ahead=IN_FLIGHT):
+    async for job, answer in spread(team, jobs, ahead=IN_FLIGHT):
         yield job, answer
 
 

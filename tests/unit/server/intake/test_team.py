@@ -48,6 +48,14 @@ def killed_in_mid_work(work: Connection) -> None:
     asyncio.run(answers(work, answer))
 
 
+def slow(work: Connection) -> None:
+    async def answer(job: int) -> int:
+        await asyncio.sleep(0.5)
+        return job
+
+    asyncio.run(answers(work, answer))
+
+
 def failing(work: Connection) -> None:
     async def answer(job: int) -> int:
         if job == 3:
@@ -62,10 +70,13 @@ def answered(target: Callable[[Connection], None], jobs: list[Any], number: int 
     found: list[tuple[Any, Any]] = []
     raised: list[Exception] = []
 
+    async def told() -> None:
+        with workers(number, target, ()) as team:
+            found.extend([each async for each in spread(team, jobs, ahead=4)])
+
     def run() -> None:
         try:
-            with workers(number, target, ()) as team:
-                found.extend(spread(team, jobs, ahead=4))
+            asyncio.run(told())
         except WorkerFailed as error:
             raised.append(error)
 
@@ -96,3 +107,21 @@ def test_a_worker_that_is_killed_ends_the_import_with_the_reason(target: Callabl
 def test_what_a_worker_cannot_do_ends_the_import_with_the_reason() -> None:
     with pytest.raises(WorkerFailed, match="no space left"):
         answered(failing, list(range(30)))
+
+
+async def test_the_loop_goes_on_while_workers_are_waited_for() -> None:
+    """Else the driver of a store would find its cluster silent."""
+    turns = 0
+
+    async def turning() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    beside = asyncio.create_task(turning())
+    with workers(1, slow, ()) as team:
+        found = [each async for each in spread(team, [1])]
+    beside.cancel()
+    assert found == [(1, 1)]
+    assert turns > 10
