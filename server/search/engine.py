@@ -188,6 +188,7 @@ class Search:
             request.compartment,
             request.used,
             request.compiled_at,
+            request.seen_to,
             after,
             before,
         ]
@@ -197,7 +198,7 @@ class Search:
         """The search of a cursor, its query paged. It is compiled from its parameters again, as of its first page.
         Raises: BadRequest."""
         try:
-            resource_type, compartment, used, now, after, before = self.cursors.open(text, principal)
+            resource_type, compartment, used, now, seen_to, after, before = self.cursors.open(text, principal)
         except (TypeError, ValueError):
             raise BadRequest("_cursor: this is no page of a search", code="value") from None
         pairs = [(name, value) for name, value in used]
@@ -205,7 +206,7 @@ class Search:
         page = request.query.page(
             after=None if after is None else tuple(after), before=None if before is None else tuple(before)
         )
-        return replace(request, query=page)
+        return replace(request, query=page, seen_to=seen_to)
 
 
 def _system_of(terminology: Terminology) -> Callable[[str], str | None]:

@@ -64,6 +64,9 @@ class SearchRequest:
     base: str | None = None
     compiled_at: int = 0
     """Milliseconds UTC: `ap` on dates means this now on every page."""
+    seen_to: int | None = None
+    """Of a sorted search, place in the commit order when its first page was read. What changed later may be in another
+    place of the order than where it was: it is left out, so that no page repeats it."""
 
     @property
     def needs_confirming(self) -> bool:

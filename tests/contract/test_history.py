@@ -99,6 +99,17 @@ async def test_since_finds_what_was_written_while_the_clock_was_wrong(store: Sto
         assert [v.id for v in found.versions] == ["later", "future"]
 
 
+async def test_the_place_in_the_commit_order_is_that_of_the_newest_version(store: Store) -> None:
+    before = await store.place()
+    [first] = await store.commit(Commit([put("Patient", "a")]))
+    assert before < first.version.seq <= await store.place()
+    [gone] = await store.commit(Commit([Delete("Patient", "a")]))
+    place = await store.place()
+    assert first.version.seq < gone.version.seq <= place
+    [second] = await store.commit(Commit([put("Patient", "b")]))
+    assert place < second.version.seq
+
+
 async def test_changes_tell_every_version_in_commit_order(store: Store, clock: Clock) -> None:
     told = await story(store, clock)
     assert [v async for v in store.changes(0)] == told

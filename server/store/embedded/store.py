@@ -174,6 +174,9 @@ class EmbeddedStore:
     async def explain(self, query: Query) -> dict[str, object]:
         return await self._in_thread(lambda session: session.searcher.explain(query))
 
+    async def place(self) -> int:
+        return int(self._inline.connection.execute("SELECT seq FROM state").get)
+
     async def changes(self, since: int) -> AsyncIterator[Version]:
         while True:
             found = await self._in_thread(partial(_next_changes, since))

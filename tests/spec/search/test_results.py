@@ -123,6 +123,28 @@ async def test_sorted_pages_repeat_nothing_while_others_write(fhir):
 
 
 @pytest.mark.usefixtures("ten")
+@pytest.mark.parametrize("sort", ["birthdate", "-birthdate", "family,birthdate", "_lastUpdated"])
+async def test_what_moves_along_the_order_between_two_pages_is_not_repeated(fhir, clock, sort):
+    """And what does not change is there exactly once, on the way back, too."""
+    page = (await fhir.get(f"Patient?_sort={sort}&_count=3")).json
+    found = ids_of(page)
+    moved = found[0]
+    other = next(f"p{number}" for number in range(10) if f"p{number}" not in found)
+    clock.advance(60_000)
+    date = "1800-01-01" if sort.startswith("-") else "2999-01-01"
+    for name in (moved, other):
+        await fhir.put(f"Patient/{name}", patient(name, birthDate=date, name=[{"family": "zz"}]))
+    links = links_of(page)
+    while "next" in links:
+        page = (await fhir.get(links["next"])).json
+        found += ids_of(page)
+        links = links_of(page)
+    assert sorted(found) == sorted({f"p{number}" for number in range(10)} - {other})
+    last = (await fhir.get(links["last"])).json
+    assert moved not in ids_of(last)
+
+
+@pytest.mark.usefixtures("ten")
 async def test_count_limits_a_page_and_zero_asks_for_the_number_only(fhir):
     assert len(ids_of((await fhir.get("Patient?_count=4")).json)) == 4
     zero = (await fhir.get("Patient?_count=0")).json
