@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mappers.citizen_id import is_valid
 from mappers.codes import displays
+from mappers.diseases import plain
 from mappers.layout import Field, Layout
 from mappers.lens import canonical_number, iso_date, iso_time
 from mappers.links import Row
@@ -81,9 +82,18 @@ class Seen:
 _DRUG_CODES = frozenset({"DIDSTD", "DRUGALLERGY", "DID"})
 
 
+_DISEASES = frozenset(
+    [
+        *("DIAGCODE", "DIAGCODELAST", "CHRONIC", "APDIAG", "BRESULT", "DIAG"),
+        *("CDEATH", "CDEATH_A", "CDEATH_B", "CDEATH_C", "CDEATH_D", "ODISEASE"),
+    ]
+)
+"""Columns of a diagnosis."""
+
+
 def _check(field: Field) -> Check:
     """Control characters and length, and what the type asks for."""
-    typed = _TYPES.get(field.type, _any)(field)
+    typed = _disease if field.name in _DISEASES else _TYPES.get(field.type, _any)(field)
     whole = field.length.split(".")[0]
     # A number may be written with its point and decimals beyond the digits that the column counts.
     limit = int(whole) + (4 if field.type == "number" else 0) if whole else 10_000
@@ -100,6 +110,10 @@ def _any(field: Field) -> Check:
     known = frozenset(displays(field.codes)) if field.codes else frozenset()
     rule = "open-code" if field.open_list else "code"
     return (lambda text: None if text in known else rule) if known else (lambda text: None)
+
+
+def _disease(text: str) -> str | None:
+    return None if plain(text) else "icd"
 
 
 def _day(text: str, rule: str) -> str | None:

@@ -23,13 +23,18 @@ def _dotted(code: str, digits: int) -> str:
     return f"{code[:digits]}.{code[digits:]}" if len(code) > digits else code
 
 
+def plain(code: str) -> str:
+    """A diagnosis as the files are to write it, whatever its letter case and with a dot or without; "" for what has
+    not the form of an ICD-10(-TM) code."""
+    text = code.upper()
+    text = text[:3] + text[4:] if text[3:4] == "." else text
+    return text if _ICD10.match(text) or _ICD10_LONG.match(text) else ""
+
+
 def disease_coding(code: str) -> dict[str, Any] | None:
-    """The Coding of a diagnosis without dot: ICD-10 up to four characters, ICD-10-TM beyond; None for neither."""
-    if _ICD10.match(code):
-        return coding(ICD10, _dotted(code, 3))
-    if _ICD10_LONG.match(code):
-        return coding(ICD10TM, _dotted(code, 3))
-    return None
+    """The Coding of a diagnosis: ICD-10 up to four characters, ICD-10-TM beyond; None for neither."""
+    text = plain(code)
+    return coding(ICD10 if _ICD10.match(text) else ICD10TM, _dotted(text, 3)) if text else None
 
 
 def disease(code: str) -> dict[str, Any]:
@@ -62,4 +67,4 @@ def diagnosis(where: str) -> Lens:
     def put(resource: Resource, value: str, row: Row) -> None:
         place(resource, steps, disease(value))
 
-    return Lens(put, lambda resource: undotted(look(resource, steps)))
+    return Lens(put, lambda resource: undotted(look(resource, steps)), lambda value: plain(value) or value)

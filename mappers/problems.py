@@ -45,6 +45,7 @@ RULES: dict[str, Rule] = {
     "measure": Rule(WARN, "a measurement that no living person has", "ค่าที่วัดได้ผิดปกติมาก"),
     "code": Rule(REFUSE, "a code that the list does not have", "รหัสไม่มีในรายการรหัสมาตรฐาน"),
     "open-code": Rule(WARN, "a code that the list does not have", "รหัสไม่มีในรายการรหัสมาตรฐาน"),
+    "icd": Rule(WARN, "not in the form of an ICD-10 code; it is kept as text", "รหัสโรคไม่ใช่รูปแบบ ICD-10 เก็บเป็นข้อความ"),
     "cid": Rule(REFUSE, "the check digit of the citizen id is wrong", "เลขประจำตัวประชาชนไม่ถูกต้อง"),
     "relative": Rule(WARN, "the check digit of a relative's citizen id is wrong", "เลขประจำตัวประชาชนของบุคคลในครอบครัวไม่ถูกต้อง"),
     "facility": Rule(REFUSE, "a hospital code has 5 digits or 9 characters", "รหัสสถานพยาบาลต้องมี 5 หลัก หรือ 9 ตัวอักษร"),

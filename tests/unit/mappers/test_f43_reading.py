@@ -141,6 +141,7 @@ WARNINGS = [
     ("a fever of 60 degrees", "SERVICE", SERVICE, {"BTEMP": "60"}, "BTEMP", "measure"),
     ("a new right", "SERVICE", SERVICE, {"INSTYPE": "7777"}, "INSTYPE", "open-code"),
     ("a text beyond its column", "SERVICE", SERVICE, {"CHIEFCOMP": "ก" * 300}, "CHIEFCOMP", "length"),
+    ("a disease of no form", "DIAGNOSIS_OPD", DIAGNOSIS, {"DIAGCODE": "XYZ99"}, "DIAGCODE", "icd"),
     ("a year of the last century but one", "DIAGNOSIS_OPD", DIAGNOSIS, {"DATE_SERV": "18250131"}, "DATE_SERV", "year"),
 ]
 
