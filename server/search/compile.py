@@ -320,7 +320,7 @@ def _include(criteria: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None:
     else:
         sources = (source,)
     for each in (*sources, target or sources[0]):
-        if each not in parameters.resource_types:
+        if each not in parameters.resource_types or not code:
             raise refused(one.written, "expected Type:parameter or Type:parameter:Type", value=one.value, code="value")
     into = shape.revincludes if reverse else shape.includes
     for each in sources:
