@@ -211,6 +211,7 @@ class Answers:
     def __init__(self, most: int) -> None:
         """most: bytes."""
         self._most = self._left = most
+        self._one = asyncio.Lock()
 
     def check_room(self) -> None:
         """Raises: TooCostly, when no further read should be begun."""
@@ -219,9 +220,14 @@ class Answers:
 
     async def take(self, response: FhirResponse) -> None:
         """Counts an answer, whose body is then in one piece. Raises: TooCostly (a stream of no end)."""
-        if not await response.collect(self._left):
-            raise TooCostly(f"The answer has more than {self._left} bytes; ask for pages (_count), or on its own")
-        self._left -= len(response.body or b"")
+        if response.stream is not None:
+            async with self._one:  # each knows what those before it have left
+                if not await response.collect(max(0, self._left)):
+                    self._left = 0  # what was read in vain counts, too
+                    raise TooCostly("The answer is too large for this Bundle; ask for pages (_count), or on its own")
+                self._left -= len(response.body or b"")
+        else:
+            self._left -= len(response.body or b"")
 
 
 def response_entry(request: FhirRequest, response: FhirResponse, last_modified: str | None = None) -> bytes:
