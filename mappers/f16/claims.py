@@ -21,11 +21,12 @@ from mappers.diagnoses import role
 from mappers.diseases import undotted
 from mappers.f16.links import FAMILY
 from mappers.f16.maps import MAPS
+from mappers.f43.links import FAMILY as F43
 from mappers.lens import code_of, look, number_text
 from mappers.links import Resource, Row, local
 from mappers.medicine import drug_code
 from mappers.observation import VITALS
-from mappers.part import FIRST, by_part, file_of
+from mappers.part import FIRST, by_part, file_of, remainder
 from mappers.patient import HL7
 from terminology.conceptmaps.maps import from_hl7
 
@@ -325,6 +326,8 @@ def _medicines(case: Case) -> Iterator[ClaimRow]:
             "PERSON_ID": case.cid,
             "DIDSTD": national if len(national) == 24 else "",
             "DRUGPRICE": price,
+            # FHIR has no element for it: it stands beside what a drug row of the 43 files says.
+            "DRUGCOST": remainder(dispense, F43).get("DRUGCOST", ""),
             "TOTAL": _baht(total) if total else "",
             "USE_STATUS": _use(case, dispense),
             "PROVIDER": case.licence(look(dispense, ("performer", 0, "actor"))),

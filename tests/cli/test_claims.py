@@ -125,7 +125,7 @@ def test_bad_claim_rows_are_set_aside_and_tried_again(tmp_path: Path) -> None:
     assert report["rows"][0]["value"] == "99999999"
     retried = told(tmp_path, "quarantine", "retry", report["import"], code=1)
     assert (retried["import"][:4], retried["refused"]) == ("f16-", 2)
-    assert [each["row"] for each in retried["rows"]] == [2, 2]
+    assert [each["row"] for each in retried["rows"]] == [2, 3]
 
 
 def test_an_admission_without_hn_in_its_rows_finds_its_patient(tmp_path: Path) -> None:

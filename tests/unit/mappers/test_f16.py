@@ -58,6 +58,12 @@ def test_a_visit_says_the_same_in_every_file() -> None:
     assert files["INS"][0]["INSCL"] in {"UCS", "SSS", "OFC"}
 
 
+def test_what_a_drug_cost_is_told_as_the_43_files_have_it() -> None:
+    rows = [row for case in cases("99999") for row in files_of(case)["DRU"]]
+    assert rows
+    assert all(0 < Decimal(row["DRUGCOST"]) < Decimal(row["DRUGPRICE"]) for row in rows)
+
+
 def test_the_bill_is_the_sum_of_its_categories() -> None:
     for case in cases("99999")[:60]:
         files = files_of(case)
