@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from server.store.asked import Asked
 from server.store.bodies import Bodies
-from server.store.contract import History, Scope, Version
+from server.store.contract import History, Version
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.schema import METHODS, VERSION_BITS
@@ -39,17 +38,6 @@ _INSTANCE = _COLUMNS.format(
     bits=VERSION_BITS,
 )
 _AT = "l.lu <= :to AND coalesce(" + _SUPERSEDED.format(bits=VERSION_BITS) + " > :start, TRUE)"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The arguments of `Store.history`."""
-
-    scope: Scope
-    since: int | None
-    at: tuple[int, int] | None
-    before: int | None
-    limit: int
 
 
 class Histories:

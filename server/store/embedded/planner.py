@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from server.search.query import Criterion, Missing, Parameter, Position, SortKey
+from server.search.query import Criterion, Missing, Parameter, SortKey
+from server.store.asked import Page
 from server.store.bounds import Bound, alternatives
 from server.store.embedded import ranges
 from server.store.embedded.criteria import Criteria
@@ -33,19 +34,6 @@ _MANY_BRANCHES = 16
 _MANY_PARTS = 64
 _BOTH = "code and date"
 _ROW = "r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of the order is asked for."""
-
-    limit: int
-    after: Position | None = None
-    before: Position | None = None
-
-    @property
-    def backward(self) -> bool:
-        return self.before is not None
 
 
 @dataclass(frozen=True, slots=True)

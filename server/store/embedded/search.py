@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from server.search.query import Position, Query
+from server.store.asked import Page
 from server.store.bodies import Bodies
 from server.store.contract import Hit, Hits, SearchRules, Version
 from server.store.embedded.checks import Checks
@@ -15,7 +16,7 @@ from server.store.embedded.criteria import Criteria, Place
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.ids import id_text
-from server.store.embedded.planner import Made, Page, Plan, has_long
+from server.store.embedded.planner import Made, Plan, has_long
 from server.store.embedded.ready import ReadyPlans
 from server.store.embedded.schema import METHODS
 from server.store.embedded.sorting import Sorter

@@ -19,7 +19,8 @@ from server.store.embedded.symbols import Symbols
 from server.store.ordering import ID, LAST_UPDATED, compare
 
 if TYPE_CHECKING:
-    from server.store.embedded.planner import Page, Plan
+    from server.store.asked import Page
+    from server.store.embedded.planner import Plan
 
 MOST = 20_000
 """Matches that are sorted in memory at most."""

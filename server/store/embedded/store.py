@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.search.query import Match, Query
+from server.store.asked import Asked
 from server.store.bodies import Bodies
 from server.store.contract import (
     Commit,
@@ -32,7 +33,6 @@ from server.store.contract import (
 from server.store.embedded.checkpoint import Checkpointer
 from server.store.embedded.driver import Connection, connect, failures, stop_when
 from server.store.embedded.estimates import Estimates
-from server.store.embedded.history import Asked
 from server.store.embedded.lock import Gate
 from server.store.embedded.rows import Builder, Parameters
 from server.store.embedded.schema import install, prepare

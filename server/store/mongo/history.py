@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
-from server.store.contract import History, Scope, Version
+from server.store.asked import Asked
+from server.store.contract import History, Version
 from server.store.mongo.driver import Client, Document, Session, failures, snapshot
 from server.store.mongo.frames import Frames
 from server.store.mongo.order import Order, stored_seq
@@ -18,17 +18,6 @@ from server.store.mongo.schema import Collections
 
 _STEP = 500
 """Versions of the feed of changes in one snapshot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The arguments of `Store.history`."""
-
-    scope: Scope
-    since: int | None
-    at: tuple[int, int] | None
-    before: int | None
-    limit: int
 
 
 class Histories:

@@ -10,22 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.search.query import Position, SortKey
+from server.store.asked import Page
 from server.store.mongo.driver import Document
 from server.store.ordering import ID, LAST_UPDATED
 from server.store.principal import PRINCIPAL
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of the order is asked for."""
-
-    limit: int
-    after: Position | None = None
-    before: Position | None = None
-
-    @property
-    def backward(self) -> bool:
-        return self.before is not None
 
 
 @dataclass(frozen=True, slots=True)

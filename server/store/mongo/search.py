@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from server.search.query import Chain, Criterion, Has, Query
+from server.store.asked import Page
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
 from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of, links
 from server.store.mongo.documents import Hashes, type_name
 from server.store.mongo.driver import POOL, Client, Document, Session, failures
 from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both
 from server.store.mongo.frames import Frames
-from server.store.mongo.ordering import CREATION, Order, Page, Phase, phases, server_order
+from server.store.mongo.ordering import CREATION, Order, Phase, phases, server_order
 from server.store.mongo.pages import FEW, Pages, Question, within
 from server.store.mongo.schema import Collections
 from server.store.mongo.snapshots import Snapshots

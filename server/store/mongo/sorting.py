@@ -12,10 +12,10 @@ from typing import Any
 from server.search.query import Position, SortKey
 from server.search.types import sort_key
 from server.search.values import Index
+from server.store.asked import Page
 from server.store.contract import QueryTooCostly
 from server.store.mongo.candidates import Candidate, Key, keys_of
 from server.store.mongo.frames import Frames, some_values
-from server.store.mongo.ordering import Page
 from server.store.ordering import ID, LAST_UPDATED
 
 MOST = 20_000

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from server.search.query import Query
 from server.search.values import Index
+from server.store.asked import Asked
 from server.store.contract import (
     Commit,
     History,
@@ -28,7 +29,7 @@ from server.store.mongo.documents import Builder, Hashes, type_name
 from server.store.mongo.driver import Binary, Client, Database, Document, ReplaceOne, Session, failures
 from server.store.mongo.frames import Frames, stored_texts, values
 from server.store.mongo.hashing import Hash
-from server.store.mongo.history import Asked, Histories
+from server.store.mongo.history import Histories
 from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order, read_seq
 from server.store.mongo.reader import Reader
