@@ -6,6 +6,7 @@ Each test has nodes of its own, ended by SIGKILL.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import tempfile
@@ -118,15 +119,15 @@ def failing(nodes: ReplicaSet, mode: str | dict[str, int], **data: object) -> No
     nodes.nodes[0].ask(asked)
 
 
-@pytest.mark.parametrize("code", sorted(PASSING - OF_SHARDS))
-async def test_a_read_that_another_try_may_answer_is_unavailable(
-    store: MongoStore, serving: ReplicaSet, code: int
-) -> None:
-    failing(serving, {"times": 2}, failCommands=["find"], errorCode=code)  # the driver itself asks twice after some
-    with pytest.raises(StoreUnavailable):
-        await store.read("Patient", "a")
-    failing(serving, "off")
-    assert await store.read("Patient", "a")
+async def test_a_read_that_another_try_may_answer_is_unavailable(store: MongoStore, serving: ReplicaSet) -> None:
+    answered = []
+    for code in sorted(PASSING - OF_SHARDS):
+        failing(serving, {"times": 2}, failCommands=["find"], errorCode=code)  # the driver itself asks twice after some
+        with contextlib.suppress(StoreUnavailable):
+            answered.append((code, await store.read("Patient", "a")))
+        failing(serving, "off")
+        assert await store.read("Patient", "a")
+    assert not answered
 
 
 @pytest.mark.parametrize("command", ["findAndModify", "find", "insert", "update", "commitTransaction"])

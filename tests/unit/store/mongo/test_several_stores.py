@@ -127,6 +127,22 @@ async def test_a_worker_that_died_while_it_committed_is_struck_out(stores: list[
     assert [version async for version in stores[2].changes(0)] == [written.version, later.version]
 
 
+async def test_a_worker_that_died_within_its_transaction_is_struck_out(stores: list[MongoStore]) -> None:
+    died = stores[1]
+    await died._order.register()
+    session = died._client.start_session()
+    await session.start_transaction()
+    await died._order.stamp(session, 1, stays=True)  # and nothing more is heard of it
+    await stores[2].history(Scope("Patient"))
+    [later] = await stores[0].commit(Commit([put("Patient", "a")]))
+    began = time.monotonic()
+    assert list((await stores[2].history(Scope("Patient"))).versions) == [later.version]
+    assert time.monotonic() - began < 1, "the reader before has ended the transaction"
+    with pytest.raises(PyMongoError, match=r"NoSuchTransaction|has been aborted"):
+        await session.commit_transaction()
+    await session.end_session()
+
+
 async def test_a_reader_by_since_misses_nobody_who_looked_at_the_clock_before_and_commits_later(
     stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
