@@ -219,3 +219,17 @@ async def _position(store: Store, query: Query, pages: list[list[str]]) -> tuple
     hits = await store.search(replace(query, limit=sum(map(len, pages))))
     assert [hit.version.id for hit in hits.hits] == [id for page in pages for id in page]
     return hits.hits[-len(pages[-1])].position
+
+
+async def test_a_page_from_a_date_on_begins_anywhere_among_many(store: Store) -> None:
+    """An engine may compare what it meets on the way, and must not take the end of its patience for the end."""
+    many = 1200
+    await store.commit(
+        Commit([put("Observation", f"o{n}", {"date": [Date(n * DAY, (n + 1) * DAY)]}) for n in range(many)])
+    )
+    for _ in range(3):  # what the first showed, the second knows
+        for first in (0, 600, 985, 995, 1100, 1195):
+            query = Query(("Observation",), (dated("ge", first, first + 1),), limit=10)
+            hits = await store.search(query)
+            assert [hit.version.id for hit in hits.hits] == [f"o{n}" for n in range(first, min(first + 10, many))]
+            assert hits.more == (first + 10 < many)

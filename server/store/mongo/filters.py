@@ -62,6 +62,8 @@ class Filter:
     """What it asks, if that is one key that few documents have."""
     walk: Document = field(default_factory=dict)
     """The same, in a form that leads to no index: for going along another one where many match. Empty if few do."""
+    along: int | None = None
+    """Key of the type that the walk goes along."""
     dates: Span | None = None
     """Where the clinical date of what it finds lies, if it asks for that alone: see documents.Hashes.beyond."""
 

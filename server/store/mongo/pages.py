@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Hashable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,10 @@ _BATCH = 100
 _LARGEST_BATCH = 400
 """Documents of all there are that are read at a time."""
 LARGEST_KEYED = 64
+WALKED = 1000
+"""Documents of a type that are compared on the way: 1.2 us each."""
+_GROWN_SECONDS = 10.0
+"""For so long a type with fewer documents than that may grow before it is asked anew."""
 _TOGETHER_MS = 250
 _WALK_MS = 100
 _SLOW_SECONDS = 0.05
@@ -60,6 +64,8 @@ class Question:
     """Of what is asked alike."""
     walk: Document | None = None
     """The same, found by going along the order until there are enough: tried first, soon done if many do."""
+    along: int | None = None
+    """Key of a type that the walk goes along from its beginning."""
     key: int | None = None
     """All that is asked, if it is one key that few documents have; they are asked for in creation order."""
     counts: bool = False
@@ -67,7 +73,7 @@ class Question:
 
 
 class Apart:
-    """Kinds of questions that take long, keys that many documents have. What was slow once, as anything is on a machine
+    """Questions and kinds of them that take long, keys that many documents have. What was slow once, as anything is on a machine
     that is busy, is so for a second; what is so again, four times as long, up to a minute."""
 
     def __init__(self) -> None:
@@ -111,6 +117,8 @@ class Pages:
         self._walks = Batches(self._walked, largest=LARGEST_BATCH, at_once=1)
         self._keys = Batches(self._keyed, largest=LARGEST_KEYED, at_once=1)
         self._apart = Apart()
+        self._ends: dict[int, tuple[int | None, float]] = {}
+        self._ending = asyncio.Lock()
 
     async def ask(self, question: Question, deadline: float) -> list[Document]:
         """The first documents, in their order.   deadline: by time.monotonic().
@@ -121,14 +129,45 @@ class Pages:
                 found = await self._keys.ask(question)
                 if found is not None:
                     return found
-            kind = question.kind if question.walk is None else f"walk {question.kind}"
-            if kind not in self._apart:
-                try:
-                    return await (self._together if question.walk is None else self._walks).ask(question)
-                except QueryTooCostly:
-                    if question.walk is not None:
-                        self._apart.add(kind)
+            if question.walk is not None:
+                found = await self._walk(question, question.walk)
+                if found is not None:
+                    return found
+            if question.kind not in self._apart:
+                with suppress(QueryTooCostly):
+                    return await self._together.ask(question)
         return await self._alone(question, deadline)
+
+    async def _walk(self, question: Question, walk: Document) -> list[Document] | None:
+        """None if too few are found on the way, or too late."""
+        kind = f"walk {question.kind}"
+        if question in self._apart or kind in self._apart:
+            return None
+        with suppress(QueryTooCostly):
+            if question.along is None:
+                return await self._walks.ask(question)
+            end = await self._end(question.along)
+            if end is None:
+                return await self._together.ask(replace(question, where=walk))
+            found = await self._together.ask(replace(question, where={"$and": [walk, {"n": {"$lte": end}}]}))
+            if len(found) == question.limit:
+                return found
+            self._apart.add(question)
+            return None
+        self._apart.add(kind)
+        return None
+
+    async def _end(self, key: int) -> int | None:
+        """Creation number of the last document of a type that is walked to; None: all are."""
+        async with self._ending:
+            end, until = self._ends.get(key, (None, 0.0))
+            if end is None and until < time.monotonic():
+                asked = self._collection.find({"k": key}, {"_id": 0, "n": 1}, sort=[("n", 1)], limit=1, skip=WALKED)
+                with failures():
+                    found = await asked.max_time_ms(_TOGETHER_MS).to_list(None)
+                end = found[0]["n"] if found else None
+                self._ends[key] = end, time.monotonic() + _GROWN_SECONDS
+            return end
 
     async def count(self, where: Document, kind: str, deadline: float) -> int:
         """How many documents there are. Raises: QueryTooCostly, StoreUnavailable."""

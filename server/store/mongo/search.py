@@ -58,7 +58,9 @@ class Made:
         walk = both([Filter(walks, ""), Filter(phase.where, "")]).where if walks else None
         kind = f"{self.query.types} {plan.name} {order.field} {order.descending}"
         key = plan.key if phase == CREATION else None
-        return Question(where, FIELDS, phase.sort, size, kind, walk, key)
+        # What lies before a place far along the type is no beginning of a later page.
+        along = plan.along if phase == CREATION else None
+        return Question(where, FIELDS, phase.sort, size, kind, walk, along, key)
 
 
 class Kept:
@@ -411,7 +413,7 @@ def _together(rest: list[Phase], order: Order, page: Page, plan: Filter) -> list
 def _along(found: Filter, listing: Filter) -> Filter:
     """Sorted by the server unless its planner sees that it meets enough of them on the way along the type. Of many
     alternatives it would take longer to think than that saves."""
-    both_ways = both([found, listing], found.name)
+    both_ways = replace(both([found, listing], found.name), along=listing.where["k"])
     few = len(found.where.get("$or", ())) <= _FEW_ALTERNATIVES
     return both_ways if few else replace(both_ways, where=found.where)
 
