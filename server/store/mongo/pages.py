@@ -73,8 +73,10 @@ class Question:
 
 
 class Apart:
-    """Questions and kinds of them that take long, keys that many documents have. What was slow once, as anything is on a machine
-    that is busy, is so for a second; what is so again, four times as long, up to a minute."""
+    """Questions and kinds of them that take long, keys that many documents have.
+
+    What was slow once, as anything is on a machine that is busy, is so for a second; what is so again, four times as
+    long, up to a minute."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[float, float]] = {}
