@@ -11,7 +11,7 @@ from typing import Any
 
 from fhir_profiles.json_reading import read_json
 from server.errors import Unprocessable
-from server.store.contract import Version, may_be_labelled
+from server.store.contract import Labels, Version, labels_of
 
 CODED = ("tag", "security")
 """Labels that are Codings, in the order in which they are written."""
@@ -25,7 +25,7 @@ class Guard:
 
     expected: int | None = None
     seen: bytes | None = None
-    unlabelled: bool = False
+    labels: Labels | None = None
 
 
 UNGUARDED = Guard()
@@ -73,11 +73,9 @@ def carry(resource: dict[str, Any], current: Version | None) -> Guard:
         raise Unprocessable(
             "The resource is a subset (tag SUBSETTED): storing it would lose the rest", expression="meta.tag"
         )
-    if current is None or current.body is None or not may_be_labelled(current.body):
-        return Guard(unlabelled=True)
-    before = read_json(current.body).get("meta", {})
-    merged = {name: union(meta.get(name, ()), before.get(name, ())) for name in CODED}
-    kept = {**meta, **{name: codings for name, codings in merged.items() if codings}}
-    if kept:
-        resource["meta"] = kept
-    return Guard(current.version, current.body)
+    seen = labels_of(current.body if current is not None else None)
+    if seen and current is not None:
+        before = read_json(current.body or b"{}").get("meta", {})
+        merged = {name: union(meta.get(name, ()), before.get(name, ())) for name in CODED}
+        resource["meta"] = {**meta, **{name: codings for name, codings in merged.items() if codings}}
+    return Guard(labels=seen)

@@ -135,7 +135,7 @@ def prepare(
         guard.expected,
         ctx.search.text(resource_type, resource) if ctx.settings.text_search else None,
         guard.seen,
-        guard.unlabelled,
+        guard.labels,
         fresh=method == "POST",
     )
     return Prepared(put, conditions, warnings)

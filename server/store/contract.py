@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import orjson
+
 from server.search.query import Criterion, Parameter, Position, Query
 from server.search.values import Index
 
@@ -40,6 +42,11 @@ def instant(milliseconds: int) -> str:
     return f"{_whole_seconds(seconds)}.{ms:03d}Z"
 
 
+Labels = frozenset[tuple[str, str | None, str | None]]
+"""("tag" or "security", system, code)"""
+NO_LABELS: Labels = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """New current version of `type`/`id`: made if absent (also after a deletion, versions go on), else replaced."""
@@ -57,9 +64,9 @@ class Put:
     seen: bytes | None = None
     """Body of the version `expected` that this one was made from, where its labels matter: they may change without a
     new version (`Relabel`). None: any."""
-    unlabelled: bool = False
-    """Made from a version without tags and security labels, or from none: the one that it replaces must have none
-    either, whatever its number."""
+    labels: Labels | None = None
+    """Tags and security labels of the version that it was made from: the one that it replaces must have the same,
+    whatever its number. None: any."""
     fresh: bool = False
     """The id was made for this very change: nothing has it, nothing refers to it, so nobody needs to look."""
 
@@ -94,9 +101,16 @@ class Relabel:
 Change = Put | Delete | Relabel
 
 
-def may_be_labelled(body: bytes) -> bool:
-    """False where a resource surely has no tags and no security labels: nothing of it need be parsed then."""
-    return b'"tag":' in body or b'"security":' in body
+def labels_of(body: bytes | None) -> Labels:
+    """Tags and security labels of a version; none of a deletion. Most have none, and are not parsed."""
+    if body is None or not (b'"tag":' in body or b'"security":' in body):
+        return NO_LABELS
+    meta = orjson.loads(body).get("meta", {})
+    return frozenset(
+        (name, coding.get("system"), coding.get("code"))
+        for name in ("tag", "security")
+        for coding in meta.get(name, ())
+    )
 
 
 # ---------------------------------------------------------------- what must hold for a commit
@@ -215,8 +229,8 @@ class StoreError(Exception):
     StoreError
     +-- CommitRefused      (nothing was stored)
     |   +-- VersionConflict     `expected` does not hold
-    |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`, or has labels
-    |   |                       where the change is `unlabelled`
+    |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`, or what is there
+    |   |                       has other `labels`
     |   +-- ConditionFailed     a condition does not hold
     +-- StoreUnavailable   (outcome unknown if it was a commit: repeat with the same ids) -> 503
     +-- StoreFull          disk full or read-only: nothing was stored -> 507 / 503

@@ -11,6 +11,7 @@ import pytest
 from server.search.query import Match, Parameter, Query, TokenOperand
 from server.search.values import Index, Token
 from server.store.contract import (
+    NO_LABELS,
     Body,
     Commit,
     ConditionFailed,
@@ -154,18 +155,23 @@ def tagged_put(id: str, **more: Any) -> Put:
     return replace(made, body=Body(made.body.head, b',"tag":[{"code":"two"}]' + made.body.tail))
 
 
-async def test_what_was_made_without_labels_replaces_none_whatever_the_version(
+async def test_what_was_made_from_a_version_replaces_only_what_has_its_labels_whatever_the_version(
     store: Store, rules: HandRules, versions: list[Version]
 ) -> None:
-    bare = put("Observation", "a", tagged("two"), note="bare", unlabelled=True)
+    bare = put("Observation", "a", tagged("two"), note="bare", labels=NO_LABELS)
     [third] = await commit(store, rules.remember(bare))
     assert third.version.version == 3
-    late = [put("Observation", id, tagged("two"), note="late", unlabelled=True) for id in ("a", "b", "new")]
-    await commit(store, *(rules.remember(tagged_put(change.id)) for change in late))
+    late = [put("Observation", id, tagged("two"), note="late", labels=NO_LABELS) for id in ("a", "b", "new")]
+    for _ in range(2):  # a version more with the same labels is no other one
+        await commit(store, *(rules.remember(tagged_put(change.id)) for change in late))
     for change in late:
         with pytest.raises(LabelsChanged):
             await commit(store, change)
+    two = frozenset({("tag", None, "two")})
+    await commit(store, *(rules.remember(tagged_put(change.id, labels=two)) for change in late))
     await commit(store, *(Delete(change.type, change.id) for change in late))
+    with pytest.raises(LabelsChanged):
+        await commit(store, tagged_put("a", labels=two))
     written = await commit(store, *(rules.remember(change) for change in late))
     assert [each.created for each in written] == [True, True, True]
 

@@ -27,7 +27,7 @@ from server.store.contract import (
     Version,
     VersionConflict,
     Written,
-    may_be_labelled,
+    labels_of,
 )
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
@@ -162,8 +162,8 @@ class Transaction:
         if isinstance(change, Put):
             if change.seen is not None:
                 self._check_seen(change, known.frame)
-            elif change.unlabelled and known.frame is not None and may_be_labelled(self._bodies.expand(known.frame)):
-                raise LabelsChanged(change.type, change.id)
+            elif change.labels is not None:
+                self._check_labels(change, known.frame)
             body = change.body.at(known.vid + 1, lu)
             if made is None:
                 made = self._builder.build(change.type, known.t, change.index, target)
@@ -190,6 +190,10 @@ class Transaction:
 
     def _check_seen(self, change: Put | Relabel, frame: bytes | None) -> None:
         if frame is None or self._bodies.expand(frame) != change.seen:
+            raise LabelsChanged(change.type, change.id)
+
+    def _check_labels(self, change: Put, frame: bytes | None) -> None:
+        if labels_of(self._bodies.expand(frame) if frame is not None else None) != change.labels:
             raise LabelsChanged(change.type, change.id)
 
     def _relabel(self, step: Step) -> Written:

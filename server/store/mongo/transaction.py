@@ -29,7 +29,7 @@ from server.store.contract import (
     Version,
     VersionConflict,
     Written,
-    may_be_labelled,
+    labels_of,
 )
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
@@ -186,9 +186,10 @@ class Transaction:
             return None
         document = known.document
         if change.seen is None:
-            frame = document.get("b") if document and change.unlabelled else None
-            if frame is not None and may_be_labelled(self._work.frames.body(frame)):
-                raise LabelsChanged(change.type, change.id)
+            if change.labels is not None:
+                frame = document.get("b") if document else None
+                if labels_of(self._work.frames.body(frame) if frame is not None else None) != change.labels:
+                    raise LabelsChanged(change.type, change.id)
             return None
         if isinstance(change, Relabel) and change.version != known.version:
             await self.flush()
