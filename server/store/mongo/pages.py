@@ -119,6 +119,8 @@ class Pages:
         self._walks = Batches(self._walked, largest=LARGEST_BATCH, at_once=1)
         self._keys = Batches(self._keyed, largest=LARGEST_KEYED, at_once=1)
         self._apart = Apart()
+        self._usual = 0.0
+        """Seconds that pages in company took of late: all is slower on a machine that is busy."""
         self._ends: dict[int, tuple[int | None, float]] = {}
         self._ending = asyncio.Lock()
 
@@ -233,12 +235,14 @@ class Pages:
         unions = [{"$unionWith": {"coll": self._collection.name, "pipeline": each}} for each in others]
         most = sum(question.limit for question in questions)
         found: list[list[Document]] = [[] for _ in questions]
+        began = time.monotonic()
         with failures():
             async with self._turn:
                 cursor = await self._collection.aggregate(
                     [*first, *unions], session=self._session, batchSize=most + 1, maxTimeMS=milliseconds
                 )
                 documents = await cursor.to_list(None)
+        self._usual += (time.monotonic() - began - self._usual) / 8
         for document in documents:
             found[_number(document)].append(document)
         return found
@@ -255,7 +259,7 @@ class Pages:
                     return found
                 return await self._find(question, milliseconds)
             finally:
-                if time.monotonic() - began > _SLOW_SECONDS:
+                if time.monotonic() - began > max(_SLOW_SECONDS, 4 * self._usual):
                     self._apart.add(question.kind)
 
     async def _find(self, question: Question, milliseconds: int) -> list[Document]:

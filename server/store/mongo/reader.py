@@ -43,6 +43,7 @@ class Reader:
         self._collections = collections
         self._frames = frames
         self._batches = Batches(self._documents, largest=LARGEST_BATCH, at_once=AT_ONCE)
+        self._places: Batches[None, int] = Batches(self._newest, largest=LARGEST_BATCH, at_once=AT_ONCE)
 
     async def read(self, type: str, id: str) -> Version | None:
         document = await self._batches.ask(f"{type}/{id}")
@@ -65,6 +66,15 @@ class Reader:
         with failures():
             document = await self._collections.history.find_one({"_id": f"{type}/{id}/{version:08d}"}, FIELDS)
         return None if document is None else version_of(type, id, document, self._frames)
+
+    async def place(self) -> int:
+        """Those who ask together share the answer: it is looked up after all of them asked."""
+        return await self._places.ask(None)
+
+    async def _newest(self, asked: list[None]) -> list[int]:
+        with failures():
+            newest = await self._collections.resource.find_one({}, {"q": 1}, sort=[("q", -1)])
+        return [read_seq(newest["q"]) if newest is not None else 0] * len(asked)
 
     async def _documents(self, keys: list[str]) -> list[Document | None]:
         with failures():

@@ -32,9 +32,9 @@ _BATCH = 100
 _LARGEST_BATCH = 400
 _MOST_KEPT = 2000
 _ESTIMATED = 10_000
-_AT_ONCE = POOL - 8
-"""Searches that are on their way alone; the other connections are for pages that go together, reads by id, symbols and
-the writer."""
+_AT_ONCE = POOL - 9
+"""Searches that are on their way alone; the other connections are for pages that go together, reads by id, symbols,
+the place in the commit order and the writer."""
 _TOO_LONG = "The search takes too long. Narrow it: name a patient, a code or a date, or leave _total=accurate out."
 
 

@@ -31,7 +31,7 @@ from server.store.mongo.frames import Frames, stored_texts, values
 from server.store.mongo.hashing import Hash
 from server.store.mongo.history import Histories
 from server.store.mongo.marks import Marks
-from server.store.mongo.order import Order, read_seq
+from server.store.mongo.order import Order
 from server.store.mongo.reader import Reader
 from server.store.mongo.referrers import Referrers
 from server.store.mongo.schema import Collections, State, set_zone
@@ -126,9 +126,7 @@ class MongoStore:
         return await self._searcher.search(query)
 
     async def place(self) -> int:
-        with failures():
-            newest = await self._collections.resource.find_one({}, {"q": 1}, sort=[("q", -1)])
-        return read_seq(newest["q"]) if newest is not None else 0
+        return await self._reader.place()
 
     async def count(self, query: Query, *, estimate: bool = False) -> int:
         return await (self._searcher.estimate(query) if estimate else self._searcher.count(query))
