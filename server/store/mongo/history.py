@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncIterator
+from math import inf
 
 from server.store.asked import Asked
 from server.store.contract import History, Version
@@ -16,6 +17,7 @@ from server.store.mongo.order import Order, stored_seq
 from server.store.mongo.reader import FIELDS, version_of
 from server.store.mongo.schema import Collections
 
+_ATTEMPTS = 3
 _STEP = 500
 """Versions of the feed of changes in one snapshot."""
 
@@ -28,6 +30,16 @@ class Histories:
         self._frames = frames
 
     async def history(self, asked: Asked) -> History:
+        came = self._order.now()
+        for _ in range(_ATTEMPTS):
+            found, complete = await self._found(asked)
+            if complete >= came:
+                break  # else somebody looked at the clock long before its registration was stored
+        versions = [self._version(document) for document in found[: asked.limit]]
+        return History(versions, more=len(found) > asked.limit)
+
+    async def _found(self, asked: Asked) -> tuple[list[Document], float]:
+        """Versions, and the instant up to which nothing is hidden because somebody is committing."""
         if asked.scope.id is None:
             await self._order.settle()
         with failures():
@@ -35,8 +47,7 @@ class Histories:
                 horizon = await self._order.horizon(session) if asked.scope.id is None else None
                 current, superseded = self._filters(asked, horizon)
                 found = await self._merged(current, superseded, -1, asked.limit + 1, session)
-        versions = [self._version(document) for document in found[: asked.limit]]
-        return History(versions, more=len(found) > asked.limit)
+        return found, inf if horizon is None else horizon[1]
 
     def _filters(self, asked: Asked, horizon: tuple[int, int] | None) -> tuple[Document, Document]:
         """Of the current and of the superseded versions. horizon: of what may be shown."""

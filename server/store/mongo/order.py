@@ -3,11 +3,12 @@
 Before a transaction its process registers: it writes the cluster's time u and its own clock c into its document
 (`writer`). The first write of the transaction is a later time there: the stamp of all its versions, above all that its
 snapshot shows, and visible together with them. With it the process leaves, or stays registered for the transaction that
-follows at once. The clock that goes along is the lastUpdated of these versions, at least. Hence, in any snapshot, as
-long as no clock is set back:
+follows at once. The lastUpdated of the versions is read from the clock after their stamp, c before u. Hence, in any
+snapshot, as long as no clock is set back:
 
-- who is registered since u and c may still commit versions with stamps above u, and updated at c or later;
-- whoever registers later has stamps above all that the snapshot shows.
+- who is registered since u and c may still commit versions with stamps above u, and only those;
+- whoever registers later has stamps above all that the snapshot shows;
+- every version with a stamp above u, whoever committed it, was updated at c or later.
 
 So a reader that takes registrations and versions from one snapshot, and stops at the lowest of both, never misses a
 version that appears later: neither behind the last stamp that it saw, nor behind the last instant (`_since`). A reader
@@ -114,6 +115,9 @@ class Order:
 
     # -------------------------------------------------------------------------------- writing
 
+    def now(self) -> int:
+        return self._clock()
+
     @property
     def registered(self) -> bool:
         return self._since is not None
@@ -140,7 +144,7 @@ class Order:
             if found is None:
                 raise Again("the registration was struck out", lost=True)
             times.append(found["u"])
-        return Stamp(tuple(times[1:]), self._process, now, stays)
+        return Stamp(tuple(times[1:]), self._process, self._clock(), stays)
 
     def through(self, stamp: Stamp) -> None:
         """The transaction was committed."""

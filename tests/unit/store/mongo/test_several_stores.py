@@ -164,6 +164,33 @@ async def test_a_reader_by_since_misses_nobody_who_looked_at_the_clock_before_an
     assert seen.keys() | {version.id for version in more.versions} == {"quick", "slow"}
 
 
+async def test_a_reader_by_since_misses_nobody_who_was_updated_before_and_stands_behind_one_who_is_committing(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is slow to get its stamp after it looked at the clock."""
+    early, committing, slow, reader = stores
+    at = early._order._clock()
+    monkeypatch.setattr(early._order, "_clock", lambda: at + 80)
+    monkeypatch.setattr(committing._order, "_clock", lambda: at + 100)
+    clock = iter([at + 50, at + 50, at + 120])
+    monkeypatch.setattr(slow._order, "_clock", lambda: next(clock))
+    await early.commit(Commit([put("Patient", "early")]))
+    settle = reader._order.settle
+
+    async def settled() -> None:
+        await settle()
+        await committing._order.register()
+        await slow.commit(Commit([put("Patient", "slow")]))
+
+    monkeypatch.setattr(reader._order, "settle", settled)
+    seen = {version.id: version.last_updated for version in (await reader.history(Scope("Patient"))).versions}
+    assert seen == {"early": at + 80}
+    monkeypatch.setattr(reader._order, "settle", settle)
+    await committing.commit(Commit([put("Patient", "committing")]))
+    more = await reader.history(Scope("Patient"), since=at + 80)
+    assert {version.id for version in more.versions} == {"early", "slow", "committing"}
+
+
 async def test_a_reader_waits_for_one_who_stays_registered_until_it_began_after_the_reader_came(
     stores: list[MongoStore],
 ) -> None:
