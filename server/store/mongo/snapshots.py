@@ -22,7 +22,7 @@ T = TypeVar("T")
 Work = Callable[[Pages, float | None], Awaitable[T]]
 """A search: by what it asks, and its deadline by time.monotonic() (None: the usual one)."""
 
-_AT_ONCE = 4
+_AT_ONCE = 2
 _SECONDS = 0.5
 """Of a search in company."""
 
