@@ -16,8 +16,8 @@ from typing import NamedTuple
 from server.store.mongo.driver import Collection, Document, UpdateOne, failures, insert_if_absent
 from server.store.mongo.hashing import Hash
 
-_LARGEST = 200_000
-"""Symbols that a process remembers before it starts anew."""
+_LARGEST = 100_000
+"""Symbols that a process remembers before it starts anew, and as many from before."""
 _LARGEST_KEPT = 10_000
 """Sets of tokens whose keys a process remembers before it starts anew."""
 _AT_ONCE = 2
@@ -43,13 +43,16 @@ class Symbols:
         self._hash = hash
         self._secret = secret
         self._keys: dict[Name, int] = {}
+        self._older: dict[Name, int] = {}
+        """What was remembered before: whoever loaded a name of it just now still finds it."""
         self._links: set[tuple[Name, Name]] = set()
         self._kept: dict[tuple[Hashable, ...], tuple[int, ...]] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     def key(self, name: Name) -> int | None:
         """If this process knows it already."""
-        return self._keys.get(name)
+        found = self._keys.get(name)
+        return self._older.get(name) if found is None else found
 
     def kept(self, type: str, code: str, tokens: Sequence[Hashable]) -> tuple[int, ...] | None:
         """Keys of tokens of a search parameter, if this process remembers them."""
@@ -81,10 +84,10 @@ class Symbols:
         await self._settle(names, make=True)
 
     async def _settle(self, names: Iterable[Name], *, make: bool) -> set[Name]:
-        waiting = {name: 0 for name in names if name not in self._keys}
+        waiting = {name: 0 for name in names if self.key(name) is None}
         absent: set[Name] = set()
         if len(self._keys) > _LARGEST:
-            self._keys.clear()
+            self._older, self._keys = self._keys, {}
         with failures():
             while waiting:
                 numbers = {name: self._candidate(name, attempt) for name, attempt in waiting.items()}
@@ -118,8 +121,8 @@ class Symbols:
             await self._collection.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": self._keys[text]},
-                        {"$addToSet": {"of": {"$each": [self._keys[code] for code in codes]}}},
+                        {"_id": self.key(text)},
+                        {"$addToSet": {"of": {"$each": [self.key(code) for code in codes]}}},
                     )
                     for text, codes in fresh.items()
                 ],
