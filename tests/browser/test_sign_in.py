@@ -38,6 +38,10 @@ async def written(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
 
 
+class Leaving(Exception):
+    """The page that was asked is being left."""
+
+
 class Tab:
     """One page, driven over the DevTools protocol.   https://chromedevtools.github.io/devtools-protocol/"""
 
@@ -51,11 +55,18 @@ class Tab:
         while True:
             message = await self._socket.receive_json()
             if message.get("id") == number:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise Leaving
                 assert "error" not in message, message
                 return dict(message["result"])
 
     async def value(self, expression: str) -> Any:
-        return (await self.call("Runtime.evaluate", expression=expression, returnByValue=True))["result"].get("value")
+        """None while one page gives way to the next."""
+        try:
+            found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        except Leaving:
+            return None
+        return found["result"].get("value")
 
     async def until(self, expression: str) -> None:
         await until(lambda: self.value(expression))

@@ -437,7 +437,8 @@ class Parameters:
             if fitting and operand.canonical is not None:
                 terms.append(self._numbers((operand.canonical,), list(fitting), "quantity"))
             elif fitting:
-                terms.append(self._numbers((operand.range,), list(fitting), "quantity as written", fitting))
+                apart = len(fitting) <= _MANY_UNITS and len(match.operands) <= _MANY
+                terms.append(self._numbers((operand.range,), list(fitting), "quantity as written", fitting, apart))
         return self._criteria.any(terms)
 
     def _numbers(
@@ -446,9 +447,10 @@ class Parameters:
         symbols: list[int],
         name: str,
         written: Mapping[int, tuple[str, str]] | None = None,
+        apart: bool = False,
     ) -> Term:
         """written: the operands are about numbers as they were written; the unit (system, names) of each symbol, in
-        whose base units the index has its order."""
+        whose base units the index has its order. apart: each unit gets a range of its own."""
         column, prefix = ("wx", "x.w") if written else ("x", "x.")
         branches = []
         units = f"x.s IN carray({self._bind(integers(symbols))})"
@@ -456,7 +458,7 @@ class Parameters:
             units = f"x.s = {self._bind(symbols[0])}"
         for bounds in (bounds for operand in operands for bounds in alternatives(operand)):
             points = ranges.points(bounds, f"x.{column}", self._bind)
-            if written and len(written) <= _MANY_UNITS:
+            if written and apart:
                 for s, unit in written.items():
                     beside = ranges.points_beside(bounds, "x.x", partial(_base, unit), self._bind)
                     branches.append(f"num x WHERE x.s = {self._bind(s)} AND {beside} AND {points}")

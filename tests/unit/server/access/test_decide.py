@@ -11,7 +11,7 @@ from server.errors import Forbidden, Unauthorized
 from server.messages import FhirRequest
 from server.routes import ROUTES
 
-CHANGING = {"meta-add", "meta-delete", "closure"}
+CHANGING = {"meta-add", "meta-delete", "closure", "merge"}
 """Operations that store something; the official definitions say affectsState of none of these."""
 
 
