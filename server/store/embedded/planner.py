@@ -32,6 +32,7 @@ _CLEAR = 100
 """Rows up to which a term is taken without asking for the others' estimates."""
 _MANY_BRANCHES = 16
 _MANY_PARTS = 64
+"""Codes by ranges of a walk: each is a SELECT of its own, and SQLite takes 500."""
 _BOTH = "code and date"
 _ROW = "r.rid, r.id, r.vid, r.lu, r.seq, r.m, r.body"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from server.app import build_context
 from server.config import Settings
 from server.context import Context
 from server.interactions.storing import LARGE, about, prepare_beside
+from tests.turns import turns_beside
 
 
 @pytest.fixture
@@ -26,19 +26,10 @@ async def ctx(tmp_path: Path) -> AsyncIterator[Context]:
 async def test_other_requests_have_their_turn_while_a_large_resource_is_checked(ctx: Context, size: int) -> None:
     names = [{"family": "ทดสอบ", "given": [str(number)]} for number in range(10_000)]
     resource: dict[str, Any] = {"resourceType": "Patient", "name": names}
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    beside = asyncio.create_task(other())
-    prepared = await prepare_beside(ctx, "http://localhost/fhir", resource, "1", "PUT", size=size)
-    beside.cancel()
+    async with turns_beside() as turns:
+        prepared = await prepare_beside(ctx, "http://localhost/fhir", resource, "1", "PUT", size=size)
     assert len(prepared.put.index["given"]) == 10_000
-    assert (turns > 1) == (size >= LARGE)
+    assert (turns.count > 1) == (size >= LARGE)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from server.intake.team import WorkerFailed, answers, spread, workers
+from tests.turns import turns_beside
 
 LARGE = 2 << 20
 """Bytes, far beyond what a connection holds on its way."""
@@ -111,17 +112,8 @@ def test_what_a_worker_cannot_do_ends_the_import_with_the_reason() -> None:
 
 async def test_the_loop_goes_on_while_workers_are_waited_for() -> None:
     """Else the driver of a store would find its cluster silent."""
-    turns = 0
-
-    async def turning() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0.01)
-            turns += 1
-
-    beside = asyncio.create_task(turning())
-    with workers(1, slow, ()) as team:
-        found = [each async for each in spread(team, [1])]
-    beside.cancel()
+    async with turns_beside(0.01) as turns:
+        with workers(1, slow, ()) as team:
+            found = [each async for each in spread(team, [1])]
     assert found == [(1, 1)]
-    assert turns > 10
+    assert turns.count > 10
