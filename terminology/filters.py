@@ -58,10 +58,6 @@ def values(concept: Concept, name: str) -> Iterator[str]:
             yield item.text()
 
 
-def root_of(system: CodeSystem, value: str) -> Concept | None:
-    return system.find(value)
-
-
 def is_a(system: CodeSystem, name: str, value: str) -> Filter:
     """The concept and all below it."""
     root = system.find(value)

@@ -219,29 +219,3 @@ def read_concept(raw: Json, parents: tuple[str, ...] = ()) -> Concept:
         tuple(Property(str(p["code"]), *value_of(p)) for p in raw.get("property", ()) if "code" in p),
         parents,
     )
-
-
-def nest(concepts: Iterable[Concept]) -> list[Json]:
-    """`CodeSystem.concept` again, each concept under its first parent."""
-    rows: dict[str, Json] = {}
-    roots: list[Json] = []
-    for concept in concepts:
-        row = write_concept(concept)
-        rows[concept.code] = row
-        above = rows.get(concept.parents[0]) if concept.parents else None
-        (roots if above is None else above.setdefault("concept", [])).append(row)
-    return roots
-
-
-def write_concept(concept: Concept) -> Json:
-    """One `CodeSystem.concept` without its children."""
-    row: Json = {"code": concept.code}
-    if concept.display is not None:
-        row["display"] = concept.display
-    if concept.definition is not None:
-        row["definition"] = concept.definition
-    if concept.designations:
-        row["designation"] = [d.to_fhir() for d in concept.designations]
-    if concept.properties:
-        row["property"] = [{"code": p.code, p.type: p.value} for p in concept.properties]
-    return row

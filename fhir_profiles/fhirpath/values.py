@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/fhirpath.html#types (FHIR primitives and Quantity are co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from jiter import LosslessFloat
@@ -340,11 +340,3 @@ def text_of(node: Node) -> str | None:
         quantity = measure(value)
         return None if quantity is None else str(quantity)
     return str(value)
-
-
-def decimal(text: str) -> Decimal | None:
-    """Decimal of a text in FHIRPath's notation."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None

@@ -22,8 +22,6 @@ _INTEGER = re.compile(r"\d{1,20}")
 _POWER_OF_TEN = re.compile(r"(10[*^])([+-]?\d{1,3})?")
 _MAX_LENGTH = 100
 
-Dimension = tuple[tuple[str, int], ...]
-
 
 class Unit(NamedTuple):
     """A unit in base units: value * factor, or (value + offset) * factor for temperatures with their own zero."""

@@ -15,7 +15,6 @@ from server.intake.his.database import HisError
 
 CHUNK = 1 << 20
 BATCH = 1000
-SUFFIXES = (".sql", ".sql.gz", ".zip")
 ENCODINGS = {"utf8": ("utf-8", "cp874"), "tis620": ("cp874",)}
 """Names that `--encoding` takes."""
 
