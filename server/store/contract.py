@@ -278,6 +278,17 @@ class StoreRefused(StoreError):
     pass
 
 
+class StoreInUse(StoreRefused):
+    """Others have the store open, and nobody may while its layout or its time zone changes."""
+
+    def __init__(self, others: str = "") -> None:
+        """others: where they are, if that is known."""
+        super().__init__(
+            f"other processes have this store open{f' ({others})' if others else ''}: stop all servers and commands "
+            "that use it first, then repeat / มีโปรแกรมอื่นเปิดที่เก็บข้อมูลนี้อยู่ กรุณาหยุดเซิร์ฟเวอร์ก่อน"
+        )
+
+
 # ---------------------------------------------------------------- what an engine is given and gives
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from pymongo import MongoClient
 
@@ -23,12 +25,13 @@ from server.search.query import (
     TokenOperand,
 )
 from server.search.values import Date, Reference, Token
-from server.store.contract import Commit, Delete, Store, StoreRefused
+from server.store.contract import Commit, Delete, Store, StoreInUse, StoreRefused
 from server.store.embedded.versions import bring_up
 from server.store.mongo.driver import connect
 from server.store.mongo.schema import Collections, Progress, migrate
 from server.store.open import init_store, migrate_store, open_store
 from tests import mongod
+from tests.cli.serving import serve
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
 
@@ -71,9 +74,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             with MongoClient[dict[str, Any]](url) as client:
                 of_mongo(client.get_default_database())
             return
-        connection = sqlite3.connect(tmp_path / "onecard.db")
+        connection = apsw.Connection(
+            f"{tmp_path}/onecard.db"
+        )  # sqlite3 would drop the locks of a store of this process
         connection.execute(sql)
-        connection.commit()
         connection.close()
 
     yield Place(request.param, url, ask)
@@ -286,6 +290,43 @@ async def test_an_older_file_is_migrated_step_by_step_and_a_step_that_breaks_lea
     connection.close()
     assert bring_up(path, told, (*steps[:3], "CREATE TABLE fourth(a)")) == (3, 4)
     assert told.steps == [("2 -> 3", 0, 2), ("3 -> 4", 1, 2), ("3 -> 4", 0, 1), ("version 4", 1, 1)]
+
+
+# ---------------------------------------------------------------- a store that is in use
+
+
+async def test_a_store_that_is_open_elsewhere_is_not_migrated_nor_read_in_another_zone(place: Place) -> None:
+    await place.filled()
+    serving = await place.open()
+    place.set_version(KNOWN[place.engine] - 1)
+    with pytest.raises(StoreInUse, match="stop all servers"):
+        await migrate_store(place.url, Told())
+    place.set_version(KNOWN[place.engine])
+    with pytest.raises(StoreInUse):
+        await place.open(zone="Europe/Berlin", rezone=True)
+    assert (await serving.info()).zone == "Asia/Bangkok"
+    assert await serving.commit(Commit([put("Patient", "b")]))
+    beside = await place.open(rezone=True)  # the same zone: what is served may be indexed anew
+    await beside.close()
+    await serving.close()
+    after = await place.open(zone="Europe/Berlin", rezone=True)
+    await after.close()
+
+
+async def test_a_running_server_is_noticed_by_migrate_and_reindex(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = await asyncio.to_thread(serve, tmp_path, "--open", "--workers", "2", "--store", place.url)
+    try:
+        place.set_version(KNOWN[place.engine] - 1)
+        for arguments in (["migrate"], ["reindex", "--timezone", "Europe/Berlin"]):
+            assert await asyncio.to_thread(main, ["store", *arguments, "--store", place.url]) == 2
+            assert "stop all servers" in capsys.readouterr().err
+            place.set_version(KNOWN[place.engine])
+        assert served.request("/fhir/Patient")[0] == 200
+    finally:
+        assert served.stop() == 0
+    assert await asyncio.to_thread(main, ["store", "reindex", "--timezone", "Europe/Berlin", "--store", place.url]) == 0
 
 
 # ---------------------------------------------------------------- the commands

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 import apsw
 
-from server.store.contract import QueryTooCostly, StoreFull, StoreRefused, StoreUnavailable
+from server.store.contract import QueryTooCostly, StoreFull, StoreInUse, StoreRefused, StoreUnavailable
 
 Row = tuple[Any, ...]
 Bindings = Sequence[Any] | Mapping[str, Any]
@@ -61,17 +61,20 @@ ID = int.from_bytes(b"1Crd", "big")
 _STATEMENTS = 400
 
 
-def connect(path: Path, *, create: bool = False, cache: int = 8) -> Connection:
+def connect(path: Path, *, create: bool = False, cache: int = 8, alone: bool = False) -> Connection:
     """A connection with the store's pragmas. It belongs to one thread at a time.
 
-    cache: MiB of pages that it keeps; the operating system keeps the rest of the file.
+    cache: MiB of pages that it keeps; the operating system keeps the rest of the file. alone: nobody else has the file
+    open, nor can open it before this connection is closed (https://sqlite.org/pragma.html#pragma_locking_mode).
 
-    Raises: StoreRefused (no such file, not a database), StoreFull (read-only).
+    Raises: StoreRefused (no such file, not a database), StoreInUse (not alone), StoreFull (read-only).
     """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     with failures():
         connection = apsw.Connection(str(path), flags=flags, statementcachesize=_STATEMENTS)
         connection.set_busy_timeout(10_000)
+        if alone:
+            _take(connection)
         for pragma in (
             "page_size = 4096",
             "journal_mode = WAL",
@@ -85,6 +88,15 @@ def connect(path: Path, *, create: bool = False, cache: int = 8) -> Connection:
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     return cast(Connection, connection)
+
+
+def _take(connection: apsw.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.BusyError as error:
+        connection.close()
+        raise StoreInUse from error
 
 
 @contextmanager

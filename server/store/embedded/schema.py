@@ -114,6 +114,13 @@ def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
         connection.execute("UPDATE state SET zone = ?", (REZONING + zone,))
 
 
+def changes_zone(connection: Connection, zone: str) -> bool:
+    """Whether a store that this program writes has another zone."""
+    if checked_version(connection) != len(MIGRATIONS):
+        return False
+    return bool(connection.execute("SELECT EXISTS(SELECT 1 FROM state WHERE zone <> ?)", (zone,)).get)
+
+
 def migrate(connection: Connection, version: int, migrations: Sequence[str]) -> None:
     """All steps from `version` on, within the caller's transaction."""
     connection.pragma("application_id", ID)

@@ -35,7 +35,7 @@ from server.store.embedded.driver import Connection, connect, failures, stop_whe
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.lock import Gate
 from server.store.embedded.rows import Builder, Parameters
-from server.store.embedded.schema import install, prepare
+from server.store.embedded.schema import changes_zone, install, prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
 from server.store.embedded.symbols import Allocation, Remembered, Symbols
@@ -47,6 +47,8 @@ T = TypeVar("T")
 _THREADS = 4
 _CONDITION_SECONDS = 5.0
 """Longest search of a condition, since all writers wait for it."""
+_WRITER_CACHE = 32
+"""MiB."""
 _SMALL = 8
 """Types and criteria of a search that is tried on the event loop."""
 
@@ -64,7 +66,7 @@ class EmbeddedStore:
         search_seconds: float,
         rezone: bool = False,
     ) -> None:
-        """Blocks while it makes or migrates the tables. Raises: StoreRefused, StoreFull."""
+        """Blocks while it makes the tables. Raises: StoreRefused, StoreInUse (its zone is to change), StoreFull."""
         self.path = path
         self._rules = rules
         self._clock = clock
@@ -91,9 +93,13 @@ class EmbeddedStore:
 
     def _prepared(self, zone: str, rezone: bool) -> Connection:
         """The writing connection, to a store whose tables are up to date."""
-        connection = connect(self.path, create=True, cache=32)
+        connection = connect(self.path, create=True, cache=_WRITER_CACHE)
         try:
             with self._gate.held():
+                if rezone and changes_zone(connection, zone):
+                    connection.close()
+                    connect(self.path, alone=True).close()  # else others would go on reading dates in the old zone
+                    connection = connect(self.path, cache=_WRITER_CACHE)
                 prepare(connection, zone, rezone=rezone)
                 with failures(), connection:
                     self._dictionaries = install(connection)

@@ -1,7 +1,8 @@
 """A file made ready, or brought to this program's version: what `onecard store init` and `store migrate` do.
 
 Serving makes a new file by itself. One that lacks an index or is of an older version it refuses, because making up for
-that takes long on a large store: it is done by these commands, with the servers stopped.
+that takes long on a large store: it is done by these commands. A new layout needs all servers stopped, who would go on
+writing as before; while one has the file open, it is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def make_ready(path: Path, zone: str, progress: Progress) -> tuple[int, int]:
 
     Raises: StoreRefused (as `prepare`), StoreFull.
     """
-    with _alone(path, create=True) as connection:
+    with _ready(path, create=True) as connection:
         version = checked_version(connection)
         missing = list(INDEXES) if version == 0 else lacking(connection) if version == len(MIGRATIONS) else []
         if version:
@@ -40,9 +41,9 @@ def make_ready(path: Path, zone: str, progress: Progress) -> tuple[int, int]:
 def bring_up(path: Path, progress: Progress, migrations: Sequence[str] = MIGRATIONS) -> tuple[int, int]:
     """Brings a store to this program's version; (version before, version now). A step is stored whole or not at all.
 
-    Raises: StoreRefused (no store, a newer one), StoreFull.
+    Raises: StoreRefused (no store, a newer one), StoreInUse, StoreFull.
     """
-    with _alone(path, create=False) as connection:
+    with _ready(path, create=False, alone=True) as connection:
         first = checked_version(connection, len(migrations))
         if first == 0:
             raise StoreRefused("there is no store yet: run `onecard store init`")
@@ -56,14 +57,14 @@ def bring_up(path: Path, progress: Progress, migrations: Sequence[str] = MIGRATI
 
 
 @contextmanager
-def _alone(path: Path, *, create: bool) -> Iterator[Connection]:
-    """A connection while no other process writes."""
+def _ready(path: Path, *, create: bool, alone: bool = False) -> Iterator[Connection]:
+    """A connection while no other process writes; alone: or has the store open."""
     if not create and not path.exists():
         raise StoreRefused("there is no store yet: run `onecard store init`")
     gate = Gate(path.with_name(path.name + ".lock"))
     try:
         with gate.held():
-            connection = connect(path, create=create)
+            connection = connect(path, create=create, alone=alone)
             try:
                 yield connection
             finally:

@@ -11,6 +11,8 @@ https://github.com/mongodb/specifications/blob/master/source/transactions/transa
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -24,6 +26,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.driver_info import DriverInfo
 from pymongo.errors import (
     BulkWriteError,
     CollectionInvalid,
@@ -62,6 +65,7 @@ __all__ = [
     "first_answer",
     "insert_if_absent",
     "make_collection",
+    "others",
     "plain",
     "snapshot",
     "transact",
@@ -80,6 +84,7 @@ POOL = 16
 """Connections of one process. Never more operations in flight than that: waiters of PyMongo's pool are served
 unfairly (p99 of 700 ms measured), so the store has queues of its own."""
 APP_NAME = "onecard"
+_PRODUCT = "OneCard"
 _DEFAULTS: Mapping[str, Any] = {
     "maxPoolSize": POOL,
     "maxConnecting": 4,
@@ -157,6 +162,7 @@ def connect(url: str) -> tuple[Client, str]:
             tz_aware=False,
         )
         name = client.get_default_database("onecard").name
+        client.append_metadata(DriverInfo(_PRODUCT, platform=f"{name}#{secrets.token_hex(4)}"))
     except (InvalidURI, ConfigurationError, ValueError) as error:
         raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
     return client, name
@@ -314,6 +320,21 @@ async def end_abandoned(client: Client) -> int:
     if sessions:
         await client.admin.command({"killSessions": sessions})
     return len(sessions)
+
+
+async def others(client: Client, database: str) -> list[str]:
+    """host:port of the other clients of OneCard's that have the store in this database open: servers, or commands. Each
+    connection says which database it is for, also one that rests. Needs no right beyond the user's own.
+    https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
+    """
+    own = client.options.pool_options.metadata["platform"]
+    whose = {
+        "clientMetadata.driver.name": {"$regex": _PRODUCT},
+        "clientMetadata.platform": {"$regex": f"\\|{re.escape(database)}#", "$ne": own},
+    }
+    asked = [{"$currentOp": {"allUsers": False, "idleConnections": True}}, {"$match": whose}]
+    found = await client.admin.command({"aggregate": 1, "pipeline": asked, "cursor": {"batchSize": 100}})
+    return sorted(each["client"] for each in found["cursor"]["firstBatch"])
 
 
 async def insert_if_absent(collection: Collection, documents: list[Document]) -> None:

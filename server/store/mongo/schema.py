@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.store.contract import StoreRefused
+from server.store.contract import StoreInUse, StoreRefused
 from server.store.mongo.driver import (
     Binary,
     Collection,
@@ -29,6 +29,7 @@ from server.store.mongo.driver import (
     failures,
     insert_if_absent,
     make_collection,
+    others,
 )
 
 SCHEMA = 2
@@ -96,7 +97,8 @@ Migrations = Mapping[int, Migration]
 async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], *, rezone: bool) -> State:
     """Makes what a new store needs and checks what an older one has.
 
-    Raises: StoreRefused (another version, a missing index, another program's database, another time zone).
+    Raises: StoreRefused (another version, a missing index, another program's database, another time zone; one in use,
+    if its zone is to change).
     """
     collections = Collections(database)
     with failures():
@@ -117,6 +119,7 @@ async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], 
                 f"the store reads dates without a zone in {state['zone'].removeprefix(REZONING)}, asked for is {zone}: "
                 "run `onecard store reindex` with the new zone first"
             )
+        await _refuse_in_use(database)
         with failures():
             await set_zone(collections, REZONING + zone)
     return State(zone, state["epoch"], bytes(state["secret"]))
@@ -141,7 +144,7 @@ async def make_ready(database: Database, zone: str, progress: Progress) -> tuple
 async def migrate(database: Database, progress: Progress, migrations: Migrations, to: int = SCHEMA) -> tuple[int, int]:
     """Brings a store to this program's version; (version before, version now). Goes on after a break.
 
-    Raises: StoreRefused (no store, a newer one, one too old to be brought up).
+    Raises: StoreRefused (no store, a newer one, one too old to be brought up, one that is in use).
     """
     collections = Collections(database)
     with failures():
@@ -150,6 +153,8 @@ async def migrate(database: Database, progress: Progress, migrations: Migrations
             raise StoreRefused("there is no store yet: run `onecard store init`")
         first = int(state["schema"])
         _refuse_newer(first, to)
+        if first < to:
+            await _refuse_in_use(database)
         for number, version in enumerate(range(first, to)):
             if version not in migrations:
                 raise StoreRefused(
@@ -157,9 +162,18 @@ async def migrate(database: Database, progress: Progress, migrations: Migrations
                 )
             progress(f"{version} -> {version + 1}", number, to - first)
             await migrations[version](collections, progress)
+            await _refuse_in_use(database)  # an older program may have been started meanwhile: it wrote as before
             await collections.state.update_one({"_id": "onecard", "schema": version}, {"$inc": {"schema": 1}})
     progress(f"version {to}", to - first, to - first)
     return first, to
+
+
+async def _refuse_in_use(database: Database) -> None:
+    """Raises: StoreInUse."""
+    with failures():
+        found = await others(database.client, database.name)
+    if found:
+        raise StoreInUse(", ".join(found))
 
 
 def _refuse_other_version(state: Document) -> None:

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from conformance.bench.processes import free_port
 from conformance.replica_set import Node, until
 from server.cli import main
-from server.store.contract import Commit, StoreRefused
+from server.store.contract import Commit, StoreInUse, StoreRefused
 from server.store.mongo import open_mongo
 from server.store.mongo.cluster import missing_rights, refusal
 from tests.contract.resources import HandRules, put
@@ -115,6 +115,8 @@ async def test_a_user_needs_read_write_and_no_more(guarded: str, capsys: pytest.
     store = await open_mongo(url("writer:p@"), HandRules())
     await store.commit(Commit([put("Patient", "a")]))
     assert (await store.info()).counts == {"Patient": 1}
+    with pytest.raises(StoreInUse):  # that its own connections are there it may see
+        await open_mongo(url("writer:p@"), HandRules(), zone="Europe/Berlin", rezone=True)
     await store.close()
     with pytest.raises(StoreRefused, match="may not createCollection"):
         await open_mongo(url("reader:p@"), HandRules())
