@@ -7,6 +7,7 @@ A `LosslessFloat` does not compare by value (`bytes(x)` does) and cannot be pick
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,10 @@ MAX_DEPTH = 200
 """The parser's own limit; a smaller one can be asked for."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_MANY = 64 * 1024
+"""Bytes of JSON that make objects by the thousand. None of them can be garbage while they are made, but the collector
+would look at all of them again and again, and take as long as the parser."""
 
 _TOO_DEEP = "recursion limit exceeded"
 _POSITION = re.compile(r"(?s)(.*) at line (\d+) column (\d+)\Z")
@@ -57,6 +62,9 @@ def _too_deep(max_depth: int) -> ReadError:
 
 def read_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     """The JSON object in UTF-8 bytes: dict, list, str, int, bool, None and LosslessFloat. Raises: ReadError."""
+    collecting = len(data) > _MANY and gc.isenabled()
+    if collecting:
+        gc.disable()
     try:
         value = jiter.from_json(
             data.removeprefix(BYTE_ORDER_MARK),
@@ -69,6 +77,9 @@ def read_json(data: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         if _TOO_DEEP in str(error):
             raise _too_deep(max_depth) from None
         raise read_error(_explain(str(error))) from None
+    finally:
+        if collecting:
+            gc.enable()
     if not isinstance(value, dict):
         raise read_error("the body must be one JSON object: a resource with its resourceType")
     # A text with few brackets cannot be deep; counting them costs a tenth of walking.

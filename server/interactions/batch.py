@@ -13,7 +13,7 @@ from server import boundary
 from server.context import Context
 from server.errors import BadRequest, FhirError
 from server.interactions.entry import Answers, entries_or_errors_of, entry_request, response_bundle, response_entry
-from server.interactions.storing import read_body
+from server.interactions.storing import read_bundle
 from server.interactions.transaction import transaction
 from server.messages import FhirRequest, FhirResponse
 from server.outcome import response_of
@@ -32,9 +32,7 @@ async def bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 
 async def _bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
-    body = read_body(ctx, request)
-    if body["resourceType"] != "Bundle":
-        raise BadRequest("A Bundle is posted here; other resources go to their type", expression="resourceType")
+    body = await read_bundle(ctx, request)
     kind = body.get("type")
     if kind == "transaction":
         return await transaction(ctx, request, body)
@@ -45,13 +43,15 @@ async def _bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
     rows = await entries_or_errors_of(ctx, body)
+    body.clear()
     answers: list[bytes] = [b""] * len(rows)
     gate = asyncio.Semaphore(TOGETHER)
     taken = Answers(ctx.settings.max_body_bytes)
 
     async def answer(number: int) -> None:
         async with gate:
-            answers[number] = await _answer(ctx, request, rows[number], taken)
+            row, rows[number] = rows[number], {}  # one by one: to forget them all at once takes its time
+            answers[number] = await _answer(ctx, request, row, taken)
 
     # Entries that cannot be read are answered with the first.
     method_of = [PHASES[0][0] if isinstance(row, FhirError) else row["request"]["method"] for row in rows]

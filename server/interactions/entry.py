@@ -23,13 +23,12 @@ from fhir_profiles.json_reading import write_json
 from server.context import Context
 from server.errors import BadRequest, FhirError, TooCostly, TooLarge, Unprocessable
 from server.interactions.preconditions import http_date
+from server.interactions.turn import Turn
 from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
 from server.wire import target
 from server.wire.media import FHIR_JSON
 
-TURN = 32
-"""Entries looked at before others have their turn on the loop."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 JSON = "application/fhir+json"
 
@@ -58,13 +57,13 @@ async def entries_or_errors_of(ctx: Context, bundle: dict[str, Any]) -> list[dic
 
     Raises: TooLarge (too many entries), Unprocessable (the Bundle is wrong whatever its entries are).
     """
-    rows = _listed(ctx, bundle)
+    rows, turn = _listed(ctx, bundle), Turn()
     found: list[dict[str, Any] | FhirError] = list(rows)
     try:
         _check_envelope(ctx, bundle, rows)
     except Unprocessable:
         for number, row in enumerate(rows):
-            if number % TURN == 0:
+            if turn.is_over():
                 await asyncio.sleep(0)
             found[number] = _entry_or_error(ctx, bundle, row, number)
         _check_envelope(ctx, bundle, [row for row in found if not isinstance(row, FhirError)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_profiles.issue import Issue
+from fhir_profiles.json_in_steps import read_in_steps
 from fhir_profiles.json_reading import read_json, write_json
 from server.conformance_resources import TYPES
 from server.context import Context
@@ -46,12 +47,43 @@ def read_body(ctx: Context, request: FhirRequest) -> Resource:
     """The body as a resource of any type. Raises: BadRequest, UnsupportedMedia, ReadError."""
     if request.resource is not None:
         return request.resource
+    _check_sent(request)
+    return _of_known_type(ctx, read_json(request.body, max_depth=ctx.settings.max_depth))
+
+
+async def read_bundle(ctx: Context, request: FhirRequest) -> Resource:
+    """The body as a Bundle; a large one is read in turns with other requests.
+
+    Raises: BadRequest, UnsupportedMedia, ReadError.
+    """
+    if request.resource is not None:
+        bundle = request.resource
+    else:
+        _check_sent(request)
+        steps = read_in_steps(request.body, max_depth=ctx.settings.max_depth)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                bundle = _of_known_type(ctx, end.value)
+                break
+            await asyncio.sleep(0)
+    if bundle["resourceType"] != "Bundle":
+        raise BadRequest("A Bundle is posted here; other resources go to their type", expression="resourceType")
+    return bundle
+
+
+def _check_sent(request: FhirRequest) -> None:
+    """That there is a body, and that it says to be a resource. Raises: BadRequest, UnsupportedMedia."""
+    if not request.body.strip():
+        raise BadRequest("The body is empty: a resource was expected", code="structure")
     if request.media_type not in RESOURCE_TYPES:
         sent = f"not {request.media_type[:80]}" if request.media_type else "but no Content-Type was sent"
         raise UnsupportedMedia(f"The body must be application/fhir+json, {sent}")
-    if not request.body.strip():
-        raise BadRequest("The body is empty: a resource was expected", code="structure")
-    resource = read_json(request.body, max_depth=ctx.settings.max_depth)
+
+
+def _of_known_type(ctx: Context, resource: Resource) -> Resource:
+    """Raises: BadRequest."""
     kind = resource.get("resourceType")
     if not isinstance(kind, str) or kind not in ctx.definitions.resource_types:
         found = repr(kind[:40]) if isinstance(kind, str) else "none"

@@ -26,6 +26,7 @@ from server.interactions.preconditions import check_if_match, check_if_none_matc
 from server.interactions.search import compiled
 from server.interactions.step import Step, locating
 from server.interactions.storing import LARGE, about, commit, prepare_beside
+from server.interactions.turn import Turn
 from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
@@ -44,8 +45,6 @@ from server.store.contract import (
 
 WRITES = frozenset({"create", "update", "patch", "delete"})
 SEARCHES = frozenset({"search-type", "search-system"})
-TURN = 32
-"""Entries worked on before others have their turn on the loop."""
 
 
 async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
@@ -65,7 +64,7 @@ async def transaction(ctx: Context, request: FhirRequest, body: dict[str, Any]) 
 
 
 async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
-    steps = [_step(ctx, request, number, row) for number, row in enumerate(entries_of(ctx, body))]
+    steps = await _steps(ctx, request, entries_of(ctx, body))
     writes = [step for step in steps if step.interaction in WRITES]
     await _identify(ctx, writes)
     _refuse_overlaps(writes)
@@ -75,13 +74,26 @@ async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fhi
     once = {id(each): each for each in conditions}  # what was found together shares one
     await _commit(ctx, writes, list(once.values()))
     taken = Answers(ctx.settings.max_body_bytes)
-    answers = [
-        _written(request, step) if step.interaction in WRITES else await _read(ctx, step, taken) for step in steps
-    ]
+    answers, turn = [], Turn()
+    for step in steps:
+        answers.append(_written(request, step) if step.interaction in WRITES else await _read(ctx, step, taken))
+        step.changes = []  # one by one: to forget them all at once takes its time
+        if turn.is_over():
+            await asyncio.sleep(0)
     return FhirResponse(200, body=response_bundle(ctx, "transaction-response", answers))
 
 
 # ---------------------------------------------------------------- what each entry asks for
+
+
+async def _steps(ctx: Context, outer: FhirRequest, rows: Sequence[dict[str, Any]]) -> list[Step]:
+    """Raises: FhirError, located."""
+    steps, turn = [], Turn()
+    for number, row in enumerate(rows):
+        steps.append(_step(ctx, outer, number, row))
+        if turn.is_over():
+            await asyncio.sleep(0)
+    return steps
 
 
 def _step(ctx: Context, outer: FhirRequest, number: int, row: dict[str, Any]) -> Step:
@@ -216,8 +228,10 @@ async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -
         if step.full_url and step.full_url != f"{request.base}/{where}":
             identities[step.full_url] = where
         versions[where] = (step.current.version if step.current else 0) + (0 if step.matched else 1)
-    links = Links(ctx.definitions, identities, versions)
+    links, turn = Links(ctx.definitions, identities, versions), Turn()
     for step in writes:
+        if turn.is_over():
+            await asyncio.sleep(0)
         if step.interaction == "delete" or step.matched:
             continue
         with locating(step):
@@ -240,8 +254,9 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step], *, larg
     Raises: FhirError, located."""
     exists: set[Exists] = set()
     conditions: list[Condition] = []
-    for done, step in enumerate(writes):
-        if done % TURN == TURN - 1:
+    turn = Turn()
+    for step in writes:
+        if turn.is_over():
             await asyncio.sleep(0)
         if step.found is not None:
             conditions.append(step.found.condition)

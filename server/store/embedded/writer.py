@@ -86,6 +86,7 @@ class Writer:
         while (first := self._queue.get()) is not None:
             group = [first]
             self._deliver(self._write(group, self._gather))
+            del first, group  # all index values of a large commit would live until the next one
 
     def _gather(self, group: list[_Waiting]) -> None:
         """Adds what waits by now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -78,3 +79,34 @@ async def test_a_failure_leaves_the_room_too() -> None:
         async with room.taken(LARGE):
             raise ZeroDivisionError
     await asyncio.wait_for(Watched(room).work("next", LARGE), 5)
+
+
+async def test_the_collector_of_garbage_rests_while_a_large_one_is_at_work() -> None:
+    room = Room(4 * LARGE)
+    async with room.taken(LARGE), room.taken(LARGE):
+        assert not gc.isenabled()
+    await asyncio.sleep(0)
+    assert gc.isenabled()
+    async with room.taken(LARGE - 1):
+        assert gc.isenabled()
+
+
+async def test_the_collector_does_not_rest_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large Bundles may follow one another without an end."""
+    monkeypatch.setattr("server.room.REST", 0.0)
+    looks: list[int] = []
+
+    def look(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            looks.append(info["generation"])
+
+    room = Room(4 * LARGE)
+    gc.callbacks.append(look)
+    try:
+        async with room.taken(LARGE):
+            async with room.taken(LARGE):
+                pass
+            assert looks
+            assert not gc.isenabled()
+    finally:
+        gc.callbacks.remove(look)

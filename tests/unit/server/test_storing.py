@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from fhir_profiles.json_in_steps import PIECE
+from server.access.decide import OPEN
 from server.app import build_context
 from server.config import Settings
 from server.context import Context
-from server.interactions.storing import LARGE, about, prepare_beside
+from server.interactions.storing import LARGE, about, prepare_beside, read_bundle
+from server.messages import FhirRequest
 from tests.turns import turns_beside
 
 
@@ -30,6 +33,16 @@ async def test_other_requests_have_their_turn_while_a_large_resource_is_checked(
         prepared = await prepare_beside(ctx, "http://localhost/fhir", resource, "1", "PUT", size=size)
     assert len(prepared.put.index["given"]) == 10_000
     assert (turns.count > 1) == (size >= LARGE)
+
+
+async def test_other_requests_have_their_turn_while_a_large_bundle_is_read(ctx: Context) -> None:
+    entry = b'{"resource":{"resourceType":"Patient","active":true}}'
+    body = b'{"resourceType":"Bundle","entry":[' + b",".join([entry] * (8 * PIECE // len(entry))) + b"]}"
+    request = FhirRequest("POST", (), [], {}, "", OPEN, body=body, media_type="application/fhir+json")
+    async with turns_beside() as turns:
+        bundle = await read_bundle(ctx, request)
+    assert len(bundle["entry"]) == 8 * PIECE // len(entry)
+    assert turns.count >= 6
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""A large Bundle read piece by piece, so that whoever reads it can do other things between the pieces.
+
+A parser of JSON goes from left to right: if the text from the start of an item of an array to some closing brace is
+well-formed items, then these are the items, whatever follows. So a piece ends where an item seems to end, and parsing
+it shows whether that was right; a piece that is wrong is made longer. What stands around the items is parsed with a
+mark in their place, which shows that they are the entries of the Bundle and of nothing within it. The values are those
+of `read_json`, which also has the last word on what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Generator
+from typing import Any
+
+from fhir_profiles.json_reading import MAX_DEPTH, ReadError, read_json
+
+PIECE = 128 * 1024
+"""Bytes of JSON that are read in a few milliseconds."""
+
+_FIRST_ENTRY = re.compile(rb'"entry"\s*:\s*\[\s*(?=\{\s*("\w+"))')
+
+
+def read_in_steps(
+    data: bytes, *, max_depth: int = MAX_DEPTH, piece: int = PIECE
+) -> Generator[None, None, dict[str, Any]]:
+    """As `read_json`; gives way after every piece. Raises: ReadError."""
+    found = _FIRST_ENTRY.search(data)
+    if found is not None and len(data) > 2 * piece:
+        bundle = yield from _in_pieces(data, found.end(), _between(found[1]), max_depth, piece)
+        if bundle is not None:
+            return bundle
+    return read_json(data, max_depth=max_depth)
+
+
+def _between(name: bytes) -> re.Pattern[bytes]:
+    """Where an object ends and another begins whose first member has this name."""
+    return re.compile(rb"\}(\s*,\s*)(?=\{\s*" + re.escape(name) + rb"\s*:)")
+
+
+def _in_pieces(
+    data: bytes, begin: int, between: re.Pattern[bytes], max_depth: int, piece: int
+) -> Generator[None, None, dict[str, Any] | None]:
+    """begin: where the first entry stands. None: the text is wrong, or is not what it looked like."""
+    entries: list[Any] = []
+    start, size = begin, piece
+    while cut := between.search(data, start + size):
+        try:
+            entries += read_json(b'{"entry":[' + data[start : cut.start(1)] + b"]}", max_depth=max_depth)["entry"]
+            start, size = cut.end(), piece
+        except ReadError:
+            size *= 2  # it ended within an entry; doubled, all attempts together cost as much as one
+        yield
+    mark = secrets.token_hex()
+    try:
+        bundle = read_json(data[:begin] + f'"{mark}",'.encode() + data[start:], max_depth=max_depth)
+    except ReadError:
+        return None
+    rest = bundle.get("entry")
+    if not isinstance(rest, list) or rest[:1] != [mark]:
+        return None
+    rest[:1] = entries
+    return bundle
