@@ -46,8 +46,8 @@ fmt: $(VENV)/.check ## format and mend what can be mended
 bench: $(VENV)/.test ## measure beside a trivial handler and bare SQLite, in one run; BENCH="--full" for everything
 	@$(BIN)/python -m conformance.bench $(BENCH)
 
-fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000): no 5xx, no stall
-	@N="$(N)" $(BIN)/python -m conformance.fuzz
+fuzz: $(VENV)/.test ## N requests drawn from routes and definitions (default 20000; STORE=mongod): no 5xx, no stall
+	@N="$(N)" $(BIN)/python -m conformance.fuzz --store $(or $(STORE),embedded)
 
 soak: $(VENV)/.test ## SECONDS of mixed work (default 3600; STORE=mongod, RATE=requests a second): memory, handles, connections, latency stay flat
 	@$(BIN)/python -m conformance.soak --seconds $(or $(SECONDS),3600) --rate $(or $(RATE),0) --store $(or $(STORE),embedded)

@@ -1,6 +1,7 @@
 """`make fuzz N=1000000`: so many requests drawn from the routes and definitions, without a 5xx or a stall.
 
-Starts OneCard as a process on an empty embedded store (or takes a server by --url), sends the requests over many
+Starts OneCard as a process on an empty embedded store (`--store mongod`: on a database started for it; or takes a
+server by --url), sends the requests over many
 connections and holds every answer against the rules of the tests: no 5xx, an OperationOutcome with every 4xx, an answer
 at all. Another client asks all the time; its slowest answer is reported. `--seed S --only I` prints request I again.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -24,6 +26,7 @@ from urllib.parse import quote, urlsplit
 
 from tqdm import tqdm
 
+from conformance.bench.database import mongod
 from conformance.bench.load import Target
 from conformance.bench.onecard import onecard
 from conformance.drawing import HOSTILE, Drawing
@@ -271,11 +274,10 @@ def main() -> int:
 
 
 def _on_own_server(args: argparse.Namespace) -> Report:
-    with (
-        tempfile.TemporaryDirectory(prefix="onecard-fuzz-") as folder,
-        onecard("embedded", Path(folder), workers=args.workers) as server,
-    ):
-        return _run(server.target, args)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-fuzz-")))
+        store = stack.enter_context(mongod()).url if args.store == "mongod" else args.store
+        return _run(stack.enter_context(onecard(store, folder, workers=args.workers)).target, args)
 
 
 def _run(target: Target, args: argparse.Namespace) -> Report:
@@ -289,6 +291,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--store", default="embedded", help="embedded, mongod (started here) or a store URL")
     parser.add_argument("--url", help="FHIR base of a server that runs already")
     parser.add_argument("--token", help="bearer token for --url")
     parser.add_argument("--only", type=int, metavar="I", help="print request I of the seed and end")

@@ -16,7 +16,9 @@ from conformance.line import Reply
 from fhir_profiles.definitions import Definitions
 from fhir_profiles.validation import Validator
 from terminology.service import TerminologyService
+from tests import mongod
 from tests.cli.serving import serve
+from tests.serving import ENGINES
 
 COUNT = 4000
 STALL_SECONDS = 5.0
@@ -44,8 +46,10 @@ def test_resources_of_every_type_are_drawn_and_the_same_number_draws_the_same(dr
     assert sound > 146 * 6 / 3  # the others break an invariant
 
 
-async def test_drawn_requests_are_answered_without_a_5xx_or_a_stall(tmp_path: Path) -> None:
-    served = await asyncio.to_thread(serve, tmp_path, "--open", "--request-log", "off", "--workers", "2")
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("mongo", marks=pytest.mark.mongo)])
+async def test_drawn_requests_are_answered_without_a_5xx_or_a_stall(engine: str, tmp_path: Path) -> None:
+    store = ("--store", ENGINES[engine](tmp_path))
+    served = await asyncio.to_thread(serve, tmp_path, "--open", "--request-log", "off", "--workers", "2", *store)
     try:
         target = Target("127.0.0.1", served.port, "/fhir")
         report = await Fuzzing(target, Requests(target, 11).request).run(COUNT, connections=8)
@@ -53,6 +57,7 @@ async def test_drawn_requests_are_answered_without_a_5xx_or_a_stall(tmp_path: Pa
         assert served.stop() == 0
         assert served.process.stdout is not None
         served.process.stdout.close()
+        mongod.drop_all(tmp_path)
     assert report.faults == []
     assert report.requests == COUNT
     assert {200, 201, 204, 400, 404, 405, 409, 412, 415, 422} <= set(report.statuses), report.statuses

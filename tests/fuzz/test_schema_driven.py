@@ -26,7 +26,9 @@ from conformance.openapi import openapi
 from fhir_profiles.definitions import Definitions
 from server.routes import ROUTES
 from terminology.service import TerminologyService
+from tests import mongod
 from tests.cli.serving import serve
+from tests.serving import ENGINES
 
 EXAMPLES = 3
 """Of each operation and mode; about 600 requests in all."""
@@ -105,13 +107,14 @@ def document() -> dict[str, Any]:
     return openapi(Definitions(), TerminologyService())
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> Iterator[str]:
-    served = serve(tmp_path, "--open", "--request-log", "off")
+@pytest.fixture(params=["embedded", pytest.param("mongo", marks=pytest.mark.mongo)])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    served = serve(tmp_path, "--open", "--request-log", "off", "--store", ENGINES[request.param](tmp_path))
     yield f"{served.url}/fhir"
     assert served.stop() == 0
     assert served.process.stdout is not None
     served.process.stdout.close()
+    mongod.drop_all(tmp_path)
 
 
 def test_the_document_has_every_row_of_the_routes_table_and_is_always_the_same(document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -110,43 +111,41 @@ RESOURCES = st.fixed_dictionaries(
 )
 
 
-async def answers_without_5xx(work: Any) -> None:
-    """Runs `work(client)` on a server of its own."""
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.TemporaryDirectory() as folder:
-        running = await run_server(
-            clock=Clock(), ids=Ids(), store=f"sqlite:///{Path(folder) / 'x.db'}", data_folder=folder, open=True
-        )
-        try:
-            await work(running.client)
-        finally:
-            await running.stop()
+Check = Callable[..., None]
 
 
-def check_all(strategy, ask, examples: int = 120):
-    """Every drawn value is asked of one server, which must never answer with a 5xx."""
-    drawn: list[Any] = []
+@pytest.fixture
+def check_all(store_url, tmp_path) -> Check:
+    """`check_all(strategy, ask, examples)`: every drawn value is asked of one server, which must never answer with a
+    5xx. `ask(client, value)` gives the answers."""
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(strategy)
-    def draw(value: Any) -> None:
-        drawn.append(value)
+    def check(strategy, ask, examples: int = 120) -> None:
+        drawn: list[Any] = []
 
-    draw()
+        @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(strategy)
+        def draw(value: Any) -> None:
+            drawn.append(value)
 
-    async def work(client: Any) -> None:
-        for value in drawn:
-            for answer in await ask(client, value):
-                assert answer.status < 500, (answer.status, value, answer.body[:500])
-                if answer.status >= 400 and answer.body:
-                    assert answer.json["resourceType"] == "OperationOutcome", value
+        draw()
 
-    asyncio.run(answers_without_5xx(work))
+        async def asked() -> None:
+            running = await run_server(clock=Clock(), ids=Ids(), store=store_url, data_folder=tmp_path, open=True)
+            try:
+                for value in drawn:
+                    for answer in await ask(running.client, value):
+                        assert answer.status < 500, (answer.status, value, answer.body[:500])
+                        if answer.status >= 400 and answer.body:
+                            assert answer.json["resourceType"] == "OperationOutcome", value
+            finally:
+                await running.stop()
+
+        asyncio.run(asked())
+
+    return check
 
 
-def test_any_json_in_any_element_is_answered_without_a_5xx():
+def test_any_json_in_any_element_is_answered_without_a_5xx(check_all):
     resource = st.builds(
         lambda head, members: {**members, **head}, RESOURCES, st.dictionaries(ELEMENTS, JSON_VALUES, max_size=4)
     )
@@ -164,7 +163,7 @@ def test_any_json_in_any_element_is_answered_without_a_5xx():
     check_all(resource, ask)
 
 
-def test_any_bytes_as_a_body_are_answered_without_a_5xx():
+def test_any_bytes_as_a_body_are_answered_without_a_5xx(check_all):
     async def ask(client, value):
         headers = {"Content-Type": "application/fhir+json"}
         return [
@@ -176,7 +175,7 @@ def test_any_bytes_as_a_body_are_answered_without_a_5xx():
     check_all(st.binary(max_size=60) | st.text(max_size=40).map(str.encode), ask)
 
 
-def test_bundles_bent_in_any_place_are_answered_without_a_5xx():
+def test_bundles_bent_in_any_place_are_answered_without_a_5xx(check_all):
     sound = bundle(
         "transaction",
         entry("POST", "Patient", patient(active=True), full_url="urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"),
@@ -221,7 +220,7 @@ OPERATIONS = {
 }
 
 
-def test_any_inputs_of_operations_are_answered_without_a_5xx():
+def test_any_inputs_of_operations_are_answered_without_a_5xx(check_all):
     names = sorted({name for each in OPERATIONS.values() for name in each})
     keys = ["valueString", "valueInteger", "valueMeta", "valueCoding", "valueUri", "valueDate", "resource", "part", "x"]
     row = st.dictionaries(st.sampled_from(keys), JSON_VALUES | st.just(TAGS), max_size=2).flatmap(
@@ -287,7 +286,7 @@ async def test_hostile_search_values_find_nothing_or_are_a_4xx(fhir, value):
             assert answer.json["resourceType"] == "OperationOutcome"
 
 
-def test_any_query_is_answered_without_a_5xx():
+def test_any_query_is_answered_without_a_5xx(check_all):
     names = st.sampled_from(PARAMETERS) | st.text(max_size=12)
     values = st.sampled_from(HOSTILE) | st.text(max_size=30)
     types = st.sampled_from(
@@ -306,7 +305,7 @@ def test_any_query_is_answered_without_a_5xx():
     check_all(st.tuples(types, st.lists(st.tuples(names, values), min_size=1, max_size=4)), ask, 250)
 
 
-def test_any_path_is_answered_without_a_5xx():
+def test_any_path_is_answered_without_a_5xx(check_all):
     segment = st.sampled_from(
         ["Patient", "1", "_history", "_search", "$validate", "$everything", "metadata", "*", "..", ".", "Observation"]
     ) | st.text(max_size=10)  # fmt: skip
@@ -375,7 +374,7 @@ async def test_an_outcome_never_quotes_what_may_name_a_person(fhir):
         assert secret not in answer.text
 
 
-def test_the_harness_can_fail():
+def test_the_harness_can_fail(check_all):
     """A server error would be noticed."""
 
     class Broken:
