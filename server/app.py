@@ -120,10 +120,10 @@ async def build(
     clock: Callable[[], int] = now_ms,
     ids: Callable[[], str] = new_id,
 ) -> App:
-    """Raises: StoreRefused, StoreUnavailable, StoreFull."""
-    ctx = await build_context(settings, clock=clock, ids=ids, wary=True)
+    """Raises: SettingRefused, StoreRefused, StoreUnavailable, StoreFull."""
     metrics = metrics or Metrics()
     log = RequestLog(settings.request_log, metrics)
+    ctx = await build_context(settings, clock=clock, ids=ids, wary=True)
     await ctx.store.put_setting(SERVED, b"1", only_if_absent=True)
     key = await ctx.store.put_setting(session.KEY_NAME, secrets.token_bytes(32), only_if_absent=True)
     tokens = Tokens(settings.token_file, clock)

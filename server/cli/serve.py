@@ -7,6 +7,7 @@ import gc
 import socket
 from collections.abc import Sequence
 
+from server.access.tokens import TokenFileError, read_tokens
 from server.cli import refuse
 from server.cli.settings import add_settings, settings_of
 from server.config import FHIR_PATH, SettingRefused, Settings
@@ -52,6 +53,13 @@ def serve(settings: Settings, sockets: Sequence[socket.socket]) -> int:
     return Supervisor(settings, sockets).run(ready)
 
 
+def _some_token(settings: Settings) -> bool:
+    try:
+        return bool(read_tokens(settings.token_file))
+    except TokenFileError:
+        return True  # whoever calls will be told
+
+
 def greeting(settings: Settings, port: int) -> str:
     """Where it listens, and three queries to try."""
     scheme = "https" if settings.tls_cert else "http"
@@ -60,6 +68,8 @@ def greeting(settings: Settings, port: int) -> str:
     lines = [f"OneCard listens at {scheme}://{host}:{port}/  (FHIR: {base})"]
     if settings.open:
         lines.append("Open mode: no authorization, this computer only / โหมดเปิด: ไม่ตรวจสิทธิ์ ใช้ได้เฉพาะเครื่องนี้")
+    elif not _some_token(settings):
+        lines.append("No system has a token yet / ยังไม่มีระบบใดมีโทเค็น: onecard token add NAME")
     header = "" if settings.open else ' -H "Authorization: Bearer $TOKEN"'
     lines.append("Try / ลอง:")
     lines += [f"  curl{header} '{base}/{query}'   # {text}" for query, text in QUERIES]

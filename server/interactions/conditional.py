@@ -149,8 +149,11 @@ async def _found_together(ctx: Context, queries: Sequence[Query], limit: int) ->
 
 
 def header_criteria(ctx: Context, text: str, resource_type: str) -> list[tuple[str, str]]:
-    """Parameters of If-None-Exist: `identifier=x`; a leading `?` or `Patient?` is forgiven."""
+    """Parameters of If-None-Exist: `identifier=x`; a leading `?` or `Patient?` is forgiven.
+    Raises: BadRequest, also for an address before the `?`."""
     query = text.strip().removeprefix(resource_type).removeprefix("?")
+    if "/" in query.partition("=")[0]:
+        raise BadRequest(f"Criteria are what would stand behind the ? of a search for {resource_type}: identifier=...")
     return target.parameters(query, ctx.settings.max_parameters)
 
 

@@ -43,12 +43,12 @@ _CONDITIONS = {"ifMatch": "if-match", "ifNoneMatch": "if-none-match", "ifNoneExi
 def entries_of(ctx: Context, bundle: dict[str, Any]) -> list[dict[str, Any]]:
     """The entries of a transaction whose envelope is sound; their resources are not looked at.
 
-    Raises: TooLarge (too many entries), Unprocessable, BadRequest.
+    Raises: TooLarge (too many entries), Unprocessable.
     """
     rows = _listed(ctx, bundle)
-    _check_envelope(ctx, bundle, rows)
     for number, row in enumerate(rows):
         _check_request(row, number)
+    _check_envelope(ctx, bundle, rows)
     return rows
 
 
@@ -58,21 +58,29 @@ async def entries_or_errors_of(ctx: Context, bundle: dict[str, Any]) -> list[dic
     Raises: TooLarge (too many entries), Unprocessable (the Bundle is wrong whatever its entries are).
     """
     rows, turn = _listed(ctx, bundle), Turn()
-    found: list[dict[str, Any] | FhirError] = list(rows)
+    found: list[dict[str, Any] | FhirError] = [_with_request_or_error(row, number) for number, row in enumerate(rows)]
     try:
-        _check_envelope(ctx, bundle, rows)
+        _check_envelope(ctx, bundle, _sound(found))
     except Unprocessable:
-        for number, row in enumerate(rows):
+        for number, row in enumerate(found):
             if turn.is_over():
                 await asyncio.sleep(0)
-            found[number] = _entry_or_error(ctx, bundle, row, number)
-        _check_envelope(ctx, bundle, [row for row in found if not isinstance(row, FhirError)])
-    for number, row in enumerate(found):
-        if not isinstance(row, FhirError):
-            try:
-                _check_request(row, number)
-            except BadRequest as error:
-                found[number] = error
+            if not isinstance(row, FhirError):
+                found[number] = _entry_or_error(ctx, bundle, row, number)
+        _check_envelope(ctx, bundle, _sound(found))
+    return found
+
+
+def _sound(found: Sequence[dict[str, Any] | FhirError]) -> list[dict[str, Any]]:
+    return [row for row in found if not isinstance(row, FhirError)]
+
+
+def _with_request_or_error(row: Any, number: int) -> dict[str, Any] | FhirError:
+    try:
+        _check_request(row, number)
+    except Unprocessable as error:
+        return error
+    found: dict[str, Any] = row
     return found
 
 
@@ -108,13 +116,33 @@ def _check_envelope(ctx: Context, bundle: dict[str, Any], rows: list[Any]) -> No
         envelope["entry"] = []  # an empty array is nothing that JSON of FHIR has
     issues = ctx.validator.validate(envelope)
     if any(issue.severity in ("error", "fatal") for issue in issues):
+        twice = _twice(rows)
+        issues = [
+            issue._replace(expression=twice) if twice and "(bdl-7)" in issue.diagnostics else issue for issue in issues
+        ]
         raise Unprocessable("The Bundle breaks rules of FHIR", issues=issues)
 
 
-def _check_request(row: dict[str, Any], number: int) -> None:
-    """Raises: BadRequest."""
-    if "request" not in row:
-        raise BadRequest("request is missing", code="required", expression=f"Bundle.entry[{number}].request")
+def _twice(rows: Sequence[Any]) -> str | None:
+    """Where a fullUrl stands that stood before."""
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        url = row.get("fullUrl") if isinstance(row, dict) else None
+        if isinstance(url, str):
+            if url in seen:
+                return f"Bundle.entry[{number}].fullUrl"
+            seen.add(url)
+    return None
+
+
+def _check_request(row: Any, number: int) -> None:
+    """What is no object is left to the validator. Raises: Unprocessable."""
+    if isinstance(row, dict) and "request" not in row:
+        raise Unprocessable(
+            "request is missing: an entry says by its method and url what to do (bdl-3)",
+            code="required",
+            expression=f"Bundle.entry[{number}].request",
+        )
 
 
 def _are_plain(rows: list[Any]) -> bool:
@@ -291,9 +319,11 @@ def response_bundle(ctx: Context, kind: str, entries: Sequence[bytes]) -> bytes:
 # ---------------------------------------------------------------- failures
 
 
-def located(error: FhirError, number: int) -> FhirError:
-    """The same error, its issues pointing into the Bundle: `Bundle.entry[3].resource.name[0]`."""
-    issues = [issue._replace(expression=_within(issue, number)) for issue in error.issues]
+def located(error: FhirError, number: int, element: str = "") -> FhirError:
+    """The same error, its issues pointing into the Bundle: `Bundle.entry[3].resource.name[0]`.
+    element: of the entry, `request.url`, where that is what is wrong and not the resource."""
+    where = f"Bundle.entry[{number}].{element}" if element else None
+    issues = [issue._replace(expression=where or _within(issue, number)) for issue in error.issues]
     return type(error)(str(error), issues=issues, headers=error.headers)
 
 

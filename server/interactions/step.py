@@ -39,6 +39,10 @@ class Step:
     """The client named the version that must be current."""
 
     @property
+    def expression(self) -> str:
+        return f"Bundle.entry[{self.number}]"
+
+    @property
     def matched(self) -> bool:
         """A conditional create that creates nothing."""
         return self.interaction == "create" and (self.twin is not None or self.current is not None)
@@ -56,9 +60,9 @@ class Step:
 
 
 @contextmanager
-def locating(step: Step) -> Iterator[None]:
-    """Errors raised within point to the entry of the step."""
+def locating(step: Step, element: str = "") -> Iterator[None]:
+    """Errors raised within point to the entry of the step, or to this element of it."""
     try:
         yield
     except FhirError as error:
-        raise located(error, step.number) from None
+        raise located(error, step.number, element) from None

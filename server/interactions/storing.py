@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from fhir_profiles.issue import Issue
@@ -228,7 +229,10 @@ def refuse_searches(references: Sequence[str], resource_types: Collection[str]) 
     """
     for reference in references:
         if "?" in reference and reference.partition("?")[0] in resource_types:
-            raise Unprocessable("A conditional reference is resolved in a transaction only", code="not-supported")
+            raise Unprocessable(
+                f"A conditional reference ({reference.partition('?')[0]}?...) is resolved in a transaction only",
+                code="not-supported",
+            )
 
 
 def refuse_unresolved(references: Sequence[str]) -> None:
@@ -266,15 +270,21 @@ def body_of(resource: Resource, resource_id: str) -> Body:
     return Body(head, tail)
 
 
-async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[Condition] = ()) -> list[Written]:
+async def commit(
+    ctx: Context,
+    changes: Sequence[Change],
+    conditions: Sequence[Condition] = (),
+    askers: Mapping[Condition, str] = MappingProxyType({}),
+) -> list[Written]:
     """Store, and tell whoever has to know of definitions that changed.
 
+    askers: FHIRPath of what needs a condition, where that is a part of a Bundle.
     Raises: Conflict (referential integrity), ConditionFailed (of Matches), VersionConflict.
     """
     try:
         written = await ctx.store.commit(Commit(changes, conditions))
     except ConditionFailed as error:
-        refuse_dangling(error)
+        _refuse_dangling(error, askers)
         raise
     types = {change.type for change in changes}
     if "SearchParameter" in types:
@@ -284,14 +294,14 @@ async def commit(ctx: Context, changes: Sequence[Change], conditions: Sequence[C
     return written
 
 
-def refuse_dangling(error: ConditionFailed) -> None:
+def _refuse_dangling(error: ConditionFailed, askers: Mapping[Condition, str]) -> None:
     """Raises: Conflict, if it was referential integrity that failed."""
     condition = error.condition
     if isinstance(condition, Exists):
-        raise Conflict(
-            f"Referential integrity: {condition.type}/{condition.id}, which is referred to, does not exist"
-        ) from None
+        text = f"Referential integrity: {condition.type}/{condition.id}, which is referred to, does not exist"
+        raise Conflict(text, expression=askers.get(condition)) from None
     if isinstance(condition, Unreferenced):
         others = ", ".join(f"{kind}/{each}" for kind, each in error.found[:5])
         by = f" by {others}" if others else ""
-        raise Conflict(f"Referential integrity: {condition.type}/{condition.id} is still referred to{by}") from None
+        text = f"Referential integrity: {condition.type}/{condition.id} is still referred to{by}"
+        raise Conflict(text, expression=askers.get(condition)) from None

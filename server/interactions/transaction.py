@@ -8,7 +8,7 @@ reads and searches are answered from what is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_profiles.json_reading import read_json, same_json, write_json
@@ -36,7 +36,6 @@ from server.search.query import Query
 from server.store.contract import (
     Condition,
     Delete,
-    Exists,
     Put,
     Version,
     VersionConflict,
@@ -69,10 +68,11 @@ async def _once(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> Fhi
     await _identify(ctx, writes)
     _refuse_overlaps(writes)
     conditions = await _rewrite(ctx, request, writes)
-    conditions += await _make_changes(ctx, request.base, writes, large=len(request.body) > LARGE)
+    askers: dict[Condition, str] = {}
+    conditions += await _make_changes(ctx, request.base, writes, askers, large=len(request.body) > LARGE)
     await _check_reads(ctx, steps, writes)
     once = {id(each): each for each in conditions}  # what was found together shares one
-    await _commit(ctx, writes, list(once.values()))
+    await _commit(ctx, writes, list(once.values()), askers)
     taken = Answers(ctx.settings.max_body_bytes)
     answers, turn = [], Turn()
     for step in steps:
@@ -163,7 +163,7 @@ async def _match(ctx: Context, writes: Sequence[Step]) -> None:
     asking: list[Step] = []
     queries: list[Query] = []
     for step in writes:
-        with locating(step):
+        with locating(step, "request.ifNoneExist" if step.interaction == "create" else "request.url"):
             criteria = _criteria(ctx, step)
             if criteria is not None:
                 asking.append(step)
@@ -249,10 +249,12 @@ async def _rewrite(ctx: Context, request: FhirRequest, writes: Sequence[Step]) -
 # ---------------------------------------------------------------- changes
 
 
-async def _make_changes(ctx: Context, base: str, writes: Sequence[Step], *, large: bool) -> list[Condition]:
+async def _make_changes(
+    ctx: Context, base: str, writes: Sequence[Step], askers: dict[Condition, str], *, large: bool
+) -> list[Condition]:
     """The changes of each entry, every resource checked once; what must hold for them. large: one of them may be so.
+    askers: gets the entry that needs a condition of referential integrity.
     Raises: FhirError, located."""
-    exists: set[Exists] = set()
     conditions: list[Condition] = []
     turn = Turn()
     for step in writes:
@@ -264,15 +266,20 @@ async def _make_changes(ctx: Context, base: str, writes: Sequence[Step], *, larg
             continue
         with locating(step):
             if step.interaction == "delete":
-                conditions += _deletes(ctx, step)
+                needed = _deletes(ctx, step)
+                askers.update(dict.fromkeys(needed, step.expression))
+                conditions += needed
                 continue
             guard, size = _guard(step), about(step.resource) if large else 0
             prepared = await prepare_beside(ctx, base, step.resource, step.id, step.request.method, guard, size=size)
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
             step.resource.clear()  # all is said in the change; a parsed resource takes ten times its bytes
-            exists.update(each for each in prepared.conditions if isinstance(each, Exists))
-    return [*conditions, *exists]
+            for each in prepared.conditions:
+                if each not in askers:
+                    askers[each] = step.expression
+                    conditions.append(each)
+    return conditions
 
 
 def _guard(step: Step) -> labels.Guard:
@@ -306,13 +313,16 @@ def _deletes(ctx: Context, step: Step) -> list[Condition]:
     return unreferenced(ctx, deletes)
 
 
-async def _commit(ctx: Context, writes: Sequence[Step], conditions: Sequence[Condition]) -> None:
+async def _commit(
+    ctx: Context, writes: Sequence[Step], conditions: Sequence[Condition], askers: Mapping[Condition, str]
+) -> None:
+    """askers: see `commit`."""
     changing = [step for step in writes if step.changes]
     changes = [change for step in changing for change in step.changes]
     if not changes:
         return
     try:
-        written = iter(await commit(ctx, changes, conditions))
+        written = iter(await commit(ctx, changes, conditions, askers))
     except VersionConflict as error:
         raise _overtaken(error, changing) from None
     for step in changing:
@@ -346,7 +356,7 @@ async def _check_reads(ctx: Context, steps: Sequence[Step], writes: Sequence[Ste
             if not after[key]:
                 raise located(NotFound(f"{'/'.join(key)} is not there to be read"), step.number)
         elif step.interaction in SEARCHES:
-            with locating(step):
+            with locating(step, "request.url"):
                 compiled(ctx, step.request)
 
 

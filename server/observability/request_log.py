@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from server.clock import now_ms
+from server.config import SettingRefused
 from server.store.contract import instant
 
 FLUSH_SECONDS = 0.2
@@ -25,7 +27,7 @@ class Dropped(Protocol):
 
 
 class RequestLog:
-    """destination: "stderr", "off" or a file, which is appended to."""
+    """destination: "stderr", "off" or a file, which is appended to. Raises: SettingRefused (it cannot be written)."""
 
     def __init__(self, destination: str, dropped: Dropped) -> None:
         self._destination = destination
@@ -55,10 +57,14 @@ class RequestLog:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
 
     def reopen(self) -> None:
-        """Opens the file anew: it was moved away (log rotation)."""
+        """Opens the file anew: it was moved away (log rotation). If that fails, the old one stays."""
         if self._destination not in ("stderr", "off"):
-            old, self._file = self._file, self._open()
-            self._thread.submit(os.close, old)
+            try:
+                old, self._file = self._file, self._open()
+            except SettingRefused as error:
+                sys.stderr.write(f"onecard: {error}; the old file stays\n")
+            else:
+                self._thread.submit(os.close, old)
 
     async def close(self) -> None:
         """Writes what waits, for a second at most."""
@@ -75,7 +81,10 @@ class RequestLog:
             return -1
         if self._destination == "stderr":
             return 2
-        return os.open(self._destination, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            return os.open(self._destination, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        except OSError as error:
+            raise SettingRefused(f"request-log: {self._destination!r} cannot be written: {error.strerror}") from None
 
     def _taken(self) -> bytes:
         text = "".join(self._lines).encode()

@@ -142,7 +142,7 @@ def _often(written: str, depth: int) -> Name:
 
 
 def _name(text: str, written: str, depth: int) -> Name:
-    if text.startswith("_has:"):
+    if text == "_has" or text.startswith("_has:"):
         parts = text.split(":", 3)
         if len(parts) < 4:
             raise _refused(written, "expected _has:Type:reference:parameter")
@@ -170,4 +170,6 @@ def _code(text: str, written: str) -> str:
 
 
 def _refused(written: str, reason: str, code: str = "invalid") -> BadRequest:
+    if not written:
+        return BadRequest("a parameter has no name", code=code)
     return BadRequest(f"{shown(written)}: {reason}", expression=shown(written), code=code)

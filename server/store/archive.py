@@ -31,6 +31,7 @@ import zstandard
 from server.store.contract import Version
 
 MAGIC = "onecard-backup 1"
+CUT_OFF = "the backup is cut off: its end is missing"
 
 
 class ArchiveError(Exception):
@@ -201,8 +202,10 @@ def read_archive(
 ) -> Iterator[dict[str, Any] | Setting | Version]:
     """The head, then settings and versions as they were written. Raises: ArchiveError, also at the end if the checksum
     does not fit: do not take what was read for whole before the iterator has ended."""
-    head = source.readline(1 << 16).decode("utf-8", "replace").rstrip("\n")
-    stream = _decryptor(source, head, passphrase, identities)
+    head = source.readline(1 << 16).decode("utf-8", "replace")
+    if head.startswith(MAGIC) and not head.endswith("\n"):
+        raise ArchiveError(CUT_OFF)
+    stream = _decryptor(source, head.rstrip("\n"), passphrase, identities)
     total, versions = hashlib.sha256(), 0
     try:
         for line in _lines(zstandard.ZstdDecompressor().stream_reader(stream)):
@@ -225,7 +228,7 @@ def read_archive(
     finally:
         if stream is not source:
             stream.close()
-    raise ArchiveError("the backup is cut off: its end is missing")
+    raise ArchiveError(CUT_OFF)
 
 
 def _version(line: bytes, seq: int) -> Version:

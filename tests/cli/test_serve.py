@@ -70,6 +70,8 @@ def test_what_was_stored_is_there_after_a_start_again(start: Start, tmp_path: Pa
         (("--store", "oracle://x"), "sqlite:///PATH"),
         (("--config", "/no/file.toml"), "cannot be read"),
         (("--tls-cert", "x"), "belong together"),
+        (("--port", "0", "--request-log", "/no/folder/requests.log"), "request-log"),
+        (("--port", "0", "--workers", "2", "--request-log", "/no/folder/requests.log"), "request-log"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_reason_and_code_2(

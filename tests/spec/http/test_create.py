@@ -164,7 +164,9 @@ async def test_if_none_exist_with_several_matches_is_412(fhir, given):
     assert answer.json["issue"][0]["code"] == "multiple-matches"
 
 
-@pytest.mark.parametrize("criteria", ["", "nonsense=1", "identifier=1&_count=1", "_sort=name"])
+@pytest.mark.parametrize(
+    "criteria", ["", "nonsense=1", "identifier=1&_count=1", "_sort=name", "http://x/Patient?_id=1"]
+)
 async def test_criteria_that_do_not_filter_are_400(fhir, criteria):
     answer = await fhir.post("Patient", patient(), headers={"If-None-Exist": criteria})
     assert answer.status == 400

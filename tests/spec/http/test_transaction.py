@@ -65,6 +65,33 @@ async def test_a_link_that_no_entry_resolves_fails_the_transaction_naming_the_en
     assert (await fhir.get("_history")).json["total"] == 0
 
 
+async def test_referential_integrity_that_fails_names_the_entry(fhir, given):
+    await given(patient("used"), observation("1", subject=reference("Patient/used")))
+    absent = await send(
+        fhir,
+        entry("POST", "Observation", observation("2", subject=reference("Patient/used"))),
+        entry("POST", "Observation", observation("3", subject=reference("Patient/absent"))),
+    )
+    assert (absent.status, absent.json["issue"][0]["expression"]) == (409, ["Bundle.entry[1]"])
+    used = await send(fhir, entry("POST", "Patient", patient()), entry("DELETE", "Patient/used"))
+    assert (used.status, used.json["issue"][0]["expression"]) == (409, ["Bundle.entry[1]"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        (entry("PUT", "Patient?identfier=x", patient()), "request.url"),
+        (entry("POST", "Patient", patient(), ifNoneExist="identfier=x"), "request.ifNoneExist"),
+        (entry("GET", "Patient?identfier=x"), "request.url"),
+        (entry("DELETE", "Patient?identfier=x"), "request.url"),
+    ],
+)
+async def test_criteria_that_are_wrong_are_named_as_what_they_are(fhir, wrong, place):
+    answer = await send(fhir, entry("POST", "Patient", patient()), wrong)
+    assert (answer.status, "did you mean identifier" in answer.diagnostics) == (400, True)
+    assert answer.json["issue"][0]["expression"] == [f"Bundle.entry[1].{place}"]
+
+
 async def test_all_versions_of_a_transaction_have_the_same_last_updated(fhir):
     await send(fhir, *(entry("POST", "Patient", patient()) for _ in range(3)))
     versions = (await fhir.get("_history")).json["entry"]

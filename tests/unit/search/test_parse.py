@@ -46,13 +46,22 @@ def test_a_name(written: str, name: Name) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", ":", "a:", "a.", ".a", "a..b", "a:b:c", "1a", "a b", "$where", "_has:", "_has:Observation", "_has:A:b", "a:1",
-     "_has:Observation:patient:", "x" * 65, ".".join("a" * 12), "นาม"],
+    [":", "a:", "a.", ".a", "a..b", "a:b:c", "1a", "a b", "$where", "_has", "_has:", "_has:Observation", "_has:A:b",
+     "a:1", "_has:Observation:patient:", "x" * 65, ".".join("a" * 12), "นาม"],
 )  # fmt: skip
 def test_what_is_no_name_is_refused_with_the_name_quoted(written: str) -> None:
     with pytest.raises(BadRequest) as caught:
         parse_name(written, LIMITS)
     assert str(caught.value).startswith(shown(written))
+
+
+def test_a_parameter_without_a_name_is_refused_without_an_empty_expression() -> None:
+    """https://hl7.org/fhir/R4/datatypes.html#string: a string has at least one character."""
+    with pytest.raises(BadRequest) as caught:
+        parse_name("", LIMITS)
+    assert [(issue.diagnostics, issue.expression) for issue in caught.value.issues] == [
+        ("a parameter has no name", None)
+    ]
 
 
 def test_a_repeated_parameter_is_an_and_and_commas_are_an_or() -> None:

@@ -57,10 +57,12 @@ def test_what_is_wrong_with_an_entry_among_others_is_found(wrong: Any, place: st
 
 def test_a_full_url_belongs_to_one_entry() -> None:
     same = entry(fullUrl="http://x/fhir/Patient/1")
-    with pytest.raises(FhirError, match="breaks rules"):
+    with pytest.raises(FhirError, match="breaks rules") as raised:
         entries_of(CTX, bundle(same, entry(), same))
+    assert [issue.expression for issue in raised.value.issues] == ["Bundle.entry[2].fullUrl"]
 
 
 def test_an_entry_without_a_request_is_refused() -> None:
-    with pytest.raises(FhirError):
+    with pytest.raises(FhirError, match="request is missing") as raised:
         entries_of(CTX, bundle(entry(), entry(request=None)))
+    assert [issue.expression for issue in raised.value.issues] == ["Bundle.entry[1].request"]

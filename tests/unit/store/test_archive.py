@@ -85,6 +85,12 @@ def test_a_cut_off_backup_is_never_taken_for_whole(kind: str) -> None:
             list(read_archive(io.BytesIO(data[:length]), **keys))
 
 
+def test_a_backup_cut_off_within_its_protected_key_is_called_cut_off_not_the_passphrase_wrong() -> None:
+    protection, keys = PROTECTIONS["passphrase"]
+    with pytest.raises(ArchiveError, match="cut off"):
+        list(read_archive(io.BytesIO(archive(protection)[:200]), **keys))
+
+
 @pytest.mark.parametrize("kind", ["plain", "recipient"])
 def test_a_changed_byte_is_seen(kind: str) -> None:
     protection, keys = PROTECTIONS[kind]
