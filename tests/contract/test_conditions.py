@@ -105,6 +105,30 @@ async def test_a_reference_from_before_its_target_came_counts(store: Store) -> N
         await store.commit(Commit([Delete("Patient", "late")], [Unreferenced("Patient", "late")]))
 
 
+async def test_references_of_the_same_moment_count(store: Store) -> None:
+    """Of commits that wait for their turn together, each sees what those before it changed."""
+    await store.commit(Commit([put("Patient", "a"), put("Patient", "b"), refers("Observation", "o", ("Patient", "b"))]))
+
+    def deleted(id: str) -> Commit:
+        return Commit([Delete("Patient", id)], [Unreferenced("Patient", id)])
+
+    moved, referred = await asyncio.gather(
+        store.commit(Commit([refers("Observation", "o", ("Patient", "a"))])),
+        store.commit(deleted("a")),
+        return_exceptions=True,
+    )
+    assert not isinstance(moved, BaseException)
+    assert isinstance(referred, ConditionFailed)
+    assert referred.found == (("Observation", "o"),)
+    await asyncio.gather(store.commit(Commit([Delete("Observation", "o")])), store.commit(deleted("a")))
+    late = Commit([refers("Observation", "p", ("Patient", "late"), by="focus")])
+    arrived = Commit([put("Patient", "late")])
+    answers = await asyncio.gather(
+        store.commit(late), store.commit(arrived), store.commit(deleted("late")), return_exceptions=True
+    )
+    assert isinstance(answers[2], ConditionFailed)
+
+
 async def test_all_conditions_must_hold(store: Store) -> None:
     with pytest.raises(ConditionFailed):
         await store.commit(Commit([patient("a", "1")], [nobody_has("1"), Exists("Organization", "none")]))

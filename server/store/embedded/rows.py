@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,8 +28,7 @@ from server.search.values import (
     Uri,
     Value,
 )
-from server.store.contract import Change, Put
-from server.store.embedded.symbols import ELSEWHERE, Allocation, Remembered
+from server.store.embedded.symbols import ELSEWHERE, Numbering
 from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
 TEXT = ":text"
@@ -168,36 +166,28 @@ class Parameters:
 
 
 class Builder:
-    """Makes the rows of resources within one transaction, or ahead of it (`ahead`)."""
+    """Makes the rows of resources within one transaction, or ahead of it (ahead.py)."""
 
-    def __init__(self, allocation: Allocation | Remembered, parameters: Parameters) -> None:
-        self._allocation = allocation
+    def __init__(self, numbering: Numbering, parameters: Parameters) -> None:
+        self._numbering = numbering
         self._parameters = parameters
-
-    def ahead(self, changes: Sequence[Change]) -> dict[int, Made]:
-        """Rows by the `id()` of those changes whose every symbol is in the store already: they need not be made while
-        other processes wait for the write lock."""
-        assert isinstance(self._allocation, Remembered), "a transaction makes them itself"
-        found = {}
-        for change in changes:
-            if isinstance(change, Put):
-                with suppress(KeyError):
-                    t = self._allocation.type(change.type)
-                    found[id(change)] = self.build(change.type, t, change.index, self._allocation.target)
-        return found
 
     def build(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> Made:
         """target: number of the resource that a local reference names."""
-        allocation = self._allocation
-        resource = _Resource(allocation, t, target)
+        return made(*self.rows(type, t, index, target))
+
+    def rows(self, type: str, t: int, index: Index, target: Callable[[str, str], int]) -> tuple[Rows, int | None]:
+        """Rows, and k of the type's principal date if they have some of it."""
+        numbering = self._numbering
+        resource = _Resource(numbering, t, target)
         known = self._parameters.of(type)
-        numbers = allocation.params(t)
+        numbers = numbering.params(t)
         shape = []
         date = None
         for code, values in index.items():
             if not values:
                 continue
-            k = numbers.get(code) or allocation.param(t, code)
+            k = numbers.get(code) or numbering.param(t, code)
             learned = known.get(code) or self._parameters.learn(type, code)
             if learned.components:
                 shape.append(k if _says_its_components(values, learned.components, index) else -k)
@@ -214,8 +204,8 @@ class Builder:
                 if not values:
                     continue
             _ADD[values[0].__class__](resource, code, k, values, learned)
-        resource.tok.append(allocation.shape(t, tuple(shape)))
-        return made(resource.rows(), date)
+        resource.tok.append(numbering.shape(t, tuple(shape)))
+        return resource.rows(), date
 
 
 def _says_its_components(values: Sequence[Value], components: tuple[str, ...], index: Index) -> bool:
@@ -228,7 +218,7 @@ def _says_its_components(values: Sequence[Value], components: tuple[str, ...], i
     )
 
 
-def _unique(rows: list[Any]) -> list[Any]:
+def unique(rows: list[Any]) -> list[Any]:
     return sorted(set(rows))
 
 
@@ -236,12 +226,12 @@ class _Resource:
     """Rows of one resource while they are gathered."""
 
     __slots__ = (
-        "_allocation",
         "_comp",
         "_dat",
         "_geo",
         "_ident",
         "_num",
+        "_numbering",
         "_ref",
         "_rng",
         "_str",
@@ -251,8 +241,8 @@ class _Resource:
         "tok",
     )
 
-    def __init__(self, allocation: Allocation | Remembered, t: int, target: Callable[[str, str], int]) -> None:
-        self._allocation = allocation
+    def __init__(self, numbering: Numbering, t: int, target: Callable[[str, str], int]) -> None:
+        self._numbering = numbering
         self._t = t
         self._target = target
         self.code: list[int] = []
@@ -268,8 +258,8 @@ class _Resource:
 
     def rows(self) -> Rows:
         found = (self.code, self.tok, self._ident, self._str, self._dat, self._num, self._rng, self._ref)
-        eight = [_unique(rows) if len(rows) > 1 else rows for rows in found]
-        return Rows._make([*eight, sorted(self._comp.items()), _unique(self._geo)])
+        eight = [unique(rows) if len(rows) > 1 else rows for rows in found]
+        return Rows._make([*eight, sorted(self._comp.items()), unique(self._geo)])
 
     # -------------------------------------------------------------------------------- tokens
 
@@ -283,19 +273,19 @@ class _Resource:
                 self._of_type(code, value)
 
     def _codes(self, code: str, k: int, tokens: Sequence[Any], rows: list[int]) -> None:
-        allocation = self._allocation
-        syms, texts = allocation.syms, allocation.texts
+        numbering = self._numbering
+        syms, texts = numbering.syms, numbering.texts
         symbols = []
         plain = []
         for system, value, shown in tokens:
             if system or value:
                 key = k, system or "", value or ""
-                s = syms.get(key) or allocation.symbol(*key)
+                s = syms.get(key) or numbering.symbol(*key)
                 symbols.append(s)
                 if shown:
                     said = k, fold(shown), s
                     if said not in texts:
-                        allocation.text(*said)
+                        numbering.text(*said)
             elif shown:
                 plain.append(fold(shown))
         rows += symbols
@@ -305,9 +295,9 @@ class _Resource:
     def _plain_text(self, code: str, k: int, text: str, symbols: list[int]) -> None:
         """The text of a concept: it belongs to one of its codes where there are some, which costs no row."""
         if symbols:
-            self._allocation.text(k, text, symbols[0])
+            self._numbering.text(k, text, symbols[0])
         else:
-            self.tok.append(self._allocation.symbol(self._allocation.param(self._t, code + TEXT), "", text))
+            self.tok.append(self._numbering.symbol(self._numbering.param(self._t, code + TEXT), "", text))
 
     def _identifiers(self, code: str, k: int, tokens: list[Token]) -> None:
         for token in tokens:
@@ -317,18 +307,18 @@ class _Resource:
                 self._plain_text(code, k, fold(token.text), [])
 
     def _system(self, system: str | None) -> int:
-        return self._allocation.symbol(0, "", system) if system else 0
+        return self._numbering.symbol(0, "", system) if system else 0
 
     def _of_type(self, code: str, value: OfType) -> None:
-        k = self._allocation.param(self._t, code + OF_TYPE)
-        self._ident.append((k, value.value, self._allocation.symbol(k, value.system or "", value.code)))
+        k = self._numbering.param(self._t, code + OF_TYPE)
+        self._ident.append((k, value.value, self._numbering.symbol(k, value.system or "", value.code)))
 
     # -------------------------------------------------------------------------------- the rest
 
     def references(self, code: str, k: int, values: Sequence[Reference], learned: Learned) -> None:
         for type, id, _, url, identifier in values:
             if identifier is not None and (identifier.code or identifier.system):
-                by_identifier = self._allocation.param(self._t, code + IDENTIFIER)
+                by_identifier = self._numbering.param(self._t, code + IDENTIFIER)
                 self._ident.append((by_identifier, identifier.code or "", self._system(identifier.system)))
             if type is not None and id is not None:
                 target = self._target(type, id)
@@ -337,7 +327,7 @@ class _Resource:
                 else:
                     self._ref.append((target, k))
             elif url is not None:
-                self._ref.append((self._allocation.absent(ELSEWHERE, url), k))
+                self._ref.append((self._numbering.absent(ELSEWHERE, url), k))
 
     def dates(self, code: str, k: int, values: Sequence[Date], learned: Learned) -> None:
         if len(values) == 1:
@@ -360,16 +350,16 @@ class _Resource:
         self._str += [(k, value.folded) for value in values]
 
     def uris(self, code: str, k: int, values: Sequence[Uri], learned: Learned) -> None:
-        self.tok += [self._allocation.symbol(k, "", value.value) for value in values]
+        self.tok += [self._numbering.symbol(k, "", value.value) for value in values]
 
     def numbers(self, code: str, k: int, values: Sequence[Number], learned: Learned) -> None:
-        symbol = self._allocation.symbol(k, "", "")
+        symbol = self._numbering.symbol(k, "", "")
         for value in values:
             self._number(symbol, value, value)
 
     def quantities(self, code: str, k: int, values: Sequence[Quantity], learned: Learned) -> None:
         for value in values:
-            self._number(self._allocation.symbol(k, *unit_key(value)), value.canonical, value.number)
+            self._number(self._numbering.symbol(k, *unit_key(value)), value.canonical, value.number)
 
     def _number(self, symbol: int, canonical: Number, written: Number) -> None:
         if _is_point(canonical) and _is_point(written):

@@ -30,6 +30,7 @@ from server.store.contract import (
     Version,
     Written,
 )
+from server.store.embedded.ahead import Ahead
 from server.store.embedded.checkpoint import Checkpointer
 from server.store.embedded.driver import Connection, connect, failures, stop_when
 from server.store.embedded.estimates import Estimates
@@ -38,7 +39,7 @@ from server.store.embedded.rows import Builder, Parameters
 from server.store.embedded.schema import changes_zone, install, prepare
 from server.store.embedded.search import Searcher
 from server.store.embedded.session import Session, Sessions, TooLong
-from server.store.embedded.symbols import Allocation, Remembered, Symbols
+from server.store.embedded.symbols import Allocation, Symbols
 from server.store.embedded.transaction import Transaction
 from server.store.embedded.upkeep import Extracted, extracted, snapshot, verify
 from server.store.embedded.writer import Writer
@@ -86,7 +87,7 @@ class EmbeddedStore:
         self._searcher = Searcher(connection, self._symbols, self._estimates, self._write_bodies, rules)
         self._inline = self._session()
         self._inline.bound_inline()
-        self._ahead = Builder(Remembered(self._inline.connection, self._symbols), self._parameters).ahead
+        self._ahead = Ahead(self._inline.connection, self._symbols, self._parameters)
         self._sessions = Sessions(self._session)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="onecard-search")
         self._written_by = connection
@@ -117,11 +118,13 @@ class EmbeddedStore:
     # -------------------------------------------------------------------------------- writing
 
     async def commit(self, commit: Commit) -> list[Written]:
-        ahead = self._ahead(commit.changes[:_AHEAD])
-        for start in range(_AHEAD, len(commit.changes), _AHEAD):
+        changes = commit.changes
+        coming = {(change.type, change.id) for change in changes} if len(changes) > 1 else ()
+        early = self._ahead.of(changes[:_AHEAD], coming)
+        for start in range(_AHEAD, len(changes), _AHEAD):
             await asyncio.sleep(0)
-            ahead |= self._ahead(commit.changes[start : start + _AHEAD])
-        written: list[Written] = await self._writer.submit(commit, ahead)
+            early |= self._ahead.of(changes[start : start + _AHEAD], coming)
+        written: list[Written] = await self._writer.submit(commit, early)
         return written
 
     def _begin(self, connection: Connection) -> Transaction:

@@ -7,7 +7,8 @@ reader's own snapshot, and only a miss there means "never seen".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from typing import Protocol
 
 from server.store.embedded.driver import Connection
 from server.store.embedded.ids import id_key
@@ -100,55 +101,32 @@ class Symbols:
         return rid
 
 
-class Remembered:
-    """What the store has committed: for work ahead of a transaction.
+class Numbering(Protocol):
+    """What gives numbers to names while the rows of a resource are made."""
 
-    Numbers never change, so what is found stays right. Raises, all of it: KeyError for what is not there yet.
-    """
+    @property
+    def syms(self) -> Mapping[SymbolKey, int]:
+        """Many of those that there are: quicker than `symbol`."""
 
-    def __init__(self, connection: Connection, symbols: Symbols) -> None:
-        self._connection = connection
-        self._symbols = symbols
-        self.syms = symbols.syms
-        self.texts = symbols.texts
-
-    def type(self, name: str) -> int:
-        return _there(self._symbols.type(self._connection, name))
+    @property
+    def texts(self) -> Container[tuple[int, str, int]]:
+        """Many of those that need not be told to `text` again."""
 
     def params(self, t: int) -> Mapping[str, int]:
-        return self._symbols.params.get(t) or {}
+        """Many of those that there are: quicker than `param`."""
 
-    def param(self, t: int, code: str) -> int:
-        return _there(self._symbols.param(self._connection, t, code))
+    def param(self, t: int, code: str) -> int: ...
 
     def shape(self, t: int, shape: tuple[int, ...]) -> int:
-        s = self._symbols.shapes.get((t, shape))
-        if s is None:
-            s = self._symbols.shapes[t, shape] = self.symbol(self.param(t, SHAPE), "", shape_text(shape))
-        return s
+        """The symbol that stands for the set of a resource's parameters; see `shape_text`."""
 
-    def symbol(self, k: int, system: str, code: str) -> int:
-        return _there(self._symbols.symbol(self._connection, k, system, code))
+    def symbol(self, k: int, system: str, code: str) -> int: ...
 
     def text(self, k: int, text: str, symbol: int) -> None:
-        known = k, text, symbol
-        if known not in self.texts:
-            _there(self._connection.execute("SELECT 1 FROM symtext WHERE k = ? AND v = ? AND s = ?", known).get)
-            self.texts.add(known)
-
-    def target(self, type: str, id: str) -> int:
-        symbols = self._symbols
-        rid = symbols.rids.get((symbols.types.get(type, ELSEWHERE), id))
-        return rid or _there(symbols.rid(self._connection, self.type(type), id))
+        """Remembers that a code was shown with this text."""
 
     def absent(self, t: int, id: str) -> int:
-        raise KeyError(id)
-
-
-def _there(number: int | None) -> int:
-    if number is None:
-        raise KeyError
-    return number
+        """Negative number of a target that is not here; t ELSEWHERE: `id` is the url of what is not ours."""
 
 
 class Allocation:
@@ -160,7 +138,6 @@ class Allocation:
         self._fresh = Symbols()
         self._absent: dict[tuple[int, str], int] = {}
         self.syms = symbols.syms
-        """Many of those that there are: quicker than `symbol`."""
         self.texts = symbols.texts
 
     def publish(self) -> None:
@@ -187,7 +164,6 @@ class Allocation:
         return self._symbols.names.get(t) or self._fresh.name(self._connection, t)
 
     def params(self, t: int) -> Mapping[str, int]:
-        """Many of those that there are: quicker than `param`."""
         return self._symbols.params.get(t) or {}
 
     def param(self, t: int, code: str) -> int:
@@ -198,7 +174,6 @@ class Allocation:
         return k
 
     def shape(self, t: int, shape: tuple[int, ...]) -> int:
-        """The symbol that stands for the set of a resource's parameters; see `rows.shape_text`."""
         s = self._symbols.shapes.get((t, shape))
         if s is None:
             s = self._fresh.shapes[t, shape] = self.symbol(self.param(t, SHAPE), "", shape_text(shape))
@@ -212,7 +187,6 @@ class Allocation:
         return s
 
     def text(self, k: int, text: str, symbol: int) -> None:
-        """Remembers that a code was shown with this text."""
         known = (k, text, symbol)
         if known not in self._symbols.texts and known not in self._fresh.texts:
             self._connection.execute("INSERT INTO symtext VALUES(?, ?, ?) ON CONFLICT DO NOTHING", known)
@@ -228,7 +202,6 @@ class Allocation:
         self._fresh.rids[t, id] = rid
 
     def absent(self, t: int, id: str) -> int:
-        """Negative number of a target that is not here; t ELSEWHERE: `id` is the url of what is not ours."""
         x = self._absent.get((t, id))
         if x is None:
             key = id if t == ELSEWHERE else id_key(id)

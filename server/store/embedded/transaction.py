@@ -29,10 +29,11 @@ from server.store.contract import (
     Written,
     labels_of,
 )
+from server.store.embedded.ahead import Early, settled
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.known import Known, Pending, Step
-from server.store.embedded.rows import UNMADE, Builder, Made, Rows, from_keys
+from server.store.embedded.rows import UNMADE, Builder, Rows, from_keys
 from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
 from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
@@ -46,6 +47,8 @@ Found = Callable[[Matches], Sequence[Pair]]
 
 _FEW = 5
 """Resources that a failed condition names."""
+_MOST_PENDING = 200
+"""Resources that are not written yet and are looked through one by one for references."""
 
 
 class Transaction:
@@ -78,8 +81,8 @@ class Transaction:
 
     # -------------------------------------------------------------------------------- a commit
 
-    def apply(self, commit: Commit, ahead: Mapping[int, Made] = MappingProxyType({})) -> list[Written]:
-        """ahead: see Builder.ahead. Raises: CommitRefused; the transaction is then as it was before."""
+    def apply(self, commit: Commit, ahead: Mapping[int, Early] = MappingProxyType({})) -> list[Written]:
+        """ahead: see ahead.py. Raises: CommitRefused; the transaction is then as it was before."""
         known = [
             self._new(change.type, change.id) if _is_fresh(change) else self._look_up(change.type, change.id)
             for change in commit.changes
@@ -111,19 +114,26 @@ class Transaction:
 
     def _check_unreferenced(self, condition: Unreferenced, steps: Sequence[Step]) -> None:
         """Those who refer now, without what this commit changes, and those who will."""
-        self.flush()
+        if self._pending.arrived or len(self._pending.dirty) > _MOST_PENDING:
+            self.flush()
         target = self.allocation.target(condition.type, condition.id)
         changed = {step.rid for step in steps}
+        pending = [known for known in self._pending.dirty.values() if known.rid not in changed]
+        made = [*((step.known, step.made) for step in steps), *((known, known.made or UNMADE) for known in pending)]
         new = [
-            (step.known.type, step.known.id)
-            for step in steps
-            if step.known.type not in RECORDS
-            and any(row[0] == target for row in (*step.made.rows.ref, *step.made.rows.comp))
+            (known.type, known.id)
+            for known, its in made
+            if known.type not in RECORDS and any(row[0] == target for row in (*its.rows.ref, *its.rows.comp))
         ]
         rows = self.connection.execute(
             "SELECT DISTINCT rid FROM (SELECT rid FROM ref WHERE tr = ?1 UNION ALL SELECT rid FROM comp WHERE pt = ?1) "
             "CROSS JOIN res USING (rid) WHERE rid NOT IN carray(?2) AND t NOT IN carray(?4) LIMIT ?3",
-            (target, integers([0, *changed]), _FEW, integers([self.allocation.type(name) for name in sorted(RECORDS)])),
+            (
+                target,
+                integers([0, *changed, *(known.rid for known in pending)]),
+                _FEW,
+                integers([self.allocation.type(name) for name in sorted(RECORDS)]),
+            ),
         ).fetchall()
         found = new + [self._name(rid) for (rid,) in rows]
         if found:
@@ -133,7 +143,7 @@ class Transaction:
         t, key = self.connection.execute("SELECT t, id FROM res WHERE rid = ?", (rid,)).get
         return self.allocation.name(t), id_text(key)
 
-    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Made]) -> list[Step]:
+    def _steps(self, commit: Commit, known: Sequence[Known], lu: int, ahead: Mapping[int, Early]) -> list[Step]:
         """Numbers first: the resources of one commit may refer to each other."""
         next = self._rid
         fresh: dict[Pair, int] = {}
@@ -157,7 +167,7 @@ class Transaction:
         lu: int,
         fresh: dict[Pair, int],
         target: Callable[[str, str], int],
-        made: Made | None,
+        early: Early | None,
     ) -> Step:
         if isinstance(change, Put):
             if change.seen is not None:
@@ -165,8 +175,10 @@ class Transaction:
             elif change.labels is not None:
                 self._check_labels(change, known.frame)
             body = change.body.at(known.vid + 1, lu)
-            if made is None:
+            if early is None:
                 made = self._builder.build(change.type, known.t, change.index, target)
+            else:
+                made = settled(early, self.allocation, target)
             rid = known.rid or fresh[change.type, change.id]
             method = METHODS.index(change.method)
             return Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), made, change.text)

@@ -15,9 +15,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from server.store.contract import Commit, CommitRefused, Exists, QueryTooCostly, StoreError, StoreUnavailable
+from server.store.embedded.ahead import Early
 from server.store.embedded.driver import Connection, failures
 from server.store.embedded.lock import Gate
-from server.store.embedded.rows import Made
 from server.store.embedded.transaction import Transaction
 
 Job = Callable[[Transaction], Any]
@@ -29,8 +29,8 @@ LARGEST_GROUP = 256
 @dataclass(slots=True)
 class _Waiting:
     work: Commit | Job
-    ahead: dict[int, Made]
-    """See Builder.ahead."""
+    ahead: dict[int, Early]
+    """See ahead.py."""
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -64,8 +64,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="onecard-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Commit | Job, ahead: dict[int, Made] | None = None) -> asyncio.Future[Any]:
-        """ahead: see Builder.ahead. Raises (in the future): CommitRefused, StoreFull, StoreUnavailable."""
+    def submit(self, work: Commit | Job, ahead: dict[int, Early] | None = None) -> asyncio.Future[Any]:
+        """ahead: see ahead.py. Raises (in the future): CommitRefused, StoreFull, StoreUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         if self._closed:

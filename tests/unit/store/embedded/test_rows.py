@@ -32,10 +32,10 @@ from server.store.embedded.rows import (
     made,
 )
 from server.store.embedded.schema import prepare
-from server.store.embedded.symbols import Allocation, Remembered, Symbols
+from server.store.embedded.symbols import Allocation, Symbols
 from server.store.embedded.tables import difference, zones
 from server.store.embedded.trigrams import expression, trigrams
-from tests.contract.resources import HandRules, put
+from tests.contract.resources import HandRules
 
 
 @pytest.fixture
@@ -222,29 +222,3 @@ def test_trigrams_of_thai_and_of_quotes() -> None:
     assert trigrams("ab") == []
     assert expression('a"bc') == '"a""b" AND """bc"'
     assert expression("abc", "content") == 'content : "abc"'
-
-
-def test_rows_made_ahead_are_those_of_the_transaction(connection: Connection) -> None:
-    symbols = Symbols()
-    parameters = Parameters(HandRules().parameter)
-    early = Builder(Remembered(connection, symbols), parameters)
-    index: Index = {
-        "code": [Token("http://loinc.org", "8867-4", "Heart rate")],
-        "date": [Date(0, DAY)],
-        "subject": [Reference("Patient", "p", None, None)],
-    }
-    change = put("Observation", "o", index)
-    assert early.ahead([change]) == {}, "nothing is known yet"
-
-    allocation = Allocation(connection, symbols)
-    allocation.made(allocation.type("Patient"), "p", 7)
-    ready = Builder(allocation, parameters).build(
-        "Observation", allocation.type("Observation"), index, allocation.target
-    )
-    assert early.ahead([change]) == {}, "the patient is not published yet"
-    allocation.publish()
-    assert early.ahead([change]) == {id(change): ready}
-    another = Builder(Remembered(connection, Symbols()), parameters)
-    assert another.ahead([change]) == {}, "another process knows what the store has: not this patient"
-    stranger = put("Observation", "x", {**index, "subject": [Reference("Patient", "unknown", None, None)]})
-    assert early.ahead([stranger, change]) == {id(change): ready}
