@@ -7,19 +7,21 @@ deleted resources are not added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.search.query import Match, Or, Parameter, Query, TextOperand, references_to
 from server.search.request import Include, SearchRequest
-from server.search.values import Reference
+from server.search.values import Index, Reference, Token, Uri
 from server.store.contract import Version
 
 MOST = 1000
 """Resources that includes may add to a page; beyond that they are cut, and an outcome entry says so."""
 ROUNDS = 8
 """How often `:iterate` goes on from what was added."""
+
+_VERSIONS = 20
+"""Versions of one definition that are looked at."""
 
 Key = tuple[str, str]
 
@@ -65,11 +67,11 @@ class Included:
     async def _forward(self, include: Include, versions: Sequence[Version]) -> None:
         wanted: dict[Key, None] = {}
         pinned: dict[tuple[str, str, int], None] = {}
-        canonical: dict[tuple[Parameter, str], None] = {}
+        canonical: dict[tuple[Parameter, str, str | None], None] = {}
         for parameter, value in self._references(include, versions):
             if value.type is None or value.id is None:
                 if value.url is not None and not value.url.startswith("#"):
-                    canonical[parameter, value.url] = None
+                    canonical[parameter, value.url, value.version] = None
             elif include.target in (None, value.type) and (value.type, value.id) not in self._seen:
                 if value.version is not None and value.version.isdecimal():
                     pinned[value.type, value.id, int(value.version)] = None
@@ -79,37 +81,80 @@ class Included:
             self._add(await self._ctx.store.read_many(list(wanted)))
         for each in pinned:
             self._add([await self._ctx.store.vread(*each)])
-        for parameter, url in canonical:
-            await self._by_url(include, parameter, url)
+        for parameter, url, number in canonical:
+            await self._by_url(include, parameter, url, number)
 
     def _references(self, include: Include, versions: Sequence[Version]) -> Iterable[tuple[Parameter, Reference]]:
         for version in versions:
-            if version.type == include.source and version.body is not None:
-                index = self._ctx.search.extract(version.type, read_json(version.body))
+            if version.type == include.source:
+                index = self._index(version)
                 for parameter in include.parameters:
                     for value in index.get(parameter.code, ()):
                         if isinstance(value, Reference):
                             yield parameter, value
 
-    async def _by_url(self, include: Include, parameter: Parameter, url: str) -> None:
-        """Canonical references name a resource by its `url`."""
+    def _index(self, version: Version) -> Index:
+        return self._ctx.search.extract(version.type, version.body) if version.body is not None else {}
+
+    async def _by_url(self, include: Include, parameter: Parameter, url: str, version: str | None) -> None:
+        """Canonical references name a resource by its `url`, and perhaps its version.
+        https://hl7.org/fhir/R4/references.html#canonical"""
         targets = [include.target] if include.target else parameter.targets
         for target in targets:
             found = self._ctx.search.parameters.find(target, "url")
             if found is not None and found.parameter.type == "uri":
-                query = Query((target,), (Match(found.parameter, "", (TextOperand(url, url),)),), limit=2)
-                self._add(hit.version for hit in (await self._ctx.store.search(query)).hits)
+                query = Query((target,), (Match(found.parameter, "", (TextOperand(url, url),)),), limit=_VERSIONS)
+                hits = (await self._ctx.store.search(query)).hits
+                self._add(each.version for each in hits if version in (None, _version_in(self._index(each.version))))
 
     # ------------------------------------------------------------------ what refers to them
 
     async def _backward(self, include: Include, versions: Sequence[Version]) -> None:
-        targets = [
-            Reference(each.type, each.id, None, None) for each in versions if include.target in (None, each.type)
-        ]
-        if not targets:
+        around = [each for each in versions if include.target in (None, each.type)]
+        if not around:
             return
+        targets = [Reference(each.type, each.id, None, None) for each in around]
+        named = self._named(include, around)
+        targets += [Reference(None, None, None, url) for url in named]
         criteria = tuple(references_to(parameter, targets) for parameter in include.parameters)
         query = Query((include.source,), (Or(criteria) if len(criteria) > 1 else criteria[0],), limit=MOST)
         found = await self._ctx.store.search(query)
-        self._add(hit.version for hit in found.hits)
+        hits = [hit.version for hit in found.hits]
+        self._add(each for each in hits if not named or self._refers(include, each, targets, named))
         self.cut = self.cut or found.more
+
+    def _named(self, include: Include, versions: Sequence[Version]) -> dict[str, set[str | None]]:
+        """`url` -> versions of those that canonical references of the include may name."""
+        parameters = self._ctx.search.parameters
+        named: dict[str, set[str | None]] = {}
+        if all(
+            found.is_literal
+            for each in include.parameters
+            if (found := parameters.find(include.source, each.code)) is not None
+        ):
+            return named
+        for version in versions:
+            if parameters.find(version.type, "url") is not None:
+                index = self._index(version)
+                for url in index.get("url", ()):
+                    if isinstance(url, Uri):
+                        named.setdefault(url.value, set()).add(_version_in(index))
+        return named
+
+    def _refers(
+        self, include: Include, version: Version, targets: Sequence[Reference], named: Mapping[str, set[str | None]]
+    ) -> bool:
+        """Whether it refers to one of the targets, and by url to the version that it is."""
+        keys = {(each.type, each.id) for each in targets if each.url is None}
+        for _, value in self._references(include, [version]):
+            if (value.type, value.id) in keys:
+                return True
+            versions = named.get(value.url or "", ())
+            if versions and (value.version is None or value.version in versions):
+                return True
+        return False
+
+
+def _version_in(index: Index) -> str | None:
+    """The business version of a resource that has a `url`."""
+    return next((each.code for each in index.get("version", ()) if isinstance(each, Token)), None)

@@ -147,6 +147,33 @@ async def test_canonical_references_are_included_by_url(fhir, given):
     assert ids_of(found, "include") == ["q"]
 
 
+async def test_canonical_references_are_included_by_their_version_both_ways(fhir, given):
+    """https://hl7.org/fhir/R4/references.html#canonical: without a version it means any."""
+    await given(
+        *(
+            {"resourceType": "Questionnaire", "id": f"q{each}", "status": "active", "url": "urn:q", "version": each}
+            for each in ("1", "2")
+        ),
+        {"resourceType": "Questionnaire", "id": "other", "status": "active", "url": "urn:other"},
+        *(
+            {"resourceType": "QuestionnaireResponse", "id": id, "status": "completed", "questionnaire": canonical}
+            for id, canonical in (("any", "urn:q"), ("r1", "urn:q|1"), ("r2", "urn:q|2"), ("r3", "urn:q|3"))
+        ),
+    )
+
+    async def included(query: str) -> list[str]:
+        return sorted(ids_of((await fhir.get(query)).json, "include"))
+
+    forward = "_include=QuestionnaireResponse:questionnaire"
+    assert await included(f"QuestionnaireResponse?_id=r2&{forward}") == ["q2"]
+    assert await included(f"QuestionnaireResponse?_id=any&{forward}") == ["q1", "q2"]
+    assert await included(f"QuestionnaireResponse?_id=r3&{forward}") == []
+    for backward in ("_revinclude=QuestionnaireResponse:questionnaire", "_revinclude=*"):
+        assert await included(f"Questionnaire?_id=q1&{backward}") == ["any", "r1"]
+        assert await included(f"Questionnaire?url=urn:q&{backward}") == ["any", "r1", "r2"]
+        assert await included(f"Questionnaire?_id=other&{backward}") == []
+
+
 async def test_a_versioned_reference_includes_that_version(start):
     fhir = (await start(versioned_references=True)).client
     await fhir.put("Patient/a", patient("a", gender="female"))
