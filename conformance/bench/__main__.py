@@ -28,6 +28,7 @@ import orjson
 
 from conformance.bench import report, targets
 from conformance.bench.data import SEED
+from conformance.bench.database import CACHE_GB
 from conformance.bench.synthea import Synthea
 from conformance.bench.targets import How, Run
 from conformance.bench.workloads import WORKLOADS
@@ -102,7 +103,7 @@ def done(part: Part) -> Run:
 
 def planned(args: argparse.Namespace, folder: Path) -> list[Part]:
     """Every part in its order."""
-    how = How(args.seconds, args.connections, args.only, args.turns)
+    how = How(args.seconds, args.connections, args.only, args.turns, args.cache)
     parts = []
     if not args.no_limits:
         parts.append(Part("trivial aiohttp handler", 2 * how.seconds + 2, partial(targets.trivial, how)))
@@ -110,7 +111,9 @@ def planned(args: argparse.Namespace, folder: Path) -> list[Part]:
         if "mongod" in args.store and not args.url:
             parts.append(Part("bare MongoDB", 2.5 * how.seconds + 8, partial(targets.bare_mongodb, how)))
     if args.url:
-        run = partial(targets.by_url, how, args.url, args.sizes[0], args.token, tuple(args.header))
+        run = partial(
+            targets.by_url, how, args.url, args.sizes[0], args.token, tuple(args.header), (args.pid, args.database_pid)
+        )
         return [*parts, Part(f"server at {args.url}", _expected(how, "", args.sizes[0], 0), run)]
     for size, workers, store in args.asked:
         name = f"OneCard, {store}, {workers} worker{'s' if workers > 1 else ''}, {size:,} resources"
@@ -179,9 +182,12 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         help="processes of OneCard (1; --full 1 2); the most of them only from the second size on",
     )
     parser.add_argument("--store", nargs="+", help="embedded, mongod (started here) or a store URL (embedded)")
+    parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help="of a mongod started here (0.5)")
     parser.add_argument("--url", help="FHIR base of another server to measure, already running and empty")
     parser.add_argument("--header", action="append", default=[], help="further header for --url, 'Name: value'")
     parser.add_argument("--token", help="bearer token for --url")
+    parser.add_argument("--pid", type=int, help="process of the server at --url, whose CPU and memory are then told")
+    parser.add_argument("--database-pid", type=int, help="the same of its database")
     parser.add_argument("--only", default="", help="only workloads with this in their name, several parted by commas")
     parser.add_argument("--turns", type=int, help="turns against the trivial handler (5; --full 9; 0: none)")
     parser.add_argument("--no-limits", action="store_true", help="leave bare database calls and trivial handler out")

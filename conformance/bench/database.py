@@ -21,6 +21,7 @@ from conformance.bench.processes import disk, free_port
 from server.store.mongo.driver import Client, connect
 
 CACHE_GB = 0.5
+"""Enough for some 500,000 resources; a load of more wants 2."""
 _SECONDS = 60.0
 
 
@@ -59,7 +60,7 @@ def program() -> Path:
 
 
 @contextlib.contextmanager
-def mongod(more: Sequence[str] = (), *, kept: Path | None = None) -> Iterator[Database]:
+def mongod(more: Sequence[str] = (), *, kept: Path | None = None, cache_gb: float = CACHE_GB) -> Iterator[Database]:
     """Started, and ended by its process id afterwards.
 
     more: further options of mongod.
@@ -69,7 +70,7 @@ def mongod(more: Sequence[str] = (), *, kept: Path | None = None) -> Iterator[Da
     fresh, port = not any(folder.iterdir()), free_port()
     command = [str(program()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
     command += ["--replSet", "rs0", "--nounixsocket", "--oplogSize", "512", "--logpath", str(folder / "log")]
-    command += ["--wiredTigerCacheSizeGB", str(CACHE_GB), "--directoryperdb", *more]
+    command += ["--wiredTigerCacheSizeGB", str(cache_gb), "--directoryperdb", *more]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         asyncio.run(_initiate(port, fresh=fresh))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from conformance.bench.database import Database, mongod
+from conformance.bench.database import CACHE_GB, Database, mongod
 from conformance.bench.filled import BUDGETED, FIRST_PAGES, TOTALS, World, filled
 from conformance.bench.plots import lines
 from conformance.bench.processes import disk
@@ -176,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m conformance.bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--store", choices=("embedded", "mongod"), default="embedded")
+    parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help="of the mongod (0.5)")
     parser.add_argument("--folder", type=Path, help="keep the stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
     parser.add_argument("--only", nargs="+", default=[], choices=sorted({*FIRST_PAGES, *TOTALS}), metavar="SHAPE")
@@ -185,7 +186,7 @@ def main() -> None:
         folder = Path(made)
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / "mongod" if args.folder else None
-        database = stack.enter_context(mongod(kept=kept)) if args.store == "mongod" else None
+        database = stack.enter_context(mongod(kept=kept, cache_gb=args.cache)) if args.store == "mongod" else None
         report = asyncio.run(main_async(args, folder, database))
         report["disk_bytes_per_resource"] = [round(on_disk(size, folder, database), 1) for size in args.sizes]
         print("\nBytes on disk a resource: " + ", ".join(map(value, report["disk_bytes_per_resource"])))

@@ -32,6 +32,7 @@ FACTS = {
     "resources": "resources loaded",
     "disk_bytes_per_resource": "bytes on disk a resource",
     "disk_bytes_per_resource_compacted": "the same compacted",
+    "database_cache_gb": "GB of the database's cache",
     "start_seconds": "seconds to the first answer",
     "idle_memory_mb": "MB idle",
     "load_memory_mb": "MB at the end",

@@ -40,6 +40,8 @@ class How:
     """Parts of the names of workloads; empty: all."""
     turns: int
     """Against the trivial handler."""
+    cache_gb: float
+    """Of a mongod that is started here."""
 
 
 def _run(target: str, measured: list[Measured], **more: Any) -> Run:
@@ -81,7 +83,7 @@ def bare_sqlite(how: How, folder: Path) -> Run:
 
 
 def bare_mongodb(how: How) -> Run:
-    with mongod() as database:
+    with mongod(cache_gb=how.cache_gb) as database:
         url = database.url + "&w=majority"
         return _run("bare MongoDB", asyncio.run(limits.mongo(url, database.pid, how.seconds / 2)))
 
@@ -93,7 +95,7 @@ def of_onecard(how: How, store: str, workers: int, size: int, folder: Path) -> R
     """On an empty store: loaded, stopped, weighed, started again, asked.   folder: for its data."""
     facts: Run = {"size": size, "workers": workers}
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(mongod()) if store == "mongod" else None
+        database = stack.enter_context(mongod(cache_gb=how.cache_gb)) if store == "mongod" else None
         core = 0 if workers == 1 else None
         stack.enter_context(pinned(LAST_CORE if workers == 1 else None))
         url = database.url if database else store
@@ -106,6 +108,7 @@ def of_onecard(how: How, store: str, workers: int, size: int, folder: Path) -> R
         if store == "embedded":  # after the stop, which empties the write-ahead log into the file
             facts["disk_bytes_per_resource"] = round(disk(folder / "onecard.db") / loaded, 1)
         elif database:
+            facts["database_cache_gb"] = how.cache_gb
             facts["disk_bytes_per_resource"] = round(database.disk() / loaded, 1)
             database.compact()
             facts["disk_bytes_per_resource_compacted"] = round(database.disk() / loaded, 1)
@@ -140,11 +143,14 @@ def _turn_by_turn(bench: Bench, core: int | None, turns: int) -> dict[str, float
     return found
 
 
-def by_url(how: How, url: str, size: int, token: str | None, headers: tuple[str, ...]) -> Run:
-    """Another server, running and empty, asked with standard REST only."""
+def by_url(
+    how: How, url: str, size: int, token: str | None, headers: tuple[str, ...], pids: tuple[int | None, int | None]
+) -> Run:
+    """Another server, running and empty, asked with standard REST only.   pids: of it and of its database, if they are
+    on this machine."""
     parts = urlsplit(url)
     target = Target(parts.hostname or "127.0.0.1", parts.port or 80, parts.path.rstrip("/"), token, headers)
-    bench = Bench(target, how.connections, how.seconds, only=how.only)
+    bench = Bench(target, how.connections, how.seconds, pids[0], pids[1], only=how.only)
     bench.load(size)
     facts = {"size": size, "resources": bench.pools.counts.total(), "conditional_references": bench.conditional}
     bench.all()

@@ -134,9 +134,12 @@ class Bench:
 
     def _post_places(self, places: list[Resource]) -> None:
         call = Call(self.target.request("POST", "", synthea.transaction(places)), units=len(places))
-        run("places", self.target, once([call], lambda answer: self._noted(places, answer)), connections=1, seconds=1e9)
+        told = run(
+            "places", self.target, once([call], lambda answer: self._noted(places, answer)), connections=1, seconds=1e9
+        )
         if not self.pools.ids["Practitioner"]:
-            raise RuntimeError("the server did not take the places in a transaction")
+            answered = ", ".join(map(str, told.statuses)) or "nothing"
+            raise RuntimeError(f"the server did not take the places in a transaction: {answered}")
 
     def _noted(self, resources: list[Resource], answer: Answer) -> None:
         for resource, (kind, made) in zip(resources, CREATED.findall(answer.data), strict=False):
