@@ -1,4 +1,5 @@
-"""A resource as it lies in MongoDB: its body, its index values and its folded texts in one zstd frame.
+"""A resource as it lies in MongoDB: its body, its index values and its folded texts in one zstd frame; of a superseded
+version the body alone.
 
 The values repeat what the body says, so they cost little beside it; and a hit is compared with the real values
 (never a hash) at the price of reading one short JSON text, without parsing the resource or evaluating FHIRPath.
@@ -93,6 +94,11 @@ class Frames:
     def body(self, frame: bytes) -> bytes:
         plain = self._bodies.expand(frame)
         return plain[: plain.index(b"\n")]
+
+    def bare(self, frame: bytes) -> bytes:
+        """The same body alone, as superseded versions are kept: nobody searches them, and the values are the larger
+        part of a frame."""
+        return self.pack(self.body(frame), b"")
 
     def unpack(self, frame: bytes) -> tuple[bytes, bytes]:
         """Body and values."""

@@ -290,7 +290,7 @@ class Transaction:
             superseded = {"_id": f"{known.key}/{known.version:08d}", "t": known.type, "v": old["v"], "q": old["q"]}
             superseded |= {"l": old["l"], "m": old["m"], "x": updated}
             if "b" in old:
-                superseded["b"] = old["b"]
+                superseded["b"] = Binary(self._work.frames.bare(old["b"]))
             self._pending.history.append(superseded)
         known.created = known.created or self._stamp.creation(self._ordinal)
         known.version, known.updated, known.method = version, updated, method
@@ -318,11 +318,10 @@ class Transaction:
 
     def _relabel(self, change: Relabel, known: Known, seen: Document) -> Written:
         body = change.body.at(change.version, seen["l"])
-        prepared = self._prepared[id(change)]
         if change.version == known.version:
-            self._replace(known, body, prepared)
+            self._replace(known, body, self._prepared[id(change)])
         else:
-            frame = Binary(self._work.frames.pack(body, prepared.values))
+            frame = Binary(self._work.frames.pack(body, b""))
             self._pending.relabelled.append(UpdateOne({"_id": seen["_id"]}, {"$set": {"b": frame}}))
         seq, method = read_seq(seen["q"]), METHODS[seen["m"]]
         version = Version(known.type, known.id, change.version, seen["l"], seq, method, body)
