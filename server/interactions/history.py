@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +30,8 @@ class Asked:
     at: tuple[int, int] | None = None
     before: int | None = None
     """`seq` of the last version of the page before."""
+    until: int | None = None
+    """What the page before said of those that follow."""
     summary: str | None = None
     elements: tuple[str, ...] = ()
 
@@ -42,7 +44,7 @@ async def history(ctx: Context, request: FhirRequest) -> FhirResponse:
     scope = Scope(*request.path[:-1])
     asked = _asked(ctx, request)
     found = await ctx.store.history(
-        scope, since=asked.since, at=asked.at, before=asked.before, limit=max(asked.count, 1)
+        scope, since=asked.since, at=asked.at, before=asked.before, until=asked.until, limit=max(asked.count, 1)
     )
     if scope.id is not None and not found.versions and await ctx.store.read(scope.type or "", scope.id) is None:
         raise NotFound(f"{scope.type}/{scope.id} is not known")
@@ -51,7 +53,8 @@ async def history(ctx: Context, request: FhirRequest) -> FhirResponse:
     versions = found.versions if asked.count else ()
     links = [("self", _self_url(request))]
     if found.more and versions:
-        links.append(("next", _next_url(ctx, request, asked, versions[-1])))
+        following = replace(asked, before=versions[-1].seq, until=found.until)
+        links.append(("next", _next_url(ctx, request, following)))
     total = await _total(ctx, scope, asked, found.more, len(found.versions))
     return FhirResponse(200, body=_bundle(ctx, request.base, versions, cut, links, total))
 
@@ -94,7 +97,7 @@ def _asked(ctx: Context, request: FhirRequest) -> Asked:
         lower, upper = _moment("_at", values["_at"], zone)
         at = (lower // 1000, (upper - 1) // 1000)
     elements = tuple(values.get("_elements", "").split(","))
-    return Asked(page_size(ctx, values.get("_count")), since, at, None, values.get("_summary"), elements)
+    return Asked(page_size(ctx, values.get("_count")), since, at, None, None, values.get("_summary"), elements)
 
 
 def _moment(name: str, text: str, zone: zoneinfo.ZoneInfo) -> tuple[int, int]:
@@ -123,8 +126,8 @@ def _self_url(request: FhirRequest) -> str:
     return f"{url}?{urlencode(query)}" if query else url
 
 
-def _next_url(ctx: Context, request: FhirRequest, asked: Asked, last: Version) -> str:
-    payload = [list(request.path), asked.count, asked.since, asked.at, last.seq, asked.summary, asked.elements]
+def _next_url(ctx: Context, request: FhirRequest, asked: Asked) -> str:
+    payload = [list(request.path), *astuple(asked)]
     text = ctx.search.cursors.seal(payload, request.principal.name)
     return f"{'/'.join((request.base, *request.path))}?_cursor={text}"
 
@@ -132,12 +135,12 @@ def _next_url(ctx: Context, request: FhirRequest, asked: Asked, last: Version) -
 def _from_cursor(ctx: Context, request: FhirRequest, text: str) -> Asked:
     payload: Any = ctx.search.cursors.open(text, request.principal.name)
     try:
-        path, count, since, at, before, summary, elements = payload
+        path, count, since, at, before, until, summary, elements = payload
     except (TypeError, ValueError):
         path = None
     if path != list(request.path):
         raise BadRequest("_cursor: this page link belongs to another address", code="value")
-    return Asked(count, since, tuple(at) if at else None, before, summary, tuple(elements))
+    return Asked(count, since, tuple(at) if at else None, before, until, summary, tuple(elements))
 
 
 # ---------------------------------------------------------------- bundle

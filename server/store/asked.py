@@ -16,6 +16,7 @@ class Asked:
     since: int | None
     at: tuple[int, int] | None
     before: int | None
+    until: int | None
     limit: int
 
 

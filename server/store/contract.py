@@ -210,6 +210,8 @@ class History:
 
     versions: Sequence[Version]
     more: bool
+    until: int | None = None
+    """For the pages that follow (ms): what is dated later was still to come when this page was read, or others were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,12 +354,13 @@ class Store(Protocol):
         since: int | None = None,
         at: tuple[int, int] | None = None,
         before: int | None = None,
+        until: int | None = None,
         limit: int = 50,
     ) -> History:
         """Versions of the scope, newest first.
 
         since: lastUpdated >= (ms). at: current at some time within [from, to] (ms). before: `seq` of the last
-        version of the page before.
+        version of the page before; until: what that page said.
         """
 
     async def search(self, query: Query) -> Hits: ...

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from server.store.asked import Asked
 from server.store.bodies import Bodies
 from server.store.contract import History, Version
@@ -92,7 +94,7 @@ class Histories:
         while len(rows) < wanted and before > first:
             low = max(first, before - window)
             sql = _EVERY_TYPE + "WHERE l.seq >= :low AND l.seq < :before"
-            part = Asked(asked.scope, asked.since, asked.at, before, asked.limit)
+            part = replace(asked, before=before)
             rows += self._rows(sql, part, wanted - len(rows), {"low": low})
             before, window = low, min(window * 4, 100_000)
         return rows

@@ -166,9 +166,10 @@ class EmbeddedStore:
         since: int | None = None,
         at: tuple[int, int] | None = None,
         before: int | None = None,
+        until: int | None = None,
         limit: int = 50,
     ) -> History:
-        asked = Asked(scope, since, at, before, limit)
+        asked = Asked(scope, since, at, before, until, limit)
         if scope.id is not None and at is None:
             return self._inline.histories.history(asked)
         return await self._in_thread(lambda session: session.histories.history(asked))

@@ -36,7 +36,8 @@ class Histories:
             if complete >= came:
                 break  # else somebody looked at the clock long before its registration was stored
         versions = [self._version(document) for document in found[: asked.limit]]
-        return History(versions, more=len(found) > asked.limit)
+        latest = min(complete, inf if asked.until is None else asked.until)
+        return History(versions, len(found) > asked.limit, None if latest == inf else int(latest))
 
     async def _found(self, asked: Asked) -> tuple[list[Document], float]:
         """Versions, and the instant up to which nothing is hidden because somebody is committing."""
@@ -53,7 +54,8 @@ class Histories:
         """Of the current and of the superseded versions. horizon: of what may be shown."""
         seq, instant = horizon or (None, None)
         before = [one for one in (seq, asked.before) if one is not None]
-        latest = [one for one in (instant, asked.at[1] if asked.at is not None else None) if one is not None]
+        at = asked.at[1] if asked.at is not None else None
+        latest = [one for one in (instant, asked.until, at) if one is not None]
         where: Document = {}
         if before:
             where["q"] = {"$lt": stored_seq(min(before))}

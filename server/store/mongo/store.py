@@ -118,9 +118,10 @@ class MongoStore:
         since: int | None = None,
         at: tuple[int, int] | None = None,
         before: int | None = None,
+        until: int | None = None,
         limit: int = 50,
     ) -> History:
-        return await self._histories.history(Asked(scope, since, at, before, limit))
+        return await self._histories.history(Asked(scope, since, at, before, until, limit))
 
     async def search(self, query: Query) -> Hits:
         return await self._searcher.search(query)

@@ -191,6 +191,37 @@ async def test_a_reader_by_since_misses_nobody_who_was_updated_before_and_stands
     assert {version.id for version in more.versions} == {"early", "slow", "committing"}
 
 
+async def test_a_reader_by_since_who_turns_pages_misses_nobody_behind_one_who_is_dated_late(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second page is read when everybody is through: on it lies one whose stamp is early and whose date late, and
+    another one is dated before that and stamped after the first page."""
+    dated_late, others, committing, reader = stores
+    at = others._order._clock()
+    clock = iter([at, at, at + 500])
+    monkeypatch.setattr(dated_late._order, "_clock", lambda: next(clock))
+    monkeypatch.setattr(others._order, "_clock", lambda: at + 100)
+    monkeypatch.setattr(committing._order, "_clock", lambda: at + 200)
+    await dated_late.commit(Commit([put("Patient", "late")]))
+    for id in "abc":
+        await others.commit(Commit([put("Patient", id)]))
+    settle = reader._order.settle
+
+    async def settled() -> None:
+        await settle()
+        await committing._order.register()
+
+    monkeypatch.setattr(reader._order, "settle", settled)
+    first = await reader.history(Scope("Patient"), since=0, limit=2)
+    monkeypatch.setattr(reader._order, "settle", settle)
+    await committing.commit(Commit([put("Patient", "committing")]))
+    second = await reader.history(Scope("Patient"), since=0, before=first.versions[-1].seq, until=first.until)
+    seen = [*first.versions, *second.versions]
+    assert {version.id for version in seen} == {"a", "b", "c"}
+    more = await reader.history(Scope("Patient"), since=max(version.last_updated for version in seen))
+    assert {version.id for version in [*seen, *more.versions]} == {"late", "a", "b", "c", "committing"}
+
+
 async def test_a_reader_waits_for_one_who_stays_registered_until_it_began_after_the_reader_came(
     stores: list[MongoStore],
 ) -> None:
