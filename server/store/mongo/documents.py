@@ -186,8 +186,8 @@ class Builder:
         """Makes what was missing, so that building once more finds it."""
         await self._symbols.make(self.missing)
         self.missing.clear()
-        if all(self._symbols.key(name) is not None for link in self.links for name in link):
-            await self._symbols.link(self.links)
+        known = self._symbols.key
+        await self._symbols.link(link for link in self.links if all(known(name) is not None for name in link))
         self.links.clear()
 
     def _symbol(self, name: Name) -> int:

@@ -1,4 +1,4 @@
-"""The MongoDB driver as the store needs it: the only file that imports pymongo.
+"""The MongoDB driver as the store needs it: the only file that imports pymongo, but for wire.py, which is part of it.
 
 PyMongo's own AsyncMongoClient, not Motor: Motor was deprecated in May 2025 and reached its end of life in May 2026
 (https://www.mongodb.com/docs/drivers/motor/). docs/decisions/mongodb-driver.md says more.
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from bson import Binary, Timestamp
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel, ReplaceOne, UpdateOne
+from pymongo import timeout as at_most
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
@@ -43,6 +44,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+from server.store.mongo.wire import wait_directly
 
 __all__ = [
     "Again",
@@ -58,6 +60,7 @@ __all__ = [
     "Session",
     "Timestamp",
     "UpdateOne",
+    "at_most",
     "compressed",
     "connect",
     "end_abandoned",
@@ -151,6 +154,7 @@ def connect(url: str) -> tuple[Client, str]:
 
     Raises: StoreRefused (a URL that cannot be read).
     """
+    wait_directly()
     given = {part.partition("=")[0].lower() for part in urlsplit(url).query.split("&")}
     options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
     try:

@@ -40,6 +40,7 @@ from server.store.mongo.driver import (
     Document,
     Session,
     Timestamp,
+    at_most,
     end_abandoned,
     failures,
     plain,
@@ -53,6 +54,8 @@ _N_INCREMENT_BITS, N_ORDINAL_BITS = 18, 14
 _PATIENCE = 3.0
 """Seconds that a reader waits for those who were committing before it strikes them out."""
 _STRIKE_MS = 500
+_GIVE_UP_SECONDS = 0.5
+"""Within which a process tries to take its name away: if the cluster is gone, others wait behind it to be told so."""
 _FOREVER = 1 << 53
 _NEW: dict[str, Any] = {"return_document": True}
 
@@ -162,8 +165,8 @@ class Order:
         become visible any more. It may still hold the registration: then a reader will strike it out."""
         name = self._id
         self._new_name()
-        with suppress(Exception):
-            await self._quick.find_one_and_delete({"_id": name}, maxTimeMS=_STRIKE_MS)
+        with suppress(Exception), at_most(_GIVE_UP_SECONDS):
+            await self._quick.find_one_and_delete({"_id": name})
 
     async def close(self) -> None:
         with suppress(Exception):
@@ -179,24 +182,25 @@ class Order:
                 waiting = await self._busy(self._writer, session)
                 came = session.operation_time
         assert came is not None, "replica sets tell the time"
-        await self._wait(waiting, lambda: self._busy(self._writer), lambda registered: registered <= came)
+        await self._wait(waiting, lambda: self._busy(self._writer), lambda registered: registered <= came, 0.002)
 
     async def let_pass(self) -> None:
         """Waits until those who are committing now are through, also those of whom the majority does not know yet. This
         process must not be registered. Raises: StoreUnavailable."""
         waiting = await self._busy(self._quick)
-        await self._wait(waiting, lambda: self._busy(self._quick), lambda registered: False)
+        await self._wait(waiting, lambda: self._busy(self._quick), lambda registered: False, 0.006)
 
     async def _wait(
         self,
         first: Mapping[str, Timestamp],
         busy: Callable[[], Awaitable[Mapping[str, Timestamp]]],
         early: Callable[[Timestamp], bool],
+        pause: float,
     ) -> None:
-        """early: whether one who was there at first is waited for still, though it has registered anew."""
+        """early: whether one who was there at first is waited for still, though it has registered anew. pause: seconds
+        until it is looked for the first time, then longer: each look costs as much as a read."""
         waiting = dict(first)
         deadline = time.monotonic() + _PATIENCE
-        pause = 0.002
         while waiting and time.monotonic() < deadline:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.05)

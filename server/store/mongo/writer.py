@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from server.store.contract import (
@@ -51,10 +51,12 @@ SECONDS = 10.0
 @dataclass(slots=True, eq=False)
 class _Waiting:
     work: Commit | list[Replayed]
+    prepared: dict[int, Prepared]
     future: asyncio.Future[Any]
     size: int
     mark: int
     """In what it deletes, where nobody may refer to that."""
+    came: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -62,7 +64,6 @@ class _Attempt:
     """At a group."""
 
     group: Sequence[_Waiting]
-    prepared: dict[int, Prepared]
     stays: bool
     first: bool = True
     unmarked: bool = False
@@ -74,7 +75,10 @@ class Writer:
         self._work = work
         self._builder = builder
         self._queue: list[_Waiting] = []
+        self._alone: list[_Waiting] = []
+        """Of a group that failed: they are repeated one by one."""
         self._marking = Batches(self._marks, largest=LARGEST_GROUP, at_once=1)
+        self._settling = Batches(self._settled, largest=LARGEST_GROUP, at_once=1)
         self._task: asyncio.Task[None] | None = None
         self._closed = False
         self._expected = 1
@@ -85,17 +89,46 @@ class Writer:
 
     async def submit(self, work: Commit | list[Replayed]) -> Any:
         """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
+        prepared = await self._prepared(work)
         unreferenced = _unreferenced([work])
         mark = await self._marked(unreferenced) if unreferenced else NO_MARK
         if self._closed:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(work, future, _size(work), mark))
+        self._queue.append(_Waiting(work, prepared, future, _size(work), mark))
         if self._is_complete():
             self._complete.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await future
+
+    async def _prepared(self, work: Commit | list[Replayed]) -> dict[int, Prepared]:
+        """Keys and values of all that is put. What needs new symbols waits for them here, beside the groups that are on
+        their way; the others go on."""
+        made: dict[int, Prepared] = {}
+        puts = _puts(work)
+        while puts:
+            builder, lacking = self._builder(), []
+            for put in puts:
+                number, type, id, index, text = put
+                document = builder.build(type, id, index, text)
+                if builder.lacking:
+                    lacking.append(put)
+                else:
+                    made[number] = Prepared(document, values(index, text))
+            if builder.missing or builder.links:
+                await self._settling.ask(builder)
+            puts = lacking
+        return made
+
+    async def _settled(self, builders: list[Builder]) -> list[None]:
+        """Symbols that several commits lack are made together."""
+        whole = self._builder()
+        for builder in builders:
+            whole.missing |= builder.missing
+            whole.links |= builder.links
+        await whole.settle()
+        return [None] * len(builders)
 
     async def _marked(self, keys: set[str]) -> int:
         try:
@@ -157,15 +190,21 @@ class Writer:
         """stays: others follow at once."""
         if not group:
             return
+        began = time.monotonic()
         try:
             outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5), stays)
         except (Again, Exception) as error:
             if len(group) > 1 and (isinstance(error, Again) or not isinstance(error, StoreError)):
+                self._alone = group
                 for waiting in group:
-                    await self._write([waiting], stays=True)
+                    if not waiting.future.done():
+                        await self._write([waiting], stays=True)
+                self._alone = []
                 return
             failure = StoreUnavailable("the store was too busy: repeat") if isinstance(error, Again) else error
             outcomes = [failure for _ in group]
+            if isinstance(error, StoreUnavailable):
+                self._tell_others(began)
         for waiting, outcome in zip(group, outcomes, strict=True):
             if waiting.future.done():
                 continue  # the request was cancelled; its commit stands
@@ -174,10 +213,16 @@ class Writer:
             else:
                 waiting.future.set_result(outcome)
 
+    def _tell_others(self, began: float) -> None:
+        """Whoever waited as long for a cluster that does not answer, else each group would wait for it again."""
+        for waiting in (*self._alone, *self._queue):
+            if waiting.came <= began and not waiting.future.done():
+                waiting.future.set_exception(StoreUnavailable("the cluster has no primary that answers"))
+        self._queue = [waiting for waiting in self._queue if not waiting.future.done()]
+
     async def _until(self, group: Sequence[_Waiting], deadline: float, stays: bool) -> list[Any]:
         """Begins anew until it is through or the time is up. Raises: Again, StoreError."""
-        prepared = await self._prepare(group)
-        attempt = _Attempt(group, prepared, stays)
+        attempt = _Attempt(group, stays)
         pause = 0.002
         conflict = time.monotonic() + _CONFLICT_SECONDS
         while True:
@@ -200,27 +245,9 @@ class Writer:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads, keeps no secret
             pause = min(pause * 2, 0.25)
 
-    async def _prepare(self, group: Sequence[_Waiting]) -> dict[int, Prepared]:
-        """Keys and values of all that is put; symbols that are new are made once for the whole group."""
-        builder = self._builder()
-        made: dict[int, Prepared] = {}
-        puts = [put for waiting in group for put in _puts(waiting.work)]
-        while puts:
-            incomplete = []
-            for put in puts:
-                number, type, id, index, text = put
-                document = builder.build(type, id, index, text)
-                if builder.lacking:
-                    incomplete.append(put)
-                else:
-                    made[number] = Prepared(document, values(index, text))
-            if builder.missing or builder.links:
-                await builder.settle()
-            puts = incomplete
-        return made
-
     async def _together(self, attempt: _Attempt) -> list[Any]:
         works = [waiting.work for waiting in attempt.group]
+        prepared = {number: made for waiting in attempt.group for number, made in waiting.prepared.items()}
         order = self._work.order
         changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
         if attempt.unmarked:
@@ -233,7 +260,7 @@ class Writer:
 
         async def work(session: Session) -> tuple[Stamp, list[Any]]:
             stamp = await order.stamp(session, changes, stays=attempt.stays)
-            transaction = Transaction(self._work, session, stamp, attempt.prepared)
+            transaction = Transaction(self._work, session, stamp, prepared)
             await transaction.load(_ids(works, trusting=attempt.first), _all_new(works))
             commits = [work for work in works if isinstance(work, Commit)]
             await transaction.claim(commits)

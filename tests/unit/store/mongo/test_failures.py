@@ -10,6 +10,7 @@ import contextlib
 import gc
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from server.store.contract import Commit, Scope, StoreFull, StoreRefused, StoreU
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
+from server.store.mongo.writer import LARGEST_BYTES
 from tests.contract.resources import Clock, HandRules, put
 from tests.mongod import binary
 
@@ -84,6 +86,22 @@ async def test_a_node_that_is_slow_to_answer_at_first_is_waited_for(one_node: Re
     store = await open_mongo(url, HandRules())
     assert await store.read("Patient", "a") is None
     await store.close()
+
+
+async def test_a_store_whose_cluster_is_gone_ends_soon_however_much_waits_to_be_written(one_node: ReplicaSet) -> None:
+    """Each group would wait for a primary twice, 52 seconds here: a worker was kept for minutes."""
+    store = await open_mongo(one_node.url("onecard") + "&serverSelectionTimeoutMS=1500", HandRules(), clock=Clock())
+    await store.commit(Commit([put("Patient", "a")]))
+    large = [Commit([put("Patient", f"p{n}", note="a" * LARGEST_BYTES)]) for n in range(16)]
+    commits = [asyncio.create_task(store.commit(each)) for each in large]
+    await asyncio.sleep(0.02)  # the first group is on its way
+    assert store._writer._queue
+    one_node.nodes[0].kill()
+    began = time.monotonic()
+    await store.close()
+    outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert time.monotonic() - began < 25, "ten of them may be a commit whose outcome is asked for"
+    assert sum(isinstance(each, StoreUnavailable) for each in outcomes) >= 14
 
 
 # ---------------------------------------------------------------- what single commands are answered
