@@ -1,12 +1,9 @@
 """Criteria -> Terms: what each kind of search condition means in the index tables.
 
-One file holds the logic of conditions (and, or, not, chains); parameters.py holds the parameter types.
+combining.py holds and, or, not; parameters.py the parameter types; this file what concerns other resources.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from server.search.query import (
     And,
@@ -27,45 +24,25 @@ from server.search.query import (
 )
 from server.store.bounds import alternatives
 from server.store.embedded import ranges
-from server.store.embedded.checks import Checks
-from server.store.embedded.driver import Connection, integers
-from server.store.embedded.estimates import LIMIT, Estimates
+from server.store.embedded.combining import Combining
+from server.store.embedded.driver import integers
+from server.store.embedded.estimates import LIMIT
 from server.store.embedded.parameters import Parameters
-from server.store.embedded.symbols import SEVERAL, SHAPE, Symbols
-from server.store.embedded.terms import EVERYTHING, NOTHING, Binder, Term, Zone, either, union_all
+from server.store.embedded.place import Place
+from server.store.embedded.symbols import SEVERAL
+from server.store.embedded.terms import EVERYTHING, NOTHING, Term, Zone, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.principal import PATIENT_PARAMETERS
 
-_FEW = 16
-"""Symbols up to which each is a branch of its own."""
 _COMP_IN_KEYS, _REF_IN_KEYS = 8, 7
 """Places of `Rows.comp` and `Rows.ref` in the stored keys."""
 
 
-@dataclass(slots=True)
-class Place:
-    """Where terms are made for: one connection, within one read transaction."""
-
-    connection: Connection
-    symbols: Symbols
-    estimates: Estimates
-    checks: Checks
-    bind: Binder
-    whole: bool = False
-    """All matches are wanted, not a page of them."""
-
-    def count(self, key: object, select: str, **bindings: object) -> Callable[[], int]:
-        """A lazy estimate: only a plan with a choice asks for it."""
-        return lambda: self.estimates.rows(self.connection, key, select, bindings)
-
-
-class Criteria:
-    """Terms for the resources of one type."""
+class Criteria(Combining):
+    """Terms of criteria on the resources of one type."""
 
     def __init__(self, place: Place, type: str, t: int) -> None:
-        self.place = place
-        self.type = type
-        self.t = t
+        super().__init__(place, type, t)
         self._parameters = Parameters(self)
 
     def term(self, criterion: Criterion) -> Term:
@@ -77,7 +54,7 @@ class Criteria:
             case Or():
                 return self.any([self.term(one) for one in criterion.criteria])
             case Not():
-                return self._not(self.term(criterion.criterion))
+                return self.negated(self.term(criterion.criterion))
             case Ids():
                 return self._ids(criterion)
             case IsType():
@@ -94,69 +71,6 @@ class Criteria:
                 return self._compartment(criterion)
             case FullText():
                 return self._full_text(criterion)
-
-    # -------------------------------------------------------------------------------- logic
-
-    def all(self, terms: list[Term]) -> Term:
-        terms = [term for term in terms if term is not EVERYTHING]
-        if any(term is NOTHING for term in terms):
-            return NOTHING
-        if len(terms) < 2:
-            return terms[0] if terms else EVERYTHING
-
-        def probe(rid: str) -> str:
-            return "(" + " AND ".join(term.probe(rid) for term in terms) + ")"
-
-        finding = [term for term in terms if term.finds]
-        if not finding:
-            return Term("and", probe, probe_cost=sum(term.probe_cost for term in terms), parts=tuple(terms))
-        first = min(finding, key=lambda term: term.estimate()) if len(finding) > 1 else finding[0]
-        rest = [term.probe("z.rid") for term in terms if term is not first]
-        return Term(
-            "and(" + ", ".join(term.name for term in terms) + ")",
-            probe,
-            source=f"SELECT z.rid FROM ({first.rids()}) z WHERE {' AND '.join(rest)}",
-            estimate=first.estimate,
-            probe_cost=sum(term.probe_cost for term in terms),
-            parts=tuple(terms),
-        )
-
-    def any(self, terms: list[Term]) -> Term:
-        terms = [term for term in terms if term is not NOTHING]
-        if any(term is EVERYTHING for term in terms):
-            return EVERYTHING
-        if len(terms) < 2:
-            return terms[0] if terms else NOTHING
-
-        def probe(rid: str) -> str:
-            return either([term.probe(rid) for term in terms])
-
-        finds = all(term.finds for term in terms)
-        ordered = finds and all(term.branches and term.recheck is None for term in terms)
-        return Term(
-            "or(" + ", ".join(term.name for term in terms) + ")",
-            probe,
-            source=union_all([f"SELECT rid FROM ({term.rids()})" for term in terms]) if finds and not ordered else None,
-            branches=tuple(branch for term in terms for branch in term.branches) if ordered else (),
-            estimate=lambda: sum(term.estimate() for term in terms),
-            probe_cost=sum(term.probe_cost for term in terms),
-        )
-
-    def _not(self, term: Term) -> Term:
-        if term is NOTHING:
-            return EVERYTHING
-        if term is EVERYTHING:
-            return NOTHING
-        count = self._type_count
-        return Term(
-            f"not {term.name}",
-            lambda rid: f"NOT {term.probe(rid)}",
-            estimate=lambda: max(1, count() - term.estimate()),
-            probe_cost=term.probe_cost,
-        )
-
-    def _type_count(self) -> int:
-        return self.place.estimates.type(self.place.connection, self.t)
 
     # -------------------------------------------------------------------------------- the resource itself
 
@@ -200,53 +114,6 @@ class Criteria:
             return EVERYTHING if criterion.missing else NOTHING
         names = {str(k), f"{k}{SEVERAL}"}
         return self.tokens("shape", [s for s, shape in self.shapes() if names.isdisjoint(shape) == criterion.missing])
-
-    def shapes(self) -> list[tuple[int, list[str]]]:
-        """Every shape of the type: its symbol, and the parameters as in symbols.SHAPE."""
-        connection = self.place.connection
-        k = self.place.symbols.param(connection, self.t, SHAPE)
-        return [(s, v.split(",")) for s, v in connection.execute("SELECT s, v FROM sym WHERE k = ?", (k,))]
-
-    def tokens(self, name: str, symbols: list[int]) -> Term:
-        """Resources with one of the symbols."""
-        if not symbols:
-            return NOTHING
-        place = self.place
-        if len(symbols) > _FEW:
-            listed = f"carray({place.bind(integers(symbols))})"
-            return Term(
-                name,
-                lambda rid: f"EXISTS(SELECT 1 FROM tok WHERE s IN {listed} AND rid = {rid})",
-                source=f"SELECT rid FROM tok WHERE s IN {listed}",
-                estimate=place.count(None, f"SELECT 1 FROM tok WHERE s IN {listed}", **place.bind.values),
-                probe_cost=min(1.2 * len(symbols), 50),
-            )
-        bound = [place.bind(s) for s in symbols]
-        counts = [place.count(("tok", s), "SELECT 1 FROM tok WHERE s = :s", s=s) for s in symbols]
-        return Term(
-            name,
-            lambda rid: f"EXISTS(SELECT 1 FROM tok WHERE s IN ({', '.join(bound)}) AND rid = {rid})",
-            branches=tuple(f"tok x WHERE x.s = {s}" for s in bound),
-            estimate=lambda: sum(count() for count in counts),
-            probe_cost=1.2 * len(symbols),
-        )
-
-    def rechecked(self, term: Term, criterion: Criterion) -> Term:
-        """The term of an index that only approximates, made exact by the truth on the resource's values."""
-        number = self.place.bind(self.place.checks.criterion(criterion, self.type))
-
-        def recheck(rid: str) -> str:
-            return f"holds({number}, (SELECT body FROM res WHERE rid = {rid}))"
-
-        return Term(
-            term.name + ", rechecked",
-            lambda rid: f"({term.probe(rid)} AND {recheck(rid)})",
-            source=term.source if term.recheck is None else term.rids(),
-            branches=term.branches if term.recheck is None else (),
-            recheck=recheck,
-            estimate=term.estimate,
-            probe_cost=term.probe_cost + 150,
-        )
 
     # -------------------------------------------------------------------------------- other resources
 
@@ -329,14 +196,14 @@ class Criteria:
             f"has({inner.name})",
             probe,
             source=source,
-            estimate=lambda: min(inner.estimate(), self._type_count()),
+            estimate=lambda: min(inner.estimate(), self.type_count()),
             probe_cost=8 + 8 * inner.probe_cost,
             scan=lambda: 4.0 * inner.estimate(),
         )
 
     def _referring(self, inner: Term, target: int) -> int:
         """As many as usually refer to each of the targets."""
-        each = self._type_count() / max(1, self.place.estimates.type(self.place.connection, target))
+        each = self.type_count() / max(1, self.place.estimates.type(self.place.connection, target))
         return int(inner.estimate() * max(1.0, each))
 
     @staticmethod

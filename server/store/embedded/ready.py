@@ -23,7 +23,7 @@ from server.search.query import (
     TokenOperand,
 )
 from server.store.embedded.checks import Made as MadeChecks
-from server.store.embedded.planner import Made
+from server.store.embedded.statements import Made
 from server.store.embedded.symbols import Symbols
 from server.store.ordering import ID, LAST_UPDATED
 from server.store.principal import PRINCIPAL, REPEATS

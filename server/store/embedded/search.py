@@ -12,16 +12,20 @@ from server.store.asked import Page
 from server.store.bodies import Bodies
 from server.store.contract import Hit, Hits, SearchRules, Version
 from server.store.embedded.checks import Checks
-from server.store.embedded.criteria import Criteria, Place
+from server.store.embedded.criteria import Criteria
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.estimates import Estimates
 from server.store.embedded.ids import id_text
-from server.store.embedded.planner import Made, Plan, has_long
+from server.store.embedded.pages import Pages
+from server.store.embedded.place import Place
+from server.store.embedded.planner import Plan
 from server.store.embedded.ready import ReadyPlans
 from server.store.embedded.schema import METHODS
 from server.store.embedded.sorting import Sorter
+from server.store.embedded.statements import Made
 from server.store.embedded.symbols import Symbols
 from server.store.embedded.terms import Binder
+from server.store.embedded.walks import has_long
 from server.store.ordering import compare
 
 Found = tuple[Position, str, tuple[Any, ...]]
@@ -73,7 +77,7 @@ class Searcher:
     def explain(self, query: Query) -> dict[str, object]:
         types = []
         for plan, type in self._plans(query):
-            made = plan.page(Page(query.limit + 1, query.after, query.before), query.sort)
+            made = Pages(plan).page(Page(query.limit + 1, query.after, query.before), query.sort)
             driver = made.driver if made is not None else plan.driver(None)
             statements = made.statements if made is not None else []
             types.append(
@@ -134,7 +138,7 @@ class Searcher:
         return found if len(found) >= page.limit else None
 
     def _of_type(self, plan: Plan, type: str, query: Query, page: Page, kept: bool) -> list[Found]:
-        made = plan.page(page, query.sort)
+        made = Pages(plan).page(page, query.sort)
         if made is None:
             return Sorter(self._connection, self._bodies, self._rules, self._symbols).page(plan, type, query, page)
         if kept:

@@ -6,21 +6,19 @@ Bounded: beyond MOST matches the search is refused with advice. docs/decisions/e
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from server.search.query import Position, Query, SortKey
 from server.search.types import sort_key
 from server.search.values import Index, Reference
+from server.store.asked import Page
 from server.store.bodies import Bodies
 from server.store.contract import QueryTooCostly, SearchRules
 from server.store.embedded.driver import Connection
 from server.store.embedded.ids import id_text
+from server.store.embedded.planner import Plan
 from server.store.embedded.symbols import Symbols
 from server.store.ordering import ID, LAST_UPDATED, compare
-
-if TYPE_CHECKING:
-    from server.store.asked import Page
-    from server.store.embedded.planner import Plan
 
 MOST = 20_000
 """Matches that are sorted in memory at most."""
