@@ -28,7 +28,6 @@ class Pages:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._sql = Statements(plan)
-        self._walks = Walks(plan, self._sql)
 
     def page(self, page: Page, sort: Sequence[SortKey]) -> Made | None:
         """None if SQL cannot compute the sort keys."""
@@ -55,21 +54,22 @@ class Pages:
             if by_date and clear.patient is not None:
                 return Made([self._top(page, self._compartment(clear, key), [key])], clear, "first of the compartment")
             return None
+        walks = Walks(self._plan, self._sql)
         codes = [term for term in self._plan.terms if term.symbols and len(term.symbols) * 2 <= MANY_BRANCHES]
         if by_date and codes:
             rest = [term for term in self._plan.terms if term is not codes[0]]
             if not self._sorting_is_cheaper(page.limit, codes[0], rest):
-                return self._walks.code(page, codes[0], key.descending)
+                return walks.code(page, codes[0], key.descending)
         elif not self._sorting_is_cheaper(page.limit, self._plan.listing, self._plan.terms):
             if by_date:
-                dated = self._walks.dated(key.descending)
+                dated = walks.dated(key.descending)
                 if dated is not None:
-                    return self._walks.range(page, dated, key.descending)
-                return self._walks.date(page, sort.parameter, key.descending)
+                    return walks.range(page, dated, key.descending)
+                return walks.date(page, sort.parameter, key.descending)
             if sort.parameter.code == ID:
-                return Made([self._walks.ids(page, key.descending)], self._plan.listing, "along the ids")
+                return Made([walks.ids(page, key.descending)], self._plan.listing, "along the ids")
             if sort.parameter.code == LAST_UPDATED:
-                found = self._walks.last_updated(page, key.descending)
+                found = walks.last_updated(page, key.descending)
                 return Made([found], self._plan.listing, "along lastUpdated")
         return None
 

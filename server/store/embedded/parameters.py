@@ -31,8 +31,6 @@ class Parameters:
     def __init__(self, of: Combining) -> None:
         self._of = of
         self._bind = of.place.bind
-        self._tokens = Tokens(of)
-        self._ranged = Ranged(of)
 
     def match(self, match: Match) -> Term:
         code = match.parameter.code
@@ -51,7 +49,7 @@ class Parameters:
             return NOTHING
         match match.parameter.type:
             case "token":
-                return self._tokens.match(match, k)
+                return Tokens(self._of).match(match, k)
             case "string":
                 return self._string(match, k or 0)
             case "uri":
@@ -59,14 +57,14 @@ class Parameters:
             case "reference":
                 return self._reference(match, k or 0)
             case "date":
-                return self._ranged.date(match, k or 0)
+                return Ranged(self._of).date(match, k or 0)
             case "number":
                 symbol = self._of.place.symbols.symbol(self._of.place.connection, k or 0, "", "")
-                return NOTHING if symbol is None else self._ranged.numbers(match.operands, [symbol], "number")
+                return NOTHING if symbol is None else Ranged(self._of).numbers(match.operands, [symbol], "number")
             case "quantity":
-                return self._ranged.quantity(match, k or 0)
+                return Ranged(self._of).quantity(match, k or 0)
             case _:
-                return self._ranged.near(match, k or 0)
+                return Ranged(self._of).near(match, k or 0)
 
     # -------------------------------------------------------------------------------- string, uri
 
@@ -141,7 +139,7 @@ class Parameters:
 
     def _reference(self, match: Match, k: int) -> Term:
         if match.modifier == "identifier":
-            return self._tokens.identifiers(match.operands, self._of.k(match.parameter.code + IDENTIFIER))
+            return Tokens(self._of).identifiers(match.operands, self._of.k(match.parameter.code + IDENTIFIER))
         bit = PATIENT_PARAMETERS.get(match.parameter.code, 0)
         branches: list[str] = []
         patients: list[int] = []
