@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.context import Context
 from server.interactions import conditional
-from server.interactions.storing import Resource, commit, prepare_beside, read_resource
+from server.interactions.storing import Resource, beside, commit, prepare, read_resource
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
 
@@ -19,7 +19,7 @@ async def create(ctx: Context, request: FhirRequest) -> FhirResponse:
     if condition is not None:
         key = f"{request.path[0]}?{condition}"
         return await conditional.patiently(ctx, key, lambda: _conditional_create(ctx, request, resource, condition))
-    prepared = await prepare_beside(ctx, request.base, resource, ctx.ids(), "POST", size=len(request.body))
+    prepared = await beside(len(request.body), prepare, ctx, request.base, resource, ctx.ids(), "POST")
     [written] = await commit(ctx, [prepared.put], prepared.conditions)
     return written_answer(request, written.version, created=True, warnings=prepared.warnings)
 
@@ -32,6 +32,6 @@ async def _conditional_create(ctx: Context, request: FhirRequest, resource: Reso
     existing = found.one_or_none()
     if existing is not None:
         return written_answer(request, existing, created=False)
-    prepared = await prepare_beside(ctx, request.base, resource, ctx.ids(), "POST", size=len(request.body))
+    prepared = await beside(len(request.body), prepare, ctx, request.base, resource, ctx.ids(), "POST")
     [written] = await commit(ctx, [prepared.put], [*prepared.conditions, found.condition])
     return written_answer(request, written.version, created=True, warnings=prepared.warnings)

@@ -11,7 +11,7 @@ from server.context import Context
 from server.errors import BadRequest, Gone, NotFound, Unprocessable, UnsupportedMedia
 from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
-from server.interactions.storing import Resource, commit, prepare_beside
+from server.interactions.storing import Resource, beside, commit, prepare
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
 from server.store.contract import Condition, Version, VersionConflict
@@ -61,7 +61,7 @@ async def _apply(
     expected = check_if_match(request.headers, current)
     resource = patched(ctx, request, current)
     guard, size = labels.at(current.version, current), len(current.body or b"") + len(request.body)
-    prepared = await prepare_beside(ctx, request.base, resource, current.id, "PATCH", guard, size=size)
+    prepared = await beside(size, prepare, ctx, request.base, resource, current.id, "PATCH", guard)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from fhir_profiles.issue import Issue
 from fhir_profiles.json_in_steps import read_in_steps
@@ -32,6 +32,8 @@ from server.store.contract import (
 from server.wire.media import RESOURCE_TYPES
 
 Resource = dict[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LARGE = 64 * 1024
 """Bytes of JSON whose check and index values may take longer than others should wait, some 10 ms."""
@@ -189,23 +191,14 @@ def about(resource: Resource) -> int:
     return size
 
 
-async def prepare_beside(
-    ctx: Context,
-    base: str,
-    resource: Resource,
-    resource_id: str,
-    method: str,
-    guard: Guard = UNGUARDED,
-    *,
-    size: int,
-) -> Prepared:
-    """As `prepare`, on a thread if it takes long, so that other requests are answered meanwhile.
+async def beside(size: int, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """What the work gives; on a thread if it takes long, so that other requests are answered meanwhile.
 
-    size: about how many bytes of JSON the resource is.
+    size: about how many bytes of JSON it is about.
     """
     if size < LARGE:
-        return prepare(ctx, base, resource, resource_id, method, guard)
-    return await asyncio.to_thread(prepare, ctx, base, resource, resource_id, method, guard)
+        return work(*arguments, **named)
+    return await asyncio.to_thread(work, *arguments, **named)
 
 
 def _body_and_references(ctx: Context, resource: Resource, resource_id: str) -> tuple[Body, list[str]]:

@@ -25,7 +25,7 @@ from server.interactions.patch import patched
 from server.interactions.preconditions import check_if_match, check_if_none_match
 from server.interactions.search import compiled
 from server.interactions.step import Step, locating
-from server.interactions.storing import LARGE, about, commit, prepare_beside
+from server.interactions.storing import LARGE, about, beside, commit, prepare
 from server.interactions.turn import Turn
 from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
@@ -271,7 +271,7 @@ async def _make_changes(
                 conditions += needed
                 continue
             guard, size = _guard(step), about(step.resource) if large else 0
-            prepared = await prepare_beside(ctx, base, step.resource, step.id, step.request.method, guard, size=size)
+            prepared = await beside(size, prepare, ctx, base, step.resource, step.id, step.request.method, guard)
             step.changes = [prepared.put]
             step.warnings = prepared.warnings
             step.resource.clear()  # all is said in the change; a parsed resource takes ten times its bytes

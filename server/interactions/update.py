@@ -8,7 +8,7 @@ from server.context import Context
 from server.errors import BadRequest, Conflict
 from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, check_if_none_match
-from server.interactions.storing import Resource, commit, prepare_beside, read_resource
+from server.interactions.storing import Resource, beside, commit, prepare, read_resource
 from server.interactions.written import written_answer
 from server.logical_id import is_id
 from server.messages import FhirRequest, FhirResponse
@@ -87,7 +87,7 @@ async def replace(
     if expected is not None:
         guard = labels.at(expected, current)
     size = len(request.body)
-    prepared = await prepare_beside(ctx, request.base, resource, resource_id, "PUT", guard, size=size)
+    prepared = await beside(size, prepare, ctx, request.base, resource, resource_id, "PUT", guard)
     try:
         [written] = await commit(ctx, [prepared.put], [*prepared.conditions, *conditions])
     except VersionConflict as error:

@@ -13,7 +13,7 @@ from server.access.decide import OPEN
 from server.app import build_context
 from server.config import Settings
 from server.context import Context
-from server.interactions.storing import LARGE, about, prepare_beside, read_bundle
+from server.interactions.storing import LARGE, about, beside, prepare, read_bundle
 from server.messages import FhirRequest
 from tests.turns import turns_beside
 
@@ -30,7 +30,7 @@ async def test_other_requests_have_their_turn_while_a_large_resource_is_checked(
     names = [{"family": "ทดสอบ", "given": [str(number)]} for number in range(10_000)]
     resource: dict[str, Any] = {"resourceType": "Patient", "name": names}
     async with turns_beside() as turns:
-        prepared = await prepare_beside(ctx, "http://localhost/fhir", resource, "1", "PUT", size=size)
+        prepared = await beside(size, prepare, ctx, "http://localhost/fhir", resource, "1", "PUT")
     assert len(prepared.put.index["given"]) == 10_000
     assert (turns.count > 1) == (size >= LARGE)
 
