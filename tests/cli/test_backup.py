@@ -243,16 +243,17 @@ async def found_by_nickname(client: Client) -> list[str]:
     raise AssertionError(answer.text)
 
 
+@pytest.mark.parametrize("into", ["embedded", pytest.param("mongo", marks=pytest.mark.mongo)])
 @pytest.mark.parametrize("way", ["restore", "copy"])
 async def test_custom_search_parameters_find_what_was_restored_or_copied_right_away(
-    way: str, server: Running, fhir: Client, start: Callable[..., Any], store_url: str, tmp_path: Path
+    way: str, into: str, server: Running, fhir: Client, start: Callable[..., Any], store_url: str, tmp_path: Path
 ) -> None:
     named = {"resourceType": "Patient", "id": "1", "name": [{"use": "nickname", "given": ["Lek"]}]}
     await fhir.put("Patient/1", named)
     await fhir.put("SearchParameter/nick", nickname_parameter())
     assert await found_by_nickname(fhir) == ["1"]
     (tmp_path / "target").mkdir()
-    target = ENGINES["mongo" if store_url.startswith("mongodb") else "embedded"](tmp_path / "target")
+    target = ENGINES[into](tmp_path / "target")
     if way == "copy":
         assert await command("store", "copy", "--store", store_url, "--to", target) == 0
     else:
@@ -317,6 +318,35 @@ async def test_a_copy_into_mongodb_is_equal_and_every_read_meanwhile_is_answered
     assert await history_of(copied) == await history_of(stored)
     assert (await copied.client.get("Patient?birthdate=2001")).json["total"] == 1
     assert (await copied.client.get("Basic?_summary=count")).json["total"] == 40
+
+
+@pytest.mark.parametrize("into", ["embedded", pytest.param("mongo", marks=pytest.mark.mongo)])
+async def test_a_copy_of_a_store_that_is_written_meanwhile_is_one_moment_of_it(
+    into: str, stored: Running, start: Callable[..., Any], store_url: str, tmp_path: Path
+) -> None:
+    """Not the last: what is written afterwards the copy does not have, nor does a second copy bring it."""
+    (tmp_path / "target").mkdir()
+    target = ENGINES[into](tmp_path / "target")
+    copying = asyncio.create_task(command("store", "copy", "--store", store_url, "--to", target))
+    written = 0
+    while not copying.done():
+        pair = [{"resourceType": "Basic", "id": id, "code": {"text": str(written)}} for id in ("a", "b")]
+        entries = [{"resource": e, "request": {"method": "PUT", "url": f"Basic/{e['id']}"}} for e in pair]
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        assert (await stored.client.post("", bundle)).status == 200
+        written += 1
+    assert await copying == 0
+    await stored.client.put("Patient/later", {"resourceType": "Patient", "id": "later"})
+    source = [version async for version in stored.ctx.store.changes(0)]
+    copied = await start(store=target)
+    found = [version async for version in copied.ctx.store.changes(0)]
+    same = [(v.type, v.id, v.version, v.last_updated, v.method, v.body) for v in found]
+    assert same == [(v.type, v.id, v.version, v.last_updated, v.method, v.body) for v in source][: len(found)]
+    assert 6 <= len(found) < len(source)
+    basics = [(await copied.client.get(f"Basic/{id}")).headers.get("ETag") for id in ("a", "b")]
+    assert basics[0] == basics[1]  # no half of a transaction
+    assert (await copied.client.get("Patient/later")).status == 404
+    assert await command("store", "copy", "--store", store_url, "--to", target) == 2
 
 
 @pytest.mark.mongo

@@ -31,7 +31,7 @@ from server.store.mongo.driver import connect
 from server.store.mongo.schema import Collections, Progress, migrate
 from server.store.open import init_store, migrate_store, open_store
 from tests import mongod
-from tests.cli.serving import serve
+from tests.cli.serving import onecard, serve
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
 
@@ -120,6 +120,22 @@ async def test_a_filled_store_without_an_index_is_refused_until_init_made_it(pla
     store = await place.open()
     assert (await store.info()).counts == {"Group": 1, "Patient": 1}
     await store.close()
+
+
+def test_a_server_ends_with_2_and_what_to_do_where_an_index_is_missing_or_the_version_is_another(
+    place: Place, tmp_path: Path
+) -> None:
+    asyncio.run(place.filled())
+    known = KNOWN[place.engine]
+    for damage, told in (
+        (lambda: place.set_version(known - 1), "onecard store migrate"),
+        (lambda: place.set_version(known + 1), "use the newer program"),
+        (lambda: (place.set_version(known), place.drop_index()), "onecard store init"),
+    ):
+        damage()
+        done = onecard("serve", "--port", "0", "--open", "--store", place.url, cwd=tmp_path)
+        assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+        assert "Traceback" not in done.stderr
 
 
 async def test_a_newer_store_is_refused_by_everything(place: Place) -> None:

@@ -270,7 +270,8 @@ async def test_labels_that_one_worker_changed_another_finds_and_shows(start: Sta
 
 async def test_fifty_conditional_creates_of_several_workers_make_one_resource(start: Start) -> None:
     """Also when the same criterion is worded differently."""
-    asking = Asking(start("--workers", "4"))
+    served = start("--workers", "4")
+    asking = Asking(served)
     body = {"resourceType": "Patient", "identifier": [{"system": "https://example.org/hn", "value": "1"}]}
     data = json.dumps(body).encode()
     wordings = (
@@ -289,5 +290,6 @@ async def test_fifty_conditional_creates_of_several_workers_make_one_resource(st
         return reply.status, reply.headers["location"].split("/Patient/")[1].partition("/")[0]
 
     answers = await asyncio.gather(*(create(n) for n in range(50)))
+    assert len(served.workers()) == 4  # all of them were asked
     assert Counter(status for status, _ in answers) == {201: 1, 200: 49}
     assert len({id for _, id in answers}) == 1

@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
 from server.store.mongo.writer import LARGEST_BYTES
+from tests.cli.serving import onecard
 from tests.contract.resources import Clock, HandRules, put
 from tests.mongod import binary
 
@@ -69,6 +71,10 @@ async def test_a_standalone_server_is_refused_with_what_to_do(mongod: Path, fold
     try:
         with pytest.raises(StoreRefused, match="--replSet"):
             await open_mongo(f"mongodb://{node.address}/onecard?serverSelectionTimeoutMS=60000", HandRules())
+        store = ("--store", f"mongodb://{node.address}/onecard")
+        for command in (("serve", "--port", "0", "--open"), ("store", "init"), ("store", "migrate")):
+            done = await asyncio.to_thread(partial(onecard, *command, *store, cwd=folder))
+            assert (done.returncode, "--replSet" in done.stderr) == (2, True), done.stderr
     finally:
         node.kill()
 
