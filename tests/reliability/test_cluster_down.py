@@ -60,8 +60,16 @@ async def server(node: ReplicaSet, tmp_path: Path) -> AsyncIterator[Running]:
 async def stored(server: Running) -> None:
     resources = [
         patient("1", identifier=identifier("1"), name=[{"use": "nickname", "given": ["Lek"]}]),
-        patient("2", identifier=identifier("2")),
-        *(observation(str(n), subject=reference("Patient/1"), encounter=reference("Encounter/1")) for n in range(4)),
+        patient("2", identifier=identifier("2"), birthDate="2000-01-01"),
+        *(
+            observation(
+                str(n),
+                effectiveDateTime="2026-01-01",
+                subject=reference("Patient/1"),
+                encounter=reference("Encounter/1"),
+            )
+            for n in range(4)
+        ),
         {
             "resourceType": "Encounter",
             "id": "1",
@@ -210,6 +218,49 @@ async def test_whatever_needs_a_cluster_that_fails_is_told_to_come_again(server:
             await asyncio.sleep(0.1)
         reading = [each for each in needing if each.method == "GET"]
         assert [each.status for each in await answers(server, reading) if each.status >= 500] == []
+
+
+SEARCHES = (
+    "Patient?identifier=1",
+    "Patient?_total=accurate&_count=1",
+    "Patient?_summary=count&birthdate=lt2100",
+    "Observation?patient=Patient/1",
+    "Observation?patient=Patient/1&_sort=-date",
+    "Observation?code=29463-7",
+    "Observation?status=final&_sort=code",
+    "Observation?date=ge2020-01-01",
+    "Observation?subject:Patient.identifier=1",
+    "Patient?_has:Observation:patient:code=29463-7",
+    "Patient?given=lek",
+    "Patient?given:contains=lek",
+    "Patient?gender:missing=true",
+    "Observation?code:not=1",
+    "Patient?_filter=identifier eq 1 or given eq lek",
+    "Patient/1/Observation",
+    "Patient?identifier=1&_revinclude=Observation:subject",
+    "Patient/1/$everything",
+    "Observation/$lastn?patient=Patient/1",
+)
+
+
+async def test_every_kind_of_search_has_a_time_limit_whose_answer_gives_advice(
+    server: Running, node: ReplicaSet
+) -> None:
+    """The node is told that whatever has a limit is over it: what is answered all the same has none."""
+    await stored(server)
+    over = {"configureFailPoint": "maxTimeAlwaysTimeOut"}
+    node.nodes[0].ask(over | {"mode": "alwaysOn"})
+    unlimited = []
+    for path in SEARCHES:
+        answer = await server.client.get(path)
+        if (answer.status, answer.json["issue"][0]["code"] if answer.status >= 400 else "") != (403, "too-costly"):
+            unlimited.append((path, answer.status, answer.body[:200]))
+        elif "name a patient, a code or a date" not in answer.diagnostics:
+            unlimited.append((path, answer.diagnostics))
+    assert unlimited == []
+    assert (await server.client.get("Patient/1")).status == 200
+    node.nodes[0].ask(over | {"mode": "off"})
+    assert {(await server.client.get(path)).status for path in SEARCHES} == {200}
 
 
 def _again(node: ReplicaSet) -> None:
