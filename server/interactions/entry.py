@@ -23,9 +23,9 @@ from fhir_profiles.json_reading import write_json
 from server.context import Context
 from server.errors import BadRequest, FhirError, TooCostly, TooLarge, Unprocessable
 from server.interactions.preconditions import http_date
-from server.interactions.turn import Turn
 from server.messages import FhirRequest, FhirResponse
 from server.search.instant import interval
+from server.turn import Turn
 from server.wire import target
 from server.wire.media import FHIR_JSON
 

@@ -26,7 +26,6 @@ from server.interactions.preconditions import check_if_match, check_if_none_matc
 from server.interactions.search import compiled
 from server.interactions.step import Step, locating
 from server.interactions.storing import LARGE, about, beside, commit, prepare
-from server.interactions.turn import Turn
 from server.interactions.update import check_id, identity
 from server.interactions.written import written_answer
 from server.messages import FhirRequest, FhirResponse
@@ -41,6 +40,7 @@ from server.store.contract import (
     VersionConflict,
     instant,
 )
+from server.turn import Turn
 
 WRITES = frozenset({"create", "update", "patch", "delete"})
 SEARCHES = frozenset({"search-type", "search-system"})

@@ -10,6 +10,7 @@ and a referred resource that is about to be deleted (marks.py).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
 from server.store.mongo.referrers import MANY, referred
 from server.store.mongo.schema import DELETED, METHODS, Collections
+from server.turn import Turn
 
 Pair = tuple[str, str]
 
@@ -175,10 +177,12 @@ class Transaction:
         earlier = [await self._seen(change, one) for change, one in zip(commit.changes, known, strict=True)]
         await self._check(commit, mark)
         updated = max(self._stamp.clock, *(one.updated + 1 for one in known)) if known else 0
-        return [
-            self._change(change, one, updated, document)
-            for change, one, document in zip(commit.changes, known, earlier, strict=True)
-        ]
+        written, turn = [], Turn()
+        for change, one, document in zip(commit.changes, known, earlier, strict=True):
+            written.append(self._change(change, one, updated, document))
+            if turn.is_over():
+                await asyncio.sleep(0)
+        return written
 
     async def _seen(self, change: Change, known: Known) -> Document | None:
         """Document of the version whose labels matter to a change. Raises: LabelsChanged, also if it is not there."""

@@ -34,6 +34,7 @@ from server.store.mongo.frames import values
 from server.store.mongo.marks import NO_MARK
 from server.store.mongo.order import Stamp
 from server.store.mongo.transaction import Prepared, Transaction, Unmarked, Work
+from server.turn import Turn
 
 LARGEST_GROUP = 64
 LARGEST_BYTES = 1 << 20
@@ -106,10 +107,12 @@ class Writer:
         """Keys and values of all that is put. What needs new symbols waits for them here, beside the groups that are on
         their way; the others go on."""
         made: dict[int, Prepared] = {}
-        puts = _puts(work)
+        puts, turn = _puts(work), Turn()
         while puts:
             builder, lacking = self._builder(), []
             for put in puts:
+                if turn.is_over():
+                    await asyncio.sleep(0)
                 number, type, id, index, text = put
                 document = builder.build(type, id, index, text)
                 if builder.lacking:
