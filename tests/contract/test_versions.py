@@ -27,7 +27,10 @@ from server.search.query import (
 from server.search.values import Date, Reference, Token
 from server.store.contract import Commit, Delete, Store, StoreInUse, StoreRefused
 from server.store.embedded.versions import bring_up
+from server.store.mongo.dates import periods_of
+from server.store.mongo.documents import Hashes
 from server.store.mongo.driver import connect
+from server.store.mongo.hashing import keyed
 from server.store.mongo.schema import Collections, Progress, migrate
 from server.store.open import init_store, migrate_store, open_store
 from tests import mongod
@@ -35,7 +38,7 @@ from tests.cli.serving import onecard, serve
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
 
-KNOWN = {"embedded": 2, "mongo": 2}
+KNOWN = {"embedded": 2, "mongo": 3}
 """Engine -> the version that this program writes."""
 
 
@@ -188,7 +191,7 @@ async def test_an_older_mongodb_store_is_refused_and_migrated_step_by_step(tmp_p
     with MongoClient[dict[str, Any]](url) as client:
         database = client.get_default_database()
         database.state.update_one({"_id": "onecard"}, {"$set": {"schema": 0}})
-        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 2: .* `onecard store migrate`"):
+        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 3: .* `onecard store migrate`"):
             await open_store(url, HandRules())
         with pytest.raises(StoreRefused, match="cannot bring a store of version 0 up"):
             await migrate_store(url, Told())
@@ -214,13 +217,14 @@ async def test_an_older_mongodb_store_is_refused_and_migrated_step_by_step(tmp_p
 PATIENT = Match(Parameter("subject", "reference"), "", (ReferenceOperand("Patient", "p", None, None),))
 DAY = 86_400_000_000
 JANUARY = Match(Parameter("date", "date"), "", (RangeOperand("ap", 0, 31 * DAY, 0),))
+SINCE_FEBRUARY = Match(Parameter("date", "date"), "", (RangeOperand("ge", 31 * DAY, 32 * DAY, 31 * DAY),))
 SMOKES = Match(Parameter("code", "token"), "", (TokenOperand("http://a", "smokes", False),))
 
 
 @pytest.mark.mongo
-@pytest.mark.parametrize("breaks_at", [None, 1, 4])
-async def test_a_mongodb_store_of_version_1_is_searched_like_a_new_one_after_its_migration(
-    tmp_path: Path, breaks_at: int | None
+@pytest.mark.parametrize(("version", "breaks_at"), [(1, None), (1, 1), (1, 4), (2, None), (2, 1)])
+async def test_an_older_mongodb_store_is_searched_like_a_new_one_after_its_migration(
+    tmp_path: Path, version: int, breaks_at: int | None
 ) -> None:
     url = ENGINES["mongo"](tmp_path)
     store = await open_store(url, HandRules())
@@ -240,26 +244,56 @@ async def test_a_mongodb_store_of_version_1_is_searched_like_a_new_one_after_its
     await store.close()
     with MongoClient[dict[str, Any]](url) as client:
         database = client.get_default_database()
-        _as_version_1(database)
+        new = {each["_id"]: _layout(each) for each in database.resource.find({})}
+        indexes = database.resource.index_information()
+        _as_version_2(database)
+        if version == 1:
+            _as_version_1(database)
 
         def told(what: str, done: int, total: int) -> None:
-            if done == breaks_at and not what.startswith(("version", "keys", "1 ->")):
+            if done == breaks_at and not what.startswith(("version", "keys", "ends", "1 ->", "2 ->")):
                 raise OSError("the cable was pulled")
 
         if breaks_at is not None:
             with pytest.raises(OSError, match="cable"):
                 await migrate_store(url, told)
-        assert await migrate_store(url, Told()) == (1, 2)
+        assert (await migrate_store(url, Told()))[1] == 3
+        assert {each["_id"]: _layout(each) for each in database.resource.find({})} == new
         made = database.resource.index_information()
-        made.pop("_id_")
-        assert all("block_compressor=zstd" in str(each["storageEngine"]) for each in made.values())
+        assert {name: each["key"] for name, each in made.items()} == {n: each["key"] for n, each in indexes.items()}
+        anew = made.keys() - {"_id_"} if version == 1 else {"c", "d"}
+        assert all("block_compressor=zstd" in str(made[name]["storageEngine"]) for name in anew)
     store = await open_store(url, HandRules())
     await _found(store, (PATIENT,), ["day"])
     await _found(store, (SMOKES, JANUARY), ["day", "years", "twice"])
+    await _found(store, (JANUARY,), ["day", "years", "twice"])
+    await _found(store, (SINCE_FEBRUARY,), ["years", "twice", "later"])
     oldest = await store.search(Query(("Observation",), (SMOKES,), (SortKey(Parameter("date", "date")),)))
     assert [hit.version.id for hit in oldest.hits] == ["years", "twice", "day", "later"]
     await store.close()
     mongod.drop_all(tmp_path)
+
+
+def _layout(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: sorted(value) if name == "k" else value for name, value in document.items()}
+
+
+def _as_version_2(database: Any) -> None:
+    """Without the ends of dates, whose intervals were all in `r`."""
+    secret = bytes(database.state.find_one_and_update({"_id": "onecard"}, {"$set": {"schema": 2}})["secret"])
+    hashes, space = Hashes(keyed(secret)), "Observation.date"
+    days = database.symbol.find_one({"k": space, "s": "date", "v": "0"})["_id"]
+    for each in database.resource.find({"e": {"$exists": True}}):
+        months = [hashes.period("Observation", name) for name in periods_of(each["e"])]
+        change = {"$unset": {"e": ""}, "$pullAll": {"k": months}}
+        if each["e"] - each["d"] == DAY and each["a"] == each["d"]:
+            change["$push"] = {"r": {"p": days, "l": each["d"], "u": each["e"]}}
+        database.resource.update_one({"_id": each["_id"]}, change)
+    for name, field in (("c", "c"), ("d", "t")):
+        database.resource.drop_index(name)
+        present = {"partialFilterExpression": {name: {"$exists": True}}}
+        compressed = {"storageEngine": {"wiredTiger": {"configString": "block_compressor=zstd"}}}
+        database.resource.create_index([(field, 1), ("d", -1), ("n", 1)], name=name, **present, **compressed)
 
 
 def _as_version_1(database: Any) -> None:

@@ -1,11 +1,13 @@
 """Index values -> the keys of a document.
 
     k  exact symbols (type, shape, codes, uris), hashed keys (identifiers, references, patients, unusual dates):
-       in creation order
+       and the month, year and decade of `e`: in creation order
     c  symbols of the type's principal code, and patients alone and with each code: pages in order of the clinical date
-    r  intervals {p: symbol of parameter and unit, l, u}; quantities also {w, z} as written where that differs
+    r  intervals {p: symbol of parameter and unit, l, u}; quantities also {w, z} as written where that differs. Of the
+       clinical dates only those that d and e do not stand for
     s  `Type.code|folded text` of strings          g  three-letter pieces of strings and of texts
-    d, a  highest and lowest clinical date         p  half a key of the patient (or of itself): the shard key
+    d, a  highest and lowest beginning of the clinical dates; e  their highest end (dates.py)
+    p  half a key of the patient (or of itself): the shard key
     t  type
 
 A field without values is absent.
@@ -34,18 +36,16 @@ from server.search.values import (
     Uri,
     Value,
 )
+from server.store.mongo.dates import DAY, ORDINARY, periods_of
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import Hash, gram_keys, half, pair
 from server.store.mongo.symbols import REFERENCES, TYPES, Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS, PRINCIPAL, REPEATS
 
-DAY = 86_400_000_000
-DURATIONS = (DAY, 32 * DAY, 367 * DAY, 1 << 63)
+DURATIONS = (DAY, ORDINARY, 367 * DAY, 1 << 63)
 """Longest duration of each class of dates: a search for what overlaps looks back by no more than that."""
 
 DURATION_CLASSES = [str(number) for number in range(len(DURATIONS))]
-ORDINARY = DURATIONS[1]
-"""Longest duration of a clinical date that its lower end alone stands for."""
 NUMBER_KINDS = "ps"
 """Points and spans."""
 
@@ -97,8 +97,14 @@ def is_point(number: Number) -> bool:
 
 
 def is_ordinary(dates: Sequence[Date]) -> bool:
-    """Whether the lower end of one date stands for all clinical dates of a resource."""
+    """Whether d and e stand for all clinical dates of a resource, and are near to each other."""
     return not dates or (len(dates) == 1 and dates[0].upper - dates[0].lower <= ORDINARY)
+
+
+def ends(dates: Sequence[Date]) -> Document:
+    """The fields d, a and e."""
+    lower = [date.lower for date in dates]
+    return {"d": max(lower), "a": min(lower), "e": max(date.upper for date in dates)}
 
 
 def unit_text(kind: str, same: bool, value: Quantity) -> str:
@@ -116,6 +122,7 @@ class Hashes:
         self._reference = lru_cache(_REMEMBERED)(lambda place, target: self.of("r", place, target))
         self._of_type = cache(lambda type: self.of("t", type))
         self._beyond = cache(lambda type: self.of("w", type))
+        self._period = lru_cache(_REMEMBERED)(lambda type, name: self.of("y", type, name))
 
     def of(self, *parts: str) -> int:
         return self._hash("\0".join(parts).encode("utf-8", "surrogatepass")) & ~1
@@ -141,9 +148,13 @@ class Hashes:
         return pair(self._owner(id), symbol)
 
     def beyond(self, type: str) -> int:
-        """Of resources of the type for which `d` alone does not say where their clinical dates lie: that have several,
-        or one longer than ORDINARY."""
+        """Of resources of the type whose clinical dates are not ordinary: that have several, or one longer than
+        ORDINARY."""
         return self._beyond(type)
+
+    def period(self, type: str, name: str) -> int:
+        """Of resources of the type whose last clinical date ends in it. name: of dates.periods_of."""
+        return self._period(type, name)
 
     def shard(self, owner: str) -> int:
         return half(self._owner(owner))
@@ -211,6 +222,10 @@ class Builder:
     def build(self, type: str, id: str, index: Index, text: tuple[str, str] | None) -> Document:
         self.lacking = False
         gathered = _Gathered()
+        principal = PRINCIPAL.get(type)
+        found = index.get(principal.date, ()) if principal else ()
+        dates = [value for value in found if isinstance(value, Date)]
+        ordinary = is_ordinary(dates)
         present = []
         for code, values in index.items():
             if not values:
@@ -220,26 +235,31 @@ class Builder:
             if repeated:
                 others = {value for part in repeated for value in index.get(part, ())}
                 values = [value for value in values if value not in others]
-            self._add(gathered, type, code, values)
+            if ordinary and principal and code == principal.date:
+                self._interval(date_name(type, code, 0), DURATION_CLASSES)  # searches ask for all kinds of them
+            else:
+                self._add(gathered, type, code, values)
         shape = self._symbol(Name(shape_space(type), "", "\n".join(sorted(present))))
         gathered.k.update((self._symbol(type_name(type)), shape))
         if text is not None:
             gathered.g |= gram_keys(type + CONTENT, text[1]) | gram_keys(type + CONTENT, text[0])
-        return self._document(gathered, type, id, index)
+        if not ordinary:
+            gathered.k.add(self._hashes.beyond(type))
+        return self._document(gathered, type, id, dates)
 
-    def _document(self, gathered: _Gathered, type: str, id: str, index: Index) -> Document:
+    def _document(self, gathered: _Gathered, type: str, id: str, dates: Sequence[Date]) -> Document:
         c = set(gathered.codes)
         for patient in gathered.patients:
             key = self._hashes.patient(type, patient)
             gathered.k.add(key)
             c.add(key)
             c.update(self._hashes.patient_code(patient, code) for code in gathered.codes)
-        principal = PRINCIPAL.get(type)
-        dates = [value for value in index.get(principal.date, ()) if isinstance(value, Date)] if principal else []
-        if c and not is_ordinary(dates):
-            gathered.k.add(self._hashes.beyond(type))
         owner = min(gathered.patients, default=id)
-        made: Document = {"t": type, "p": self._hashes.shard(owner), "k": sorted(gathered.k)}
+        made: Document = {"t": type, "p": self._hashes.shard(owner)}
+        if dates:
+            made |= ends(dates)
+            gathered.k.update(self._hashes.period(type, name) for name in periods_of(made["e"]))
+        made["k"] = sorted(gathered.k)
         if c:
             made["c"] = sorted(c)
         if gathered.r:
@@ -248,9 +268,6 @@ class Builder:
             made["s"] = sorted(gathered.s)
         if gathered.g:
             made["g"] = sorted(gathered.g)
-        if dates:
-            lower = [date.lower for date in dates]
-            made["d"], made["a"] = max(lower), min(lower)
         return made
 
     def _add(self, gathered: _Gathered, type: str, code: str, values: Iterable[Value]) -> None:

@@ -30,21 +30,16 @@ from server.search.query import (
     ReferenceOperand,
 )
 from server.store.bounds import alternatives
-from server.store.mongo.documents import CONTENT, DAY, ORDINARY, Hashes, shape_space, type_name
+from server.store.mongo.dates import Dates, common
+from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
 from server.store.mongo.schema import DELETED
 from server.store.mongo.symbols import TYPES, Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 
-_FAR = 1 << 62
-_NARROW = 400 * DAY
-"""Widest span of dates that the index over code, patient and date is taken for: what lies within is sorted."""
+_MANY_ALTERNATIVES = 100
 LIVE: Document = {"m": {"$lt": DELETED}}
-
-
-Span = tuple[int, int]
-"""Lowest and highest microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +59,10 @@ class Filter:
     """The same, in a form that leads to no index: for going along another one where many match. Empty if few do."""
     along: int | None = None
     """Key of the type that the walk goes along."""
-    dates: Span | None = None
-    """Where the clinical date of what it finds lies, if it asks for that alone: see documents.Hashes.beyond."""
+    dates: Dates | None = None
+    """What it asks of the clinical date, if that is all it asks."""
+    dated: bool = False
+    """All that it finds have a clinical date."""
 
 
 NOTHING = Filter({"_id": {"$in": []}}, "nothing")
@@ -86,10 +83,17 @@ def both(filters: Sequence[Filter], name: str = "") -> Filter:
         return EVERYTHING if exact else UNKNOWN
     if len(told) == 1 and exact == told[0].exact:
         return told[0]
-    wheres = [one.where for one in told]
+    # The planner would weigh each of a thousand alternatives against an index that leads to few.
+    led = any(one.finds and not _many(one) for one in told)
+    wheres = [hidden(one.where) if led and _many(one) else one.where for one in told]
     name = name or " and ".join(one.name for one in told)
     walk = _all([one.walk or one.where for one in told]) if any(one.walk for one in told) else {}
-    return Filter(_all(wheres), name, exact, any(one.finds for one in told), walk=walk)
+    finds, dated = any(one.finds for one in told), any(one.dated for one in told)
+    return Filter(_all(wheres), name, exact, finds, walk=walk, dated=dated)
+
+
+def _many(one: Filter) -> bool:
+    return len(one.where.get("$or", ())) > _MANY_ALTERNATIVES
 
 
 def _all(wheres: Sequence[Document]) -> Document:
@@ -188,7 +192,12 @@ class Filters:
         """Patient and code have keys together; a code also has its place in the order of dates."""
         codes = next((one for one in filters if one.codes and len(one.codes) <= 16), None)
         patients = next((one for one in filters if len(one.patients) == 1), None)
-        span = None if by_date else _common([one.dates for one in filters if one.dates is not None])
+        asked = [one.dates for one in filters if one.dates is not None]
+        dates = common(asked) if asked else None
+        if dates is not None and len(asked) > 1:
+            many = any(one.walk for one in filters if one.dates)
+            filters = [*(one for one in filters if not one.dates), self.dated(dates, many=many)]
+        narrow = dates is not None and dates.narrow()
         used, keys = [one for one in (codes, patients) if one is not None], []
         if codes is not None and patients is not None:
             keys = [self.hashes.patient_code(patients.patients[0], code) for code in codes.codes]
@@ -196,17 +205,36 @@ class Filters:
             keys = [self.hashes.patient(self.type, patients.patients[0])]
         elif codes is not None:
             keys = list(codes.codes)
-        if not (len(used) == 2 or (used and (by_date or span))):
+        if not (len(used) == 2 or (used and (by_date or narrow))):
             return filters
         where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": sorted(keys)}}
-        name = " and ".join(one.name for one in reversed(used)) + (" by date" if by_date or span else "")
+        name = " and ".join(one.name for one in reversed(used)) + (" by date" if by_date or narrow else "")
         rest = [one for one in filters if one not in used]
-        if span is not None:
-            # The dates decide; the index over them leads to those that they may decide for.
-            beyond = {"k": self.hashes.beyond(self.type), **where}
-            where = {"$or": [{**where, "d": {"$gte": span[0], "$lte": span[1]}}, beyond]}
-            rest = [replace(one, where=hidden(one.where), walk={}) if one.dates else one for one in rest]
-        return [Filter(where, name, exact=patients is None), *rest]
+        if dates is not None and narrow:
+            where, name = self._boxes(where, dates), f"{name} and date"
+            rest = [one for one in rest if not one.dates]
+        return [Filter(where, name, exact=patients is None, dated=narrow), *rest]
+
+    def _boxes(self, of: Document, dates: Dates) -> Document:
+        """Documents with these dates. of: equality with a field that is indexed before d, n and e."""
+        unusual = {**of, "k": self.hashes.beyond(self.type), **dates.unusual}
+        return {"$or": [*({**of, **box.where()} for box in dates.boxes), unusual]}
+
+    def dated(self, dates: Dates, *, many: bool) -> Filter:
+        """many: much of all there is may be asked for."""
+        walk = hidden(dates.exact) if many else {}
+        return Filter(self._boxes({"t": self.type}, dates), "date", walk=walk, dates=dates, dated=True)
+
+    def in_creation_order(self, found: Filter) -> Filter:
+        """What `dated` finds, led to by keys in that order, unless little lies between the dates."""
+        periods = found.dates.periods() if found.dates is not None else None
+        if found.dates is None or periods is None:
+            return replace(found, walk={})
+        names, complete = periods
+        keys = [self.hashes.period(self.type, name) for name in names]
+        if not complete:
+            keys.append(self.hashes.beyond(self.type))
+        return replace(found, where={"k": {"$in": sorted(keys)}, **hidden(found.dates.exact)}, walk={})
 
     async def of(self, criterion: Criterion) -> Filter:
         match criterion:
@@ -377,21 +405,6 @@ def date_bounds(ends: Sequence[Ends], longest: int | None) -> list[Document]:
             lower = {**lower, "$gt": above - longest}
         found.append({"l": lower, "u": upper} if lower and upper else {"l": lower} if lower else {"u": upper})
     return found
-
-
-def _common(spans: Sequence[Span]) -> Span | None:
-    """Within all of them, if that has two ends that are near enough."""
-    low, high = max((low for low, _ in spans), default=-_FAR), min((high for _, high in spans), default=_FAR)
-    return (low, high) if high - low <= _NARROW else None
-
-
-def date_span(ends: Sequence[Ends]) -> Span:
-    """Where the lower ends lie of intervals that are no longer than documents.ORDINARY."""
-    low, high = _FAR, -_FAR
-    for lower, _, above in ends:
-        low = min(low, lower.get("$gte", -_FAR if above is None else above - ORDINARY))
-        high = max(high, lower.get("$lt", _FAR))
-    return low, high
 
 
 _POINTS = {"l>=": "$gte", "l<": "$lt", "u<=": "$lt", "u>": "$gte"}

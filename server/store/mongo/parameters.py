@@ -18,6 +18,7 @@ from server.search.query import (
     TextOperand,
     TokenOperand,
 )
+from server.store.mongo.dates import dates_of
 from server.store.mongo.documents import (
     DURATIONS,
     LAST,
@@ -37,7 +38,6 @@ from server.store.mongo.filters import (
     both,
     date_bounds,
     date_ends,
-    date_span,
     either,
     hidden,
     number_bounds,
@@ -209,6 +209,10 @@ class Parameters:
             [date_name(self._type, match.parameter.code, number) for number in range(len(DURATIONS))]
         )
         operands = [operand for operand in match.operands if isinstance(operand, RangeOperand)]
+        principal = PRINCIPAL.get(self._type)
+        if principal is not None and principal.date == match.parameter.code:
+            dates = dates_of(operands, [key for _, key in known])
+            return self._filters.dated(dates, many=_many(operands)) if known else NOTHING
         ends = date_ends(operands)
         wheres = []
         for name, key in known:
@@ -222,9 +226,7 @@ class Parameters:
         if _many(operands):
             any_of = {"p": {"$in": [key for _, key in known]}, "$or": date_bounds(ends, None)}
             walk = hidden({"r": {"$elemMatch": any_of}})
-        principal = PRINCIPAL.get(self._type)
-        dates = date_span(ends) if principal is not None and principal.date == match.parameter.code else None
-        return replace(found, walk=walk, dates=dates)
+        return replace(found, walk=walk)
 
     async def _number(self, match: Match) -> Filter:
         known = await self._filters.known(

@@ -32,7 +32,7 @@ from server.store.mongo.driver import (
     others,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 DELETED = 3
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 """`m` of a version is an index of these; DELETED is a tombstone."""
@@ -44,12 +44,12 @@ Key = list[tuple[str, int]]
 INDEXES: dict[str, dict[str, tuple[Key, dict[str, Any]]]] = {
     "resource": {
         "k": ([("k", 1), ("n", 1)], {"partialFilterExpression": {"k": {"$exists": True}}}),
-        "c": ([("c", 1), ("d", -1), ("n", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
+        "c": ([("c", 1), ("d", -1), ("n", 1), ("e", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
         "r": ([("r.p", 1), ("r.l", 1), ("r.u", 1)], {"sparse": True}),
         "s": ([("s", 1)], {"sparse": True}),
         "g": ([("g", 1)], {"sparse": True}),
         "l": ([("t", 1), ("l", -1), ("n", 1)], {}),
-        "d": ([("t", 1), ("d", -1), ("n", 1)], {"partialFilterExpression": {"d": {"$exists": True}}}),
+        "d": ([("t", 1), ("d", -1), ("n", 1), ("e", 1)], {"partialFilterExpression": {"d": {"$exists": True}}}),
         "ca": ([("c", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
         "a": ([("t", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"a": {"$exists": True}}}),
         "q": ([("q", 1)], {}),

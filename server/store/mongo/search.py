@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isqrt
 from typing import TypeVar
 
 from server.search.query import Chain, Criterion, Has, Query
@@ -13,11 +14,11 @@ from server.store.asked import Page
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
 from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of, links
 from server.store.mongo.documents import Hashes, type_name
-from server.store.mongo.driver import POOL, Client, Document, Session, failures
-from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both
+from server.store.mongo.driver import POOL, Client, Collection, Document, Session, failures
+from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both, hidden
 from server.store.mongo.frames import Frames
 from server.store.mongo.ordering import CREATION, Order, Phase, phases, server_order
-from server.store.mongo.pages import FEW, Pages, Question, within
+from server.store.mongo.pages import FEW, Apart, Pages, Question, within
 from server.store.mongo.schema import Collections
 from server.store.mongo.snapshots import Snapshots
 from server.store.mongo.sorting import Sorter
@@ -26,8 +27,14 @@ from server.store.ordering import compare
 
 T = TypeVar("T")
 
-FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "d": 1, "a": 1, "b": 1}
+FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "b": 1}
+_SORTED = {field: FIELDS | {field: 1} for field in ("d", "a")}
+_KEY, _READ = {"_id": 1}, {"l": 1, "b": 1}
+_FEWEST = 20
+_GROWN_SECONDS = 60.0
 _FEW_ALTERNATIVES = 12
+_LINKED_BATCH = 30
+"""Candidates that are judged by other resources together at first: each batch asks for those."""
 _BATCH = 100
 _LARGEST_BATCH = 400
 _MOST_KEPT = 2000
@@ -60,7 +67,8 @@ class Made:
         key = plan.key if phase == CREATION else None
         # What lies before a place far along the type is no beginning of a later page.
         along = plan.along if phase == CREATION else None
-        return Question(where, FIELDS, phase.sort, size, kind, walk, along, key)
+        fields = _SORTED.get(order.field or "", FIELDS)
+        return Question(where, fields, phase.sort, size, kind, walk, along, key)
 
 
 class Kept:
@@ -88,6 +96,27 @@ class Kept:
         self._seen[id(query)] = query
 
 
+class Turning:
+    """When chains and `_has` are turned round: what they lead to is asked first, then those that it belongs to."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.many = Apart()
+        """What too many fulfil for that."""
+        self._collection = collection
+        self._few, self._until = FEW, 0.0
+
+    async def few(self) -> int:
+        """Matches up to which a `_has` is turned round. All of them are read, while one in so many of its candidates
+        is a hit: for a page of ten both cost the same where their number is the root of ten times all candidates. These
+        are taken for a hundredth of the store."""
+        if time.monotonic() >= self._until:
+            with failures():
+                resources = await self._collection.estimated_document_count()
+            self._few = min(FEW, max(_FEWEST, isqrt(resources // 10)))
+            self._until = time.monotonic() + _GROWN_SECONDS
+        return self._few
+
+
 class Searcher:
     def __init__(
         self,
@@ -109,6 +138,7 @@ class Searcher:
         self._pages = Pages(collections.resource, self._slots)
         self._snapshots = Snapshots(client, collections.resource, self._slots)
         self._kept = Kept()
+        self._turning = Turning(collections.resource)
 
     # -------------------------------------------------------------------------------- what is asked
 
@@ -138,14 +168,14 @@ class Searcher:
         """What the indexes find, without a look at the values, up to a limit."""
 
         async def asked(run: Run) -> int:
-            plan = await run.plan(query, Order())
+            plan = await run.plan(query, None)
             return await self._collections.resource.count_documents(plan.where, limit=_ESTIMATED)
 
         return await self._asked(query, asked)
 
     async def explain(self, query: Query) -> dict[str, object]:
         order = server_order(query.types, query.sort)
-        plan = await self._asked(query, lambda run: run.plan(query, order or Order()))
+        plan = await self._asked(query, lambda run: run.plan(query, order))
         page = Page(query.limit + 1, query.after, query.before)
         phase = phases(order or Order(), page, query.types[0])[0]
         where = plan.walk if plan.walk and order == Order() else plan.where
@@ -167,7 +197,7 @@ class Searcher:
 
     def _run(self, pages: Pages, deadline: float | None = None) -> Run:
         deadline = time.monotonic() + self._seconds if deadline is None else deadline
-        return Run(pages, self._symbols, self._hashes, self._frames, self._rules, deadline)
+        return Run(pages, self._symbols, self._hashes, self._frames, self._rules, self._turning, deadline)
 
     async def _asked(self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False) -> T:
         """What asks several questions asks them of one snapshot.   together: with other searches, if it is quick."""
@@ -188,12 +218,20 @@ class Run:
     """One search, on one snapshot if it asks for other resources."""
 
     def __init__(
-        self, pages: Pages, symbols: Symbols, hashes: Hashes, frames: Frames, rules: SearchRules, deadline: float
+        self,
+        pages: Pages,
+        symbols: Symbols,
+        hashes: Hashes,
+        frames: Frames,
+        rules: SearchRules,
+        turning: Turning,
+        deadline: float,
     ) -> None:
         self._pages = pages
         self._symbols = symbols
         self._hashes = hashes
         self._frames = frames
+        self._turning = turning
         self._deadline = deadline
         self._judge = Judge(rules, self._linked)
         self._staged: dict[tuple[int, str], set[Key] | None] = {}
@@ -205,8 +243,8 @@ class Run:
     def filters(self, type: str) -> Filters:
         return Filters(type, self._symbols, self._hashes, self._stage)
 
-    async def plan(self, query: Query, order: Order) -> Filter:
-        """What finds candidates of all types of the query."""
+    async def plan(self, query: Query, order: Order | None) -> Filter:
+        """What finds candidates of all types of the query.   order: of a page; None: all are wanted."""
         names = {type: type_name(type) for type in query.types}
         absent = await self._symbols.load(names.values())
         self.lasting = self.lasting and not absent
@@ -223,21 +261,25 @@ class Run:
             return Filter({"k": {"$in": keys}}, told[0].name, exact)
         return Filter({"$or": [one.where for one in told]}, " | ".join(one.name for one in told), exact)
 
-    async def _of_type(self, type: str, where: Sequence[Criterion], order: Order) -> Filter:
+    async def _of_type(self, type: str, where: Sequence[Criterion], order: Order | None) -> Filter:
         filters = self.filters(type)
         listing = await filters.listing()
-        found = NOTHING if listing is NOTHING else await filters.all(where, by_date=order.field in ("d", "a"))
+        field = order.field if order is not None else None
+        by_date = field in ("d", "a")
+        found = NOTHING if listing is NOTHING else await filters.all(where, by_date=by_date)
         self.lasting = self.lasting and filters.lasting
         if found is NOTHING:
             return NOTHING
         by_type = Filter({"t": type, **LIVE}, "type", finds=False)
-        if found.finds:
-            if order.field in ("l", "d", "a"):
-                return both([found, by_type], found.name)
-            if order.field is None and not _keyed(found.where):
-                return _along(found, listing)
-            return found
-        return both([found, by_type if order.field in ("l", "d", "a") else listing])
+        if not found.finds:
+            return both([found, by_type if by_date or field == "l" else listing])
+        if order == Order():
+            if found.dates is not None:
+                return filters.in_creation_order(found)
+            return found if _keyed(found.where) else _along(found, listing)
+        if by_date and found.dates is not None:
+            return _by_date(found, by_type, descending=field == "d")
+        return both([found, by_type], found.name) if by_date or field == "l" else found
 
     # -------------------------------------------------------------------------------- pages and counts
 
@@ -251,7 +293,8 @@ class Run:
             return []
         rest = _together(phases(order, page, query.types[0]), order, page, plan)
         made = Made(query, order, plan, None if plan.exact else Checks(query.where, self._staged), rest, None)
-        first = made.question(rest[0], page.limit if plan.exact else min(page.limit, _BATCH))
+        size = page.limit if plan.exact else min(page.limit, _BATCH)
+        first = made.question(rest[0], max(size, _LINKED_BATCH) if None in self._staged.values() else size)
         made = replace(made, first=first)
         if kept is not None and self.lasting:
             kept.offer(made)
@@ -285,9 +328,11 @@ class Run:
         batch = [one for one in [Candidate(document, self._frames) for document in documents] if one.type in types]
         return batch if checks is None else await self._judge.fulfilled(batch, checks)
 
-    async def _matching(self, where: Document, types: Sequence[str], checks: Checks | None) -> AsyncIterator[Candidate]:
+    async def _matching(
+        self, where: Document, types: Sequence[str], checks: Checks | None, fields: Document = FIELDS
+    ) -> AsyncIterator[Candidate]:
         """All that really fulfils the criteria, in any order, batch by batch."""
-        async for documents in self._pages.all(where, FIELDS, self._left()):
+        async for documents in self._pages.all(where, fields, self._left()):
             for one in await self._fulfilling(documents, types, checks):
                 yield one
             self._left()
@@ -299,18 +344,18 @@ class Run:
         return self._deadline
 
     async def count(self, query: Query) -> int:
-        plan = await self.plan(query, Order())
+        plan = await self.plan(query, None)
         if plan is NOTHING:
             return 0
         if plan.exact:
             return await self._pages.count(plan.where, f"{query.types} {plan.name}", self._left())
         total = 0
-        async for _ in self._matching(plan.where, query.types, Checks(query.where)):
+        async for _ in self._matching(plan.where, query.types, Checks(query.where), _READ):
             total += 1
         return total
 
     async def _sorted(self, query: Query, page: Page) -> list[Found]:
-        plan = await self.plan(query, Order())
+        plan = await self.plan(query, None)
         if plan is NOTHING:
             return []
         sorter = Sorter(query.sort, page, compare(query.sort), self._frames, self.documents)
@@ -350,9 +395,14 @@ class Run:
         if not inner.finds:
             return None
         told = isinstance(criterion, Chain) and inner.exact
-        question = Question(inner.where, {"_id": 1} if told else FIELDS, [], FEW + 1, f"{there} {inner.name}")
+        asked = repr(inner.where)
+        if asked in self._turning.many:
+            return None
+        few = FEW if isinstance(criterion, Chain) else await self._turning.few()
+        question = Question(inner.where, _KEY if told else _READ, [], few + 1, f"{there} {inner.name}")
         documents = await self._pages.ask(question, self._left())
-        if len(documents) > FEW:
+        if len(documents) > few:
+            self._turning.many.add(asked)
             return None
         checks = None if told else Checks((criterion.criterion,))
         found = await self._fulfilling(documents, (there,), checks)
@@ -380,7 +430,7 @@ class Run:
         if where is NOTHING:
             return set()
         referred: set[Key] = set()
-        async for one in self._matching(where.where, (criterion.source,), Checks((criterion.criterion,))):
+        async for one in self._matching(where.where, (criterion.source,), Checks((criterion.criterion,)), _READ):
             referred |= _referred((one,), criterion.parameter.code, "")
             if keys <= referred:
                 break
@@ -403,11 +453,22 @@ def _keyed(where: Document) -> bool:
 
 
 def _together(rest: list[Phase], order: Order, page: Page, plan: Filter) -> list[Phase]:
-    """A page from the start in one phase, where the index over keys and dates leads: it has those without a date too,
-    which come last by themselves if it is read from the highest on."""
+    """A page from the start in one phase, where all have a date; or where the index over keys and dates leads: it has
+    those without a date too, which come last by themselves if it is read from the highest on."""
     first = page.after is None and page.before is None
     by_keys = any("c" in each for each in (plan.where, *plan.where.get("$and", ())))
-    return [Phase({}, rest[0].sort)] if order == Order("d", True, True) and first and by_keys else rest
+    one = (order.absent and plan.dated) or (order == Order("d", True, True) and by_keys)
+    return [Phase({}, rest[0].sort)] if first and one else rest
+
+
+def _by_date(found: Filter, by_type: Filter, *, descending: bool) -> Filter:
+    """Along the dates of the type, if what is asked for lies at the end where they begin; or sorted."""
+    dates = found.dates
+    if dates is None or dates.narrow():
+        return found
+    if dates.open(above=descending):
+        return replace(both([replace(found, where=hidden(dates.exact)), by_type], found.name), walk={})
+    return both([found, by_type], found.name)
 
 
 def _along(found: Filter, listing: Filter) -> Filter:
