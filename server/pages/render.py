@@ -47,6 +47,18 @@ def _page(template: str, **values: object) -> bytes:
     return _templates().get_template(template).render(**values).encode()
 
 
+BELONGING = (
+    "Encounter?_sort=-date",
+    "Condition",
+    "AllergyIntolerance",
+    "Observation?_sort=-date",
+    "MedicationDispense",
+    "Immunization",
+    "Appointment",
+)
+"""What a page of a patient leads to: searches within the compartment."""
+
+
 def start_page(counts: Mapping[str, int], base: str, *, signed_in: bool) -> bytes:
     """What is stored (live resources by type) and queries to try; base is the FHIR base URL or path."""
     listed = sorted(((t, thai_name(t), n) for t, n in counts.items() if n), key=lambda row: (-row[2], row[0]))
@@ -77,6 +89,10 @@ def readable(response: FhirResponse, base: str, *, signed_in: bool) -> bytes:
         version=str(meta.get("versionId", "")),
         updated=str(meta.get("lastUpdated", "")),
         history=own + "/_history" if own else None,
+        belonging=[(thai_name(path.partition("?")[0]), path.partition("?")[0], f"{own}/{path}") for path in BELONGING]
+        if own and kind == "Patient"
+        else [],
+        everything=own + "/$everything" if own and kind in ("Patient", "Encounter") else None,
         status=response.status,
         issues=_issues(resource),
         narrative=narrative,

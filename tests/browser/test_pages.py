@@ -105,6 +105,27 @@ async def test_a_resource_is_readable_and_its_references_are_links(
     assert "ผลการตรวจ" in dom
 
 
+async def test_a_page_of_a_patient_leads_to_what_belongs_to_the_patient(
+    server: Running, given: Given, browse: Browse
+) -> None:
+    visit = {
+        "resourceType": "Encounter",
+        "id": "e",
+        "status": "finished",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
+        "subject": {"reference": "Patient/1"},
+    }
+    await given(patient("1"), visit)
+    dom = await browse(f"{server.url}/fhir/Patient/1", "patient")
+    [navigation] = re.findall(r"<nav>.*?</nav>", dom, re.DOTALL)
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="([^"]+)"', navigation)]
+    assert len(links) == 8
+    for link in links:
+        found = await browse(link)
+        assert "HTTP 200" in found
+        assert (f"{server.url}/fhir/Encounter/e" in found) == ("Encounter" in link or "$everything" in link)
+
+
 async def test_a_search_page_leads_to_the_next(server: Running, given: Given, browse: Browse) -> None:
     await given(*(patient(str(i)) for i in range(5)))
     seen: list[str] = []
