@@ -45,8 +45,11 @@ def ids() -> Ids:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The chapters of FHIR (tests/spec) and backups on every engine; all else with a server on the embedded one."""
-    if "store_url" in metafunc.fixturenames:
-        path = metafunc.definition.path.as_posix()
+    path = metafunc.definition.path.as_posix()
+    if "store_url" not in metafunc.fixturenames:
+        if "tests/spec/" in path:
+            raise pytest.UsageError(f"{metafunc.definition.nodeid} would not run on every engine: it uses no store")
+    else:
         every = "tests/spec/" in path or path.endswith("tests/cli/test_backup.py")
         engines = [
             pytest.param(engine, marks=MARKS.get(engine, ()))

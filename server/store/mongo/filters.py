@@ -8,7 +8,7 @@ is judged by its values (candidates.py).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -160,6 +160,7 @@ class Filters:
         self._symbols = symbols
         self._staged = staged
         self._parameters = Parameters(self)
+        self._shapes: list[Document] | None = None
 
     async def known(self, names: Sequence[Name]) -> list[tuple[Name, int]]:
         """Those names that are symbols of the store."""
@@ -180,13 +181,17 @@ class Filters:
 
     async def all(self, criteria: Sequence[Criterion], *, by_date: bool = False) -> Filter:
         """by_date: pages come in the order of the clinical date."""
-        filters = []
-        for criterion in _flat(criteria):
-            one = await self.of(criterion)
-            if one is NOTHING:
-                return NOTHING
-            filters.append(one)
-        return both(self._compound(filters, by_date))
+        filters = await self._each(_flat(criteria))
+        return NOTHING if filters and filters[-1] is NOTHING else both(self._compound(filters, by_date))
+
+    async def _each(self, criteria: Iterable[Criterion]) -> list[Filter]:
+        """Up to the first that nothing fulfils: what $everything of all patients says of other types asks nothing."""
+        filters: list[Filter] = []
+        for criterion in criteria:
+            filters.append(await self.of(criterion))
+            if filters[-1] is NOTHING:
+                break
+        return filters
 
     def _compound(self, filters: list[Filter], by_date: bool) -> list[Filter]:
         """Patient and code have keys together; a code also has its place in the order of dates."""
@@ -241,7 +246,7 @@ class Filters:
             case Match():
                 return await self._parameters.match(criterion)
             case And(criteria):
-                return both([await self.of(one) for one in criteria])
+                return both(await self._each(criteria))
             case Or(criteria):
                 return either([await self.of(one) for one in criteria])
             case Not(inner):
@@ -287,8 +292,9 @@ class Filters:
 
     async def missing(self, code: str, missing: bool) -> Filter:
         """By the shape of a resource: the set of parameters that have a value."""
-        shapes = await self.symbols([shape_space(self.type)], {})
-        wanted = [shape["_id"] for shape in shapes if (code not in shape["v"].split("\n")) == missing]
+        if self._shapes is None:
+            self._shapes = await self.symbols([shape_space(self.type)], {})
+        wanted = [shape["_id"] for shape in self._shapes if (code not in shape["v"].split("\n")) == missing]
         return with_keys("shape", wanted, exact=True)
 
     async def present(self, code: str) -> Filter:

@@ -1,0 +1,58 @@
+"""How much is asked of the database: round trips, which no time limit of a single one bounds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.store.contract import Commit
+from server.store.mongo import MongoStore
+from tests.contract.resources import put
+from tests.serving import ENGINES, Clock, Ids, Running, run_server
+
+pytestmark = pytest.mark.mongo
+TYPES = (
+    "Account",
+    "Basic",
+    "Composition",
+    "Condition",
+    "Encounter",
+    "Goal",
+    "List",
+    "Media",
+    "Observation",
+    "Procedure",
+)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Running]:
+    url = ENGINES["mongo"](tmp_path)
+    running = await run_server(clock=Clock(), ids=Ids(), store=url, data_folder=tmp_path, open=True)
+    yield running
+    await running.stop()
+
+
+async def test_everything_of_all_patients_asks_a_few_questions_for_each_type(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by `make fuzz STORE=mongod`: each type asked of the parameters of all, 6,000 questions in half a minute."""
+    store = server.ctx.store
+    assert isinstance(store, MongoStore)
+    await server.client.put("Patient/1", {"resourceType": "Patient", "id": "1"})
+    await store.commit(Commit([put(name, "1") for name in TYPES]))
+    asked = 0
+    find = store._symbols.find
+
+    async def counted(*given: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await find(*given)
+
+    monkeypatch.setattr(store._symbols, "find", counted)
+    answer = await server.client.get("Patient/$everything")
+    assert [entry["resource"]["id"] for entry in answer.json["entry"]] == ["1"]
+    assert 0 < asked <= 2 * len(TYPES) + 5
