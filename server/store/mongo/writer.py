@@ -52,12 +52,14 @@ SECONDS = 10.0
 @dataclass(slots=True, eq=False)
 class _Waiting:
     work: Commit | list[Replayed]
-    prepared: dict[int, Prepared]
     future: asyncio.Future[Any]
     size: int
-    mark: int
+    mark: int = NO_MARK
     """In what it deletes, where nobody may refer to that."""
     came: float = field(default_factory=time.monotonic)
+    prepared: dict[int, Prepared] = field(default_factory=dict)
+    ready: bool = False
+    """All is prepared."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,9 @@ class Writer:
         self._marking = Batches(self._marks, largest=LARGEST_GROUP, at_once=1)
         self._settling = Batches(self._settled, largest=LARGEST_GROUP, at_once=1)
         self._task: asyncio.Task[None] | None = None
+        self._ahead = self._lacked = False
+        """Commits are prepared when they come, because some of late lacked symbols: so a group need not wait for those.
+        Otherwise those of a group together, which takes a tenth of the CPU less."""
         self._closed = False
         self._expected = 1
         """Commits that the next group waits for."""
@@ -90,39 +95,41 @@ class Writer:
 
     async def submit(self, work: Commit | list[Replayed]) -> Any:
         """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
-        prepared = await self._prepared(work)
+        waiting = _Waiting(work, asyncio.get_running_loop().create_future(), _size(work))
+        if self._ahead:
+            await self._prepare([waiting])
         unreferenced = _unreferenced([work])
-        mark = await self._marked(unreferenced) if unreferenced else NO_MARK
+        if unreferenced:
+            waiting.mark = await self._marked(unreferenced)
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(work, prepared, future, _size(work), mark))
+        self._queue.append(waiting)
         if self._is_complete():
             self._complete.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        return await future
+        return await waiting.future
 
-    async def _prepared(self, work: Commit | list[Replayed]) -> dict[int, Prepared]:
-        """Keys and values of all that is put. What needs new symbols waits for them here, beside the groups that are on
-        their way; the others go on."""
-        made: dict[int, Prepared] = {}
-        puts, turn = _puts(work), Turn()
+    async def _prepare(self, some: Sequence[_Waiting]) -> None:
+        """Keys and values of all that is put; what needs new symbols is built again when they are there."""
+        puts, turn = [(waiting.prepared, *put) for waiting in some for put in _puts(waiting.work)], Turn()
         while puts:
             builder, lacking = self._builder(), []
             for put in puts:
                 if turn.is_over():
                     await asyncio.sleep(0)
-                number, type, id, index, text = put
+                made, number, type, id, index, text = put
                 document = builder.build(type, id, index, text)
                 if builder.lacking:
                     lacking.append(put)
                 else:
                     made[number] = Prepared(document, values(index, text))
             if builder.missing or builder.links:
+                self._lacked = True
                 await self._settling.ask(builder)
             puts = lacking
-        return made
+        for waiting in some:
+            waiting.ready = True
 
     async def _settled(self, builders: list[Builder]) -> list[None]:
         """Symbols that several commits lack are made together."""
@@ -157,6 +164,7 @@ class Writer:
                 group = self._gather()
                 began = time.monotonic()
                 await self._write(group, stays=len(group) + len(self._queue) > 1)
+                self._ahead, self._lacked = self._lacked, False
                 self._lasted = time.monotonic() - began
                 self._expected = min(LARGEST_GROUP, len(group) + len(self._queue))
                 await self._company()
@@ -225,6 +233,7 @@ class Writer:
 
     async def _until(self, group: Sequence[_Waiting], deadline: float, stays: bool) -> list[Any]:
         """Begins anew until it is through or the time is up. Raises: Again, StoreError."""
+        await self._prepare([waiting for waiting in group if not waiting.ready])
         attempt = _Attempt(group, stays)
         pause = 0.002
         conflict = time.monotonic() + _CONFLICT_SECONDS
