@@ -76,7 +76,7 @@ SECTIONS: tuple[Section, ...] = (
         "search: chains, `_has`, includes, compartments",
         ("search.html#chaining", "search.html#has", "search.html#include", "compartmentdefinition.html"),
         ("spec/search/test_chains_and_includes.py",),
-        ("Canonical references cannot be chained (400).",),
+        ("No chains through canonical references in criteria of conditional interactions and in `_sort` (400).",),
     ),
     Section(
         "search: results, sorting, paging, totals, summaries, all other result parameters",

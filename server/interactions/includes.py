@@ -7,12 +7,13 @@ deleted resources are not added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from server.context import Context
+from server.interactions.by_url import references_by_url, version_in
 from server.search.query import Match, Or, Parameter, Query, TextOperand, references_to
 from server.search.request import Include, SearchRequest
-from server.search.values import Index, Reference, Token, Uri
+from server.search.values import Index, Reference, Uri
 from server.store.contract import Version
 
 MOST = 1000
@@ -105,7 +106,7 @@ class Included:
             if found is not None and found.parameter.type == "uri":
                 query = Query((target,), (Match(found.parameter, "", (TextOperand(url, url),)),), limit=_VERSIONS)
                 hits = (await self._ctx.store.search(query)).hits
-                self._add(each.version for each in hits if version in (None, _version_in(self._index(each.version))))
+                self._add(each.version for each in hits if version in (None, version_in(self._index(each.version))))
 
     # ------------------------------------------------------------------ what refers to them
 
@@ -114,47 +115,20 @@ class Included:
         if not around:
             return
         targets = [Reference(each.type, each.id, None, None) for each in around]
-        named = self._named(include, around)
-        targets += [Reference(None, None, None, url) for url in named]
+        targets += references_by_url(self._called(include, around))
         criteria = tuple(references_to(parameter, targets) for parameter in include.parameters)
         query = Query((include.source,), (Or(criteria) if len(criteria) > 1 else criteria[0],), limit=MOST)
         found = await self._ctx.store.search(query)
-        hits = [hit.version for hit in found.hits]
-        self._add(each for each in hits if not named or self._refers(include, each, targets, named))
+        self._add(hit.version for hit in found.hits)
         self.cut = self.cut or found.more
 
-    def _named(self, include: Include, versions: Sequence[Version]) -> dict[str, set[str | None]]:
-        """`url` -> versions of those that canonical references of the include may name."""
+    def _called(self, include: Include, versions: Sequence[Version]) -> Iterable[tuple[str, str | None]]:
+        """`url` and version of those that canonical references of the include may name."""
         parameters = self._ctx.search.parameters
-        named: dict[str, set[str | None]] = {}
-        if all(
-            found.is_literal
-            for each in include.parameters
-            if (found := parameters.find(include.source, each.code)) is not None
-        ):
-            return named
+        registered = [parameters.find(include.source, each.code) for each in include.parameters]
+        if all(each is None or each.is_literal for each in registered):
+            return
         for version in versions:
             if parameters.find(version.type, "url") is not None:
                 index = self._index(version)
-                for url in index.get("url", ()):
-                    if isinstance(url, Uri):
-                        named.setdefault(url.value, set()).add(_version_in(index))
-        return named
-
-    def _refers(
-        self, include: Include, version: Version, targets: Sequence[Reference], named: Mapping[str, set[str | None]]
-    ) -> bool:
-        """Whether it refers to one of the targets, and by url to the version that it is."""
-        keys = {(each.type, each.id) for each in targets if each.url is None}
-        for _, value in self._references(include, [version]):
-            if (value.type, value.id) in keys:
-                return True
-            versions = named.get(value.url or "", ())
-            if versions and (value.version is None or value.version in versions):
-                return True
-        return False
-
-
-def _version_in(index: Index) -> str | None:
-    """The business version of a resource that has a `url`."""
-    return next((each.code for each in index.get("version", ()) if isinstance(each, Token)), None)
+                yield from ((url.value, version_in(index)) for url in index.get("url", ()) if isinstance(url, Uri))

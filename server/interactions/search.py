@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from fhir_profiles.issue import Issue
 from server.context import Context
 from server.errors import BadRequest, NotFound
+from server.interactions import by_url
 from server.interactions.contained import confirmed, contained_entries, count_confirmed
 from server.interactions.includes import MOST, Included
 from server.interactions.searchset import Bundle, Link
@@ -37,10 +38,10 @@ async def search(ctx: Context, request: FhirRequest) -> FhirResponse:
         plan = ctx.search.resume(sealed, request.principal.name, base=request.base)
         if (plan.resource_type, plan.compartment) != searched(ctx, request):
             raise BadRequest("_cursor: this page link belongs to another address", code="value")
-        return await _answer(ctx, request, plan, first=False)
+        return await _answer(ctx, request, await by_url.resolved(ctx, plan), first=False)
     if needs_every_parameter(request):
         await every_parameter(ctx)
-    plan = compiled(ctx, request)
+    plan = await by_url.resolved(ctx, compiled(ctx, request))
     if plan.summary == "count":
         return await _count_only(ctx, request, plan)
     return await _answer(ctx, request, plan, first=True)

@@ -15,6 +15,7 @@ from typing import Any
 from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.errors import BadRequest, TooCostly
+from server.interactions import by_url
 from server.interactions.searchset import Bundle
 from server.messages import FhirRequest, FhirResponse
 from server.operations.parameters import inputs
@@ -50,6 +51,7 @@ async def lastn(ctx: Context, request: FhirRequest) -> FhirResponse:
     parameters = [pair for pair in asked.rest if pair[0] not in ("_sort", "_count", "_format", "_pretty")]
     lenient = prefer(request.headers).handling == "lenient"
     plan = ctx.search.compile("Observation", parameters, base=request.base, lenient=lenient)
+    plan = await by_url.resolved(ctx, plan)
     date = ctx.search.parameters.of("Observation")["date"].parameter
     query = replace(plan.query, sort=(SortKey(date, descending=True),), limit=_CHUNK)
     groups: list[Group] = []

@@ -12,7 +12,7 @@ from server.search.contained import NotWithin, any_within, may_be_within
 from server.search.criteria import EVERYTHING, Criteria
 from server.search.filter_expression import compile_filter
 from server.search.parse import Asked, Hop, Leaf, Name, Reverse, parse_one, shown
-from server.search.query import And, Criterion, InCompartment, IsType, Or, Parameter, Query, SortKey
+from server.search.query import And, Criterion, InCompartment, IsType, Or, Parameter, Query, SortKey, goes_by_url
 from server.search.refusal import UnknownParameter, being_indexed, refused, unknown
 from server.search.request import Ignored, Include, SearchRequest
 from server.search.types import SORTABLE
@@ -92,6 +92,9 @@ def compile_search(
             ignored.append(Ignored(shown(one.written), problem.issues[0].diagnostics))
             continue
         used.append((one.written, one.value))
+    by_url = any(map(goes_by_url, where))
+    if by_url and shape.contained != "false":
+        raise refused("_contained", "what contained resources name by a canonical cannot be chained")
     query, inner = _query(criteria, shape, where)
     return SearchRequest(
         query,
@@ -106,6 +109,7 @@ def compile_search(
         inner or (),
         tuple(used),
         tuple(ignored),
+        by_url,
         personal,
         resource_type,
         None if compartment is None else (compartment.type, compartment.id),
@@ -283,6 +287,8 @@ def _sort_key(criteria: Criteria, types: tuple[str, ...], code: str, one: Asked,
         target = name.type or (parameter.targets[0] if len(parameter.targets) == 1 else None)
         if parameter.type != "reference" or target is None or target not in criteria.parameters.resource_types:
             raise refused(one.written, f"say the type of {name.code}, as in {name.code}:Patient.name")
+        if any(found and not found.is_literal for found in (criteria.parameters.find(t, name.code) for t in types)):
+            raise refused(one.written, f"{name.code} is a canonical reference: none to sort by", code="not-supported")
         chain.append((parameter, target))
         types, name = (target,), name.rest
     if isinstance(name, Reverse) or name.modifier:

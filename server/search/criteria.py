@@ -16,6 +16,7 @@ from server.search.fulltext import alternatives as full_text
 from server.search.parse import Asked, Hop, Leaf, Limits, Name, Reverse, shown
 from server.search.query import (
     And,
+    Chain,
     Criterion,
     FullText,
     Has,
@@ -231,9 +232,8 @@ class Criteria:
 
     def _chain(self, type_: str, registered: Registered, name: Hop, asked: Asked) -> Criterion:
         parameter = registered.parameter
-        if parameter.type != "reference" or not registered.is_literal:
-            kind = "a canonical reference" if parameter.type == "reference" else "no reference"
-            raise refused(asked.written, f"{name.code} is {kind}: only literal references can be chained")
+        if parameter.type != "reference":
+            raise refused(asked.written, f"{name.code} is no reference: only references can be chained")
         targets = self._targets(registered, name, asked)
         found: list[Criterion] = []
         problems: list[BadRequest] = []
@@ -243,7 +243,10 @@ class Criteria:
             except BadRequest as problem:
                 problems.append(problem)
                 continue
-            found.append(chained(parameter, target, criterion))
+            literal = registered.is_literal
+            found.append(
+                chained(parameter, target, criterion) if literal else Chain(parameter, target, criterion, True)
+            )
         if not found:
             raise self._unchained(name, targets, problems, asked)
         if len(found) > AMBIGUOUS:
@@ -296,11 +299,12 @@ class Criteria:
             nearest = self.parameters.nearest((name.source,), name.code)
             raise unknown(asked.written, name.code, (name.source,), nearest)
         parameter = registered.parameter
-        if parameter.type != "reference" or not registered.is_literal:
-            raise refused(asked.written, f"{name.source}.{name.code} is no literal reference")
+        if parameter.type != "reference":
+            raise refused(asked.written, f"{name.source}.{name.code} is no reference")
         if parameter.targets and set(types).isdisjoint(parameter.targets):
             raise refused(asked.written, f"{name.source}.{name.code} refers to {_listed(parameter.targets)}")
-        return Has(name.source, parameter, self._named((name.source,), name.rest, asked))
+        criterion = self._named((name.source,), name.rest, asked)
+        return Has(name.source, parameter, criterion, not registered.is_literal)
 
     # --- parameters of all resources ----------------------------------------------------------------------------
 

@@ -151,6 +151,10 @@ class Search:
         shaping = [name for name, _ in request.used if name.partition(":")[0] in SHAPING]
         if shaping:
             raise BadRequest(f"{shaping[0]}: this is no criterion", expression=shaping[0])
+        if request.by_url:
+            raise BadRequest(
+                "Conditional interactions take no chains through canonical references", code="not-supported"
+            )
         if not request.query.where:
             raise BadRequest("Conditional interactions need search parameters as criteria", code="required")
         return request.query

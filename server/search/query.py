@@ -63,7 +63,7 @@ class QuantityOperand(NamedTuple):
 
 
 class ReferenceOperand(NamedTuple):
-    """Type/id, bare id (type None: any type), absolute or canonical url (version optional)."""
+    """Type/id, bare id (type None: any type), absolute or canonical url (version optional; empty: those without)."""
 
     type: str | None
     id: str | None
@@ -144,6 +144,8 @@ class Chain:
     parameter: Parameter
     target: str
     criterion: Criterion
+    by_url: bool = False
+    """The references are canonicals: no engine finds any; `interactions/by_url.py` asks for something else instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Has:
     source: str
     parameter: Parameter
     criterion: Criterion
+    by_url: bool = False
+    """As of a Chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,19 @@ class Query:
         return replace(self, after=after, before=before)
 
 
+def goes_by_url(criterion: Criterion) -> bool:
+    """Whether a chain or `_has` in it goes through canonical references."""
+    match criterion:
+        case And(parts) | Or(parts):
+            return any(map(goes_by_url, parts))
+        case Not(inner):
+            return goes_by_url(inner)
+        case Chain() | Has():
+            return criterion.by_url or goes_by_url(criterion.criterion)
+        case _:
+            return False
+
+
 def references_to(parameter: Parameter, targets: list[Reference]) -> Match:
     """Criterion of `_revinclude`: refers by `parameter` to one of the resources."""
-    return Match(parameter, "", tuple(ReferenceOperand(t.type, t.id, None, t.url) for t in targets))
+    return Match(parameter, "", tuple(ReferenceOperand(t.type, t.id, t.version, t.url) for t in targets))

@@ -56,6 +56,8 @@ class SearchRequest:
     used: tuple[tuple[str, str], ...] = ()
     """Parameters that shaped the answer, as written, for the self link."""
     ignored: tuple[Ignored, ...] = ()
+    by_url: bool = False
+    """A chain or `_has` goes through canonical references: the query is not complete yet (`interactions/by_url.py`)."""
     personal: bool = False
     """A value names a person (identifier, name, telecom, address, birth date): not for links and logs."""
     resource_type: str | None = None

@@ -129,7 +129,9 @@ def matches(value: Reference, modifier: str, operand: ReferenceOperand | TokenOp
 
 
 def _version_matches(version: str | None, modifier: str, asked: str | None) -> bool:
-    if asked is None or version == asked:
+    if not asked:
+        return asked is None or version is None
+    if version == asked:
         return True
     return modifier == "below" and version is not None and version.startswith(f"{asked}.")
 

@@ -174,6 +174,76 @@ async def test_canonical_references_are_included_by_their_version_both_ways(fhir
         assert await included(f"Questionnaire?_id=other&{backward}") == []
 
 
+async def test_canonical_references_are_chained_by_url_and_version(fhir, given):
+    """https://hl7.org/fhir/R4/references.html#canonical: without a version it means any."""
+    titles = (("1", "Falls"), ("2", "Falls"), ("3", "Sleep"))
+    await given(
+        *(
+            {
+                "resourceType": "Questionnaire",
+                "id": f"q{v}",
+                "status": "active",
+                "url": "urn:q",
+                "version": v,
+                "title": t,
+            }
+            for v, t in titles
+        ),
+        {"resourceType": "Questionnaire", "id": "plain", "status": "draft", "url": "urn:plain", "title": "Plain"},
+        patient("p", identifier=identifier("1")),
+        *(
+            {
+                "resourceType": "QuestionnaireResponse",
+                "id": id,
+                "status": status,
+                "questionnaire": canonical,
+                "subject": reference("Patient/p"),
+            }
+            for id, canonical, status in (
+                ("any", "urn:q", "completed"),
+                ("r2", "urn:q|2", "completed"),
+                ("r3", "urn:q|3", "amended"),
+                ("r4", "urn:q|4", "completed"),
+                ("s", "urn:plain", "in-progress"),
+            )
+        ),
+    )
+
+    async def found(query: str) -> list[str]:
+        return sorted(ids_of((await fhir.get(query)).json))
+
+    assert await found("QuestionnaireResponse?questionnaire.title=falls") == ["any", "r2"]
+    assert await found("QuestionnaireResponse?questionnaire:Questionnaire.title=sleep&status=amended") == ["r3"]
+    assert await found("QuestionnaireResponse?questionnaire.title=plain,sleep") == ["any", "r3", "s"]
+    assert await found("QuestionnaireResponse?questionnaire.title=nobody") == []
+    assert await found("Questionnaire?_has:QuestionnaireResponse:questionnaire:status=amended") == ["q3"]
+    assert await found("Questionnaire?_has:QuestionnaireResponse:questionnaire:status=completed") == ["q1", "q2", "q3"]
+    through = "_has:QuestionnaireResponse:questionnaire:subject:Patient.identifier=1&status=draft"
+    assert await found(f"Questionnaire?{through}") == ["plain"]
+    back = "Patient?_has:QuestionnaireResponse:subject:questionnaire.title"
+    assert (await found(f"{back}=sleep"), await found(f"{back}=nobody")) == (["p"], [])
+    first = (await fhir.get("QuestionnaireResponse?questionnaire.title=falls&_count=1&_total=accurate")).json
+    second = (await fhir.get(links_of(first)["next"])).json
+    assert (first["total"], sorted([*ids_of(first), *ids_of(second)])) == (2, ["any", "r2"])
+    assert (await fhir.get("QuestionnaireResponse?questionnaire.title=falls&_summary=count")).json["total"] == 2
+
+
+async def test_a_chain_through_canonicals_that_would_look_at_too_many_is_refused_with_advice(fhir, given, monkeypatch):
+    monkeypatch.setattr("server.interactions.by_url.MOST", 1)
+    await given(
+        *({"resourceType": "Questionnaire", "id": f"q{n}", "status": "active", "url": f"urn:q{n}"} for n in "12")
+    )
+    answer = await fhir.get("QuestionnaireResponse?questionnaire.status=active")
+    assert (answer.status, "add a criterion" in answer.diagnostics) == (403, True)
+
+
+@pytest.mark.parametrize("criteria", ["questionnaire.title=x"])
+async def test_a_chain_through_canonicals_is_no_criterion_of_conditional_interactions(fhir, criteria):
+    new = {"resourceType": "QuestionnaireResponse", "status": "completed"}
+    answer = await fhir.post("QuestionnaireResponse", new, headers={"If-None-Exist": criteria})
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "not-supported")
+
+
 async def test_a_versioned_reference_includes_that_version(start):
     fhir = (await start(versioned_references=True)).client
     await fhir.put("Patient/a", patient("a", gender="female"))

@@ -105,7 +105,7 @@ def test_a_sort_through_a_reference(ask: Ask) -> None:
     "query",
     ["_sort=nonsense", "_sort=code-value-quantity", "_sort=subject.name", "_sort=status.name", "_sort=-", "_sort=a,,b",
      "_sort=_text", "_sort:exact=status", "_sort=name:exact", "_sort=" + ",".join(["status"] * 9),
-     "_sort=_has:A:b:c"],
+     "_sort=_has:A:b:c", "_sort=instantiates-canonical:ActivityDefinition.title"],
 )  # fmt: skip
 def test_what_cannot_be_sorted_by_is_refused(query: str, ask: Ask) -> None:
     refusal(ask, "Observation", query)

@@ -213,7 +213,6 @@ def test_a_chain_through_too_many_types_asks_for_one(ask: Ask) -> None:
     ("kind", "query"),
     [
         ("Patient", "gender.name=x"),
-        ("QuestionnaireResponse", "questionnaire.title=x"),
         ("Observation", "subject:Practitioner.name=x"),
         ("Observation", "subject:Nonsense.name=x"),
         ("Observation", "patient.nonsense=x"),
