@@ -249,7 +249,7 @@ class Run:
         absent = await self._symbols.load(names.values())
         self.lasting = self.lasting and not absent
         there = [type for type, name in names.items() if name not in absent]
-        found = [await self._of_type(type, query.where, order) for type in there]
+        found = [await self._of_type(type, query.where, order) for type in there if self._left()]
         told = [one for one in found if one is not NOTHING]
         if len(told) == 1:
             return told[0]

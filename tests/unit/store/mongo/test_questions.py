@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from server.store.contract import Commit
-from server.store.mongo import MongoStore
-from tests.contract.resources import put
+from server.search.query import Query
+from server.store.contract import Commit, QueryTooCostly
+from server.store.mongo import MongoStore, open_mongo
+from tests import mongod
+from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES, Clock, Ids, Running, run_server
 
 pytestmark = pytest.mark.mongo
@@ -34,6 +36,18 @@ async def server(tmp_path: Path) -> AsyncIterator[Running]:
     running = await run_server(clock=Clock(), ids=Ids(), store=url, data_folder=tmp_path, open=True)
     yield running
     await running.stop()
+    mongod.drop_all(tmp_path)
+
+
+async def test_a_search_whose_time_is_over_asks_nothing_more(tmp_path: Path) -> None:
+    store = await open_mongo(ENGINES["mongo"](tmp_path), HandRules(), search_seconds=0.0)
+    await store.commit(Commit([put("Patient", "1")]))
+    for search in (store.search, store.count):
+        with pytest.raises(QueryTooCostly, match="Narrow it"):
+            await search(Query(("Patient",)))
+    assert await store.read("Patient", "1")
+    await store.close()
+    mongod.drop_all(tmp_path)
 
 
 async def test_everything_of_all_patients_asks_a_few_questions_for_each_type(
