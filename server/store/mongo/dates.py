@@ -165,19 +165,19 @@ class Dates:
 
 
 def _of(bounds: Sequence[Bound]) -> Box:
-    box = Box()
+    low, high, above, until = MIN, MAX, MIN, MAX
     for end, sign, value in bounds:
         edge = int(value)
         match end + sign:
             case "l>=":
-                box = box.meets(Box(low=edge))
+                low = max(low, edge)
             case "l<":
-                box = box.meets(Box(high=edge))
+                high = min(high, edge)
             case "u>":
-                box = box.meets(Box(above=edge))
+                above = max(above, edge)
             case _:
-                box = box.meets(Box(until=edge))
-    return box.narrowed()
+                until = min(until, edge)
+    return Box(low, high, above, until).narrowed()
 
 
 def _interval(bounds: Sequence[Bound], symbols: Sequence[int]) -> Document:
@@ -191,22 +191,39 @@ def _any(wheres: Sequence[Document]) -> Document:
     return wheres[0] if len(wheres) == 1 else {"$or": list(wheres)}
 
 
-def _exact(bounds: Sequence[Bound], symbols: Sequence[int]) -> tuple[Document, Document]:
+def _exact(bounds: Sequence[Bound], box: Box, symbols: Sequence[int]) -> tuple[Document, Document]:
     """Of all documents; of those that are not ordinary."""
     if len(bounds) == 1 and (scalar := _SCALARS.get(bounds[0].end + bounds[0].sign)):
         field, operator = scalar
         one = {field: {operator: int(bounds[0].value)}}
         return one, one
     interval = _interval(bounds, symbols)
-    return _any([_of(bounds).where(), interval]), interval
+    return _any([box.where(), interval]), interval
+
+
+def _from(low: int, high: int) -> Iterator[tuple[Box, Document, Document]]:
+    """What begins at low or later, or ends behind high: this is `ge` for any dates, because what ends at high or before
+    and begins at low or later lies within."""
+    for box, where in (
+        (Box(low=low), {"d": {"$gte": low}}),
+        (Box(high=low, above=high).narrowed(), {"e": {"$gt": high}}),
+    ):
+        yield box, where, where
+
+
+def _asked(operand: RangeOperand, symbols: Sequence[int]) -> Iterator[tuple[Box, Document, Document]]:
+    if operand.prefix == "ge":
+        yield from _from(int(operand.lower), int(operand.upper))
+        return
+    for bounds in alternatives(operand):
+        box = _of(bounds)
+        yield box, *_exact(bounds, box, symbols)
 
 
 def dates_of(operands: Sequence[RangeOperand], symbols: Sequence[int]) -> Dates:
     """symbols: of the intervals of the clinical date."""
-    every = [bounds for operand in operands for bounds in alternatives(operand)]
-    exact, unusual = zip(*(_exact(bounds, symbols) for bounds in every), strict=True)
-    boxes = tuple(box for box in map(_of, every) if not box.empty())
-    return Dates(boxes, _any(exact), _any(unusual), True)
+    boxes, exact, unusual = zip(*(each for operand in operands for each in _asked(operand, symbols)), strict=True)
+    return Dates(tuple(box for box in boxes if not box.empty()), _any(exact), _any(unusual), True)
 
 
 def common(several: Sequence[Dates]) -> Dates | None:

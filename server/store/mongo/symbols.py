@@ -86,6 +86,8 @@ class Symbols:
     async def _settle(self, names: Iterable[Name], *, make: bool) -> set[Name]:
         waiting = {name: 0 for name in names if self.key(name) is None}
         absent: set[Name] = set()
+        if not waiting:
+            return absent
         if len(self._keys) > _LARGEST:
             self._older, self._keys = self._keys, {}
         with failures():
