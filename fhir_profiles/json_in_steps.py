@@ -26,8 +26,8 @@ def read_in_steps(
     data: bytes, *, max_depth: int = MAX_DEPTH, piece: int = PIECE
 ) -> Generator[None, None, dict[str, Any]]:
     """As `read_json`; gives way after every piece. Raises: ReadError."""
-    found = _FIRST_ENTRY.search(data)
-    if found is not None and len(data) > 2 * piece:
+    found = _FIRST_ENTRY.search(data) if len(data) > 2 * piece else None
+    if found is not None:
         bundle = yield from _in_pieces(data, found.end(), _between(found[1]), max_depth, piece)
         if bundle is not None:
             return bundle
@@ -42,7 +42,7 @@ def _between(name: bytes) -> re.Pattern[bytes]:
 def _in_pieces(
     data: bytes, begin: int, between: re.Pattern[bytes], max_depth: int, piece: int
 ) -> Generator[None, None, dict[str, Any] | None]:
-    """begin: where the first entry stands. None: the text is wrong, or is not what it looked like."""
+    """begin: where the first entry stands. None: the text is not what it looked like. Raises: ReadError."""
     entries: list[Any] = []
     start, size = begin, piece
     while cut := between.search(data, start + size):
@@ -52,13 +52,20 @@ def _in_pieces(
         except ReadError:
             size *= 2  # it ended within an entry; doubled, all attempts together cost as much as one
         yield
-    mark = secrets.token_hex()
-    try:
-        bundle = read_json(data[:begin] + f'"{mark}",'.encode() + data[start:], max_depth=max_depth)
-    except ReadError:
+    if start == begin:
         return None
+    mark = secrets.token_hex(8)
+    around = data[:begin] + _in_place_of(data[begin:start], mark) + data[start:]
+    bundle = read_json(around, max_depth=max_depth)  # what is wrong stands at the same line and column
     rest = bundle.get("entry")
     if not isinstance(rest, list) or rest[:1] != [mark]:
         return None
     rest[:1] = entries
     return bundle
+
+
+def _in_place_of(items: bytes, mark: str) -> bytes:
+    """One item and its comma, and space up to the line and column where the items end."""
+    lines, last = items.count(b"\n"), items.rfind(b"\n")
+    item = f'"{mark}",'.encode()
+    return item + b"\n" * lines + b" " * (len(items) - last - 1) if lines else item.ljust(len(items))

@@ -14,7 +14,7 @@ async def create(ctx: Context, request: FhirRequest) -> FhirResponse:
 
     Raises: BadRequest, Unprocessable, PreconditionFailed (several matches).
     """
-    resource = read_resource(ctx, request, request.path[0])
+    resource = await read_resource(ctx, request, request.path[0])
     condition = request.headers.get("if-none-exist")
     if condition is not None:
         key = f"{request.path[0]}?{condition}"

@@ -54,23 +54,29 @@ def read_body(ctx: Context, request: FhirRequest) -> Resource:
     return _of_known_type(ctx, read_json(request.body, max_depth=ctx.settings.max_depth))
 
 
-async def read_bundle(ctx: Context, request: FhirRequest) -> Resource:
-    """The body as a Bundle; a large one is read in turns with other requests.
-
-    Raises: BadRequest, UnsupportedMedia, ReadError.
-    """
+async def read_body_in_turns(ctx: Context, request: FhirRequest) -> Resource:
+    """As `read_body`; a large Bundle is read in turns with other requests."""
     if request.resource is not None:
-        bundle = request.resource
-    else:
-        _check_sent(request)
-        steps = read_in_steps(request.body, max_depth=ctx.settings.max_depth)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                bundle = _of_known_type(ctx, end.value)
-                break
-            await asyncio.sleep(0)
+        return request.resource
+    _check_sent(request)
+    return _of_known_type(ctx, await json_in_turns(ctx, request.body))
+
+
+async def json_in_turns(ctx: Context, body: bytes) -> dict[str, Any]:
+    """Raises: ReadError."""
+    steps = read_in_steps(body, max_depth=ctx.settings.max_depth)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: dict[str, Any] = end.value
+            return found
+        await asyncio.sleep(0)
+
+
+async def read_bundle(ctx: Context, request: FhirRequest) -> Resource:
+    """The body as a Bundle. Raises: BadRequest, UnsupportedMedia, ReadError."""
+    bundle = await read_body_in_turns(ctx, request)
     if bundle["resourceType"] != "Bundle":
         raise BadRequest("A Bundle is posted here; other resources go to their type", expression="resourceType")
     return bundle
@@ -98,14 +104,14 @@ def _of_known_type(ctx: Context, resource: Resource) -> Resource:
     return resource
 
 
-def read_resource(ctx: Context, request: FhirRequest, resource_type: str) -> Resource:
+async def read_resource(ctx: Context, request: FhirRequest, resource_type: str) -> Resource:
     """The body as a resource of the type that the URL names, raw content of a Binary included.
 
     Raises: BadRequest, UnsupportedMedia, ReadError.
     """
     if resource_type == "Binary" and binary.is_raw(request):
         return binary.from_raw(request)
-    resource = read_body(ctx, request)
+    resource = await read_body_in_turns(ctx, request)
     if resource["resourceType"] != resource_type:
         raise BadRequest(
             f"The URL says {resource_type}, the resource is a {resource['resourceType']}", expression="resourceType"

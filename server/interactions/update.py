@@ -21,7 +21,7 @@ async def update(ctx: Context, request: FhirRequest) -> FhirResponse:
     Raises: BadRequest (id missing or another one), Unprocessable, PreconditionFailed (If-Match, If-None-Match).
     """
     resource_type, resource_id = request.path
-    resource = read_resource(ctx, request, resource_type)
+    resource = await read_resource(ctx, request, resource_type)
     check_id(resource, resource_id)
 
     async def attempt() -> FhirResponse:
@@ -38,7 +38,7 @@ async def conditional_update(ctx: Context, request: FhirRequest) -> FhirResponse
     Raises: PreconditionFailed (several match), BadRequest (the body has another id), Conflict (its id is taken).
     """
     resource_type = request.path[0]
-    resource = read_resource(ctx, request, resource_type)
+    resource = await read_resource(ctx, request, resource_type)
     parameters = conditional.url_criteria(request.query)
 
     async def attempt() -> FhirResponse:

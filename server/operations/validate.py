@@ -12,7 +12,7 @@ from fhir_profiles.issue import Issue
 from fhir_profiles.json_reading import read_json
 from server.context import Context
 from server.errors import BadRequest, Gone, NotFound
-from server.interactions.storing import LARGE, about
+from server.interactions.storing import LARGE, about, json_in_turns
 from server.messages import FhirRequest, FhirResponse
 from server.operations.parameters import Inputs, inputs
 from server.outcome import outcome_response
@@ -20,6 +20,7 @@ from server.search.query import And, Criterion, IsType, Or, Query, references_to
 from server.search.values import Reference
 from server.store.contract import RECORDS, Version
 from server.warming import every_parameter
+from server.wire.media import RESOURCE_TYPES
 
 MODES = ("create", "update", "delete", "profile")
 
@@ -29,6 +30,8 @@ async def validate(ctx: Context, request: FhirRequest) -> FhirResponse:
 
     Raises: BadRequest (the question itself is wrong), NotFound, Gone (an instance to be checked is not there).
     """
+    if len(request.body) > LARGE and request.media_type in RESOURCE_TYPES:
+        request.resource = await json_in_turns(ctx, request.body)
     asked = inputs(ctx, request, "Resource-validate", bare="resource")
     mode = asked.one("mode")
     if mode is not None and mode not in MODES:
