@@ -46,11 +46,12 @@ def _in_pieces(
     entries: list[Any] = []
     start, size = begin, piece
     while cut := between.search(data, start + size):
-        try:
-            entries += read_json(b'{"entry":[' + data[start : cut.start(1)] + b"]}", max_depth=max_depth)["entry"]
-            start, size = cut.end(), piece
-        except ReadError:
+        items = _items(data[start : cut.start(1)], max_depth)
+        if items is None:
             size *= 2  # it ended within an entry; doubled, all attempts together cost as much as one
+        else:
+            entries += items
+            start, size = cut.end(), piece
         yield
     if start == begin:
         return None
@@ -62,6 +63,16 @@ def _in_pieces(
         return None
     rest[:1] = entries
     return bundle
+
+
+def _items(text: bytes, max_depth: int) -> list[Any] | None:
+    """None if the text is no items of an array."""
+    try:
+        found = read_json(b'{"entry":[' + text + b"]}", max_depth=max_depth)
+    except ReadError:
+        return None
+    items: list[Any] = found["entry"]
+    return items if len(found) == 1 else None  # else it left the array: `...],"link":[...`
 
 
 def _in_place_of(items: bytes, mark: str) -> bytes:

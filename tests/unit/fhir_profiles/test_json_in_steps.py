@@ -52,7 +52,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(
     st.lists(st.builds(lambda value: {"resource": value}, VALUES), max_size=8),
     st.dictionaries(st.sampled_from(["before", "meta", "x"]), VALUES, max_size=2),
@@ -88,6 +88,11 @@ def test_it_gives_way_after_every_piece(entry: bytes) -> None:
     value, given_way = in_steps(data, 2000)
     assert given_way >= len(data) // 5000
     assert (len(value["entry"]), value["type"]) == (500, "batch")
+
+
+def test_a_piece_does_not_go_on_behind_the_entries() -> None:
+    data = b'{"entry":[{"resource":1}],"link":[{"x":2},{"resource":3}],"type":"batch"}'
+    assert in_steps(data, 20)[0] == read_json(data)
 
 
 def test_entries_of_something_within_are_not_taken_for_those_of_the_bundle() -> None:
