@@ -13,7 +13,9 @@ import pytest
 from conformance.bench.load import Target
 from conformance.bench.processes import free_port, wait_for
 from conformance.soak import Sample, Soak, judged
+from tests import mongod
 from tests.cli.serving import Served
+from tests.serving import ENGINES
 
 TIMED = {"p50_ms", "p99_ms"}
 """Measures that the load of the machine decides: `make soak` judges them, no test does."""
@@ -55,10 +57,11 @@ def test_a_measure_that_rises_is_found_also_where_it_swings(measure: str) -> Non
     assert not flat(10.0)
 
 
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("mongo", marks=pytest.mark.mongo)])
 async def test_a_short_soak_of_two_workers_keeps_its_handles_and_connections(
-    serve_onecard: Callable[..., Served],
+    engine: str, serve_onecard: Callable[..., Served], tmp_path: Path
 ) -> None:
-    served = serve_onecard("--workers", "2")
+    served = serve_onecard("--workers", "2", "--store", ENGINES[engine](tmp_path))
     soak = Soak(Target("127.0.0.1", served.port, "/fhir"), served.process.pid)
     verdicts = {each.measure: each for each in await soak.run(20, 0.5)}
     assert sum(soak.statuses.values()) > 200
@@ -66,3 +69,5 @@ async def test_a_short_soak_of_two_workers_keeps_its_handles_and_connections(
     assert verdicts["handles"].flat, verdicts
     assert verdicts["connections"].flat, verdicts
     assert verdicts["memory_mb"].growth < 100, verdicts  # caches still fill; the full length judges
+    assert served.stop() == 0
+    mongod.drop_all(tmp_path)
