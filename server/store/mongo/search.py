@@ -449,7 +449,11 @@ class Run:
 
 def _keyed(where: Document) -> bool:
     """Whether an index that gives creation order, or few resources, leads to what is asked."""
-    return any(field in each for each in (where, *where.get("$and", ())) for field in ("k", "c", "_id"))
+    parts = (where, *where.get("$and", ()))
+    either = [each["$or"] for each in parts if "$or" in each]
+    return any(field in each for each in parts for field in ("k", "c", "_id")) or any(
+        all(map(_keyed, options)) for options in either
+    )
 
 
 def _together(rest: list[Phase], order: Order, page: Page, plan: Filter) -> list[Phase]:
