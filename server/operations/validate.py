@@ -30,6 +30,11 @@ async def validate(ctx: Context, request: FhirRequest) -> FhirResponse:
 
     Raises: BadRequest (the question itself is wrong), NotFound, Gone (an instance to be checked is not there).
     """
+    async with ctx.room.taken(len(request.body)):
+        return await _validated(ctx, request)
+
+
+async def _validated(ctx: Context, request: FhirRequest) -> FhirResponse:
     if len(request.body) > LARGE and request.media_type in RESOURCE_TYPES:
         request.resource = await json_in_turns(ctx, request.body)
     asked = inputs(ctx, request, "Resource-validate", bare="resource")
