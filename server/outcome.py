@@ -44,6 +44,7 @@ STORE_ANSWERS: Mapping[type[contract.StoreError], StoreAnswer] = {
         507, "no-store", "The store cannot write (disk full or read-only). Nothing was stored."
     ),
     contract.QueryTooCostly: StoreAnswer(403, "too-costly", None),
+    contract.StoreInUse: StoreAnswer(503, "exception", "Other processes have the store open; see the server's log."),
     contract.StoreRefused: StoreAnswer(503, "exception", "The store refused to work; see the server's log."),
     contract.StoreError: StoreAnswer(500, "exception", "The store failed; see the server's log."),
 }

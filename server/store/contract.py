@@ -238,6 +238,7 @@ class StoreError(Exception):
     +-- StoreFull          disk full or read-only: nothing was stored -> 507 / 503
     +-- QueryTooCostly     time or memory limit of a search reached; carries advice -> 4xx
     +-- StoreRefused       cannot be opened: standalone mongod, wrong version, other time zone, newer schema
+        +-- StoreInUse          others have it open, and nobody may
     """
 
 
