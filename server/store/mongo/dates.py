@@ -142,6 +142,8 @@ class Dates:
     """The same of any document, without an index."""
     unusual: Document
     """The same of documents that are not ordinary."""
+    within: tuple[Document, ...]
+    """Conditions on `r` that are all of those and say where an interval begins; none if they are others or many."""
     single: bool
     """It is one criterion."""
 
@@ -223,7 +225,12 @@ def _asked(operand: RangeOperand, symbols: Sequence[int]) -> Iterator[tuple[Box,
 def dates_of(operands: Sequence[RangeOperand], symbols: Sequence[int]) -> Dates:
     """symbols: of the intervals of the clinical date."""
     boxes, exact, unusual = zip(*(each for operand in operands for each in _asked(operand, symbols)), strict=True)
-    return Dates(tuple(box for box in boxes if not box.empty()), _any(exact), _any(unusual), True)
+    within = unusual if len(unusual) <= _MOST_BOXES and all(map(_within, unusual)) else ()
+    return Dates(tuple(box for box in boxes if not box.empty()), _any(exact), _any(unusual), within, True)
+
+
+def _within(where: Document) -> bool:
+    return "r" in where and "$gte" in where["r"]["$elemMatch"].get("l", {})
 
 
 def common(several: Sequence[Dates]) -> Dates | None:
@@ -234,7 +241,7 @@ def common(several: Sequence[Dates]) -> Dates | None:
         return None
     boxes = tuple(dict.fromkeys(_met(several)))
     exact, unusual = ({"$and": [getattr(one, name) for one in several]} for name in ("exact", "unusual"))
-    return Dates(boxes, exact, unusual, False)
+    return Dates(boxes, exact, unusual, (), False)
 
 
 def _met(several: Sequence[Dates]) -> Iterator[Box]:

@@ -222,8 +222,13 @@ class Filters:
 
     def _boxes(self, of: Document, dates: Dates) -> Document:
         """Documents with these dates. of: equality with a field that is indexed before d, n and e."""
-        unusual = {**of, "k": self.hashes.beyond(self.type), **dates.unusual}
-        return {"$or": [*({**of, **box.where()} for box in dates.boxes), unusual]}
+        ordinary = [{**of, **box.where()} for box in dates.boxes]
+        # One index is left to the server for each: it would try all that it might take. Keys and intervals tell the
+        # type.
+        also = [of] if of.keys() != {"t"} else []
+        if dates.within:
+            return {"$or": [*ordinary, *({**one, **(hidden(of) if also else {})} for one in dates.within)]}
+        return {"$or": [*ordinary, {"k": self.hashes.beyond(self.type), **hidden(_all([*also, dates.unusual]))}]}
 
     def dated(self, dates: Dates, *, many: bool) -> Filter:
         """many: much of all there is may be asked for."""

@@ -177,7 +177,8 @@ class Searcher:
         order = server_order(query.types, query.sort)
         plan = await self._asked(query, lambda run: run.plan(query, order))
         page = Page(query.limit + 1, query.after, query.before)
-        phase = phases(order or Order(), page, query.types[0])[0]
+        sorted_by = order or Order()
+        phase = _together(phases(sorted_by, page, query.types[0]), sorted_by, page, plan)[0]
         where = plan.walk if plan.walk and order == Order() else plan.where
         cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
         with failures():
@@ -276,7 +277,7 @@ class Run:
         if order == Order():
             if found.dates is not None:
                 return filters.in_creation_order(found)
-            return found if _keyed(found.where) else _along(found, listing)
+            return found if found.dated or _keyed(found.where) else _along(found, listing)
         if by_date and found.dates is not None:
             return _by_date(found, by_type, descending=field == "d")
         return both([found, by_type], found.name) if by_date or field == "l" else found
@@ -449,10 +450,8 @@ class Run:
 
 def _keyed(where: Document) -> bool:
     """Whether an index that gives creation order, or few resources, leads to what is asked."""
-    parts = (where, *where.get("$and", ()))
-    either = [each["$or"] for each in parts if "$or" in each]
-    return any(field in each for each in parts for field in ("k", "c", "_id")) or any(
-        all(map(_keyed, options)) for options in either
+    return any(field in each for each in (where, *where.get("$and", ())) for field in ("k", "c", "_id")) or (
+        "$or" in where and all(map(_keyed, where["$or"]))
     )
 
 
