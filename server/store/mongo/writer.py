@@ -45,6 +45,8 @@ _SHARE = 0.5
 """A group waits for others at most for this share of the time that the last one took, and for so long:"""
 _LONGEST_WAIT = 0.005
 _CONFLICT_SECONDS = 2.0
+_GONE_SECONDS = 1.0
+"""A cluster that was waited for so long, in vain, is gone for all who waited as long."""
 SECONDS = 10.0
 """How long a commit is begun anew after conflicts and elections before it fails."""
 
@@ -57,9 +59,6 @@ class _Waiting:
     mark: int = NO_MARK
     """In what it deletes, where nobody may refer to that."""
     came: float = field(default_factory=time.monotonic)
-    prepared: dict[int, Prepared] = field(default_factory=dict)
-    ready: bool = False
-    """All is prepared."""
 
 
 @dataclass(slots=True)
@@ -67,6 +66,7 @@ class _Attempt:
     """At a group."""
 
     group: Sequence[_Waiting]
+    prepared: dict[int, Prepared]
     stays: bool
     first: bool = True
     unmarked: bool = False
@@ -81,11 +81,7 @@ class Writer:
         self._alone: list[_Waiting] = []
         """Of a group that failed: they are repeated one by one."""
         self._marking = Batches(self._marks, largest=LARGEST_GROUP, at_once=1)
-        self._settling = Batches(self._settled, largest=LARGEST_GROUP, at_once=1)
         self._task: asyncio.Task[None] | None = None
-        self._ahead = self._lacked = False
-        """Commits are prepared when they come, because some of late lacked symbols: so a group need not wait for those.
-        Otherwise those of a group together, which takes a tenth of the CPU less."""
         self._closed = False
         self._expected = 1
         """Commits that the next group waits for."""
@@ -96,8 +92,6 @@ class Writer:
     async def submit(self, work: Commit | list[Replayed]) -> Any:
         """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
         waiting = _Waiting(work, asyncio.get_running_loop().create_future(), _size(work))
-        if self._ahead:
-            await self._prepare([waiting])
         unreferenced = _unreferenced([work])
         if unreferenced:
             waiting.mark = await self._marked(unreferenced)
@@ -109,36 +103,6 @@ class Writer:
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         return await waiting.future
-
-    async def _prepare(self, some: Sequence[_Waiting]) -> None:
-        """Keys and values of all that is put; what needs new symbols is built again when they are there."""
-        puts, turn = [(waiting.prepared, *put) for waiting in some for put in _puts(waiting.work)], Turn()
-        while puts:
-            builder, lacking = self._builder(), []
-            for put in puts:
-                if turn.is_over():
-                    await asyncio.sleep(0)
-                made, number, type, id, index, text = put
-                document = builder.build(type, id, index, text)
-                if builder.lacking:
-                    lacking.append(put)
-                else:
-                    made[number] = Prepared(document, values(index, text))
-            if builder.missing or builder.links:
-                self._lacked = True
-                await self._settling.ask(builder)
-            puts = lacking
-        for waiting in some:
-            waiting.ready = True
-
-    async def _settled(self, builders: list[Builder]) -> list[None]:
-        """Symbols that several commits lack are made together."""
-        whole = self._builder()
-        for builder in builders:
-            whole.missing |= builder.missing
-            whole.links |= builder.links
-        await whole.settle()
-        return [None] * len(builders)
 
     async def _marked(self, keys: set[str]) -> int:
         try:
@@ -164,7 +128,6 @@ class Writer:
                 group = self._gather()
                 began = time.monotonic()
                 await self._write(group, stays=len(group) + len(self._queue) > 1)
-                self._ahead, self._lacked = self._lacked, False
                 self._lasted = time.monotonic() - began
                 self._expected = min(LARGEST_GROUP, len(group) + len(self._queue))
                 await self._company()
@@ -202,6 +165,7 @@ class Writer:
         if not group:
             return
         began = time.monotonic()
+        gone = False
         try:
             outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5), stays)
         except (Again, Exception) as error:
@@ -214,8 +178,7 @@ class Writer:
                 return
             failure = StoreUnavailable("the store was too busy: repeat") if isinstance(error, Again) else error
             outcomes = [failure for _ in group]
-            if isinstance(error, StoreUnavailable):
-                self._tell_others(began)
+            gone = isinstance(error, StoreUnavailable) and time.monotonic() - began > _GONE_SECONDS
         for waiting, outcome in zip(group, outcomes, strict=True):
             if waiting.future.done():
                 continue  # the request was cancelled; its commit stands
@@ -223,6 +186,8 @@ class Writer:
                 waiting.future.set_exception(outcome)
             else:
                 waiting.future.set_result(outcome)
+        if gone:
+            self._tell_others(began)
 
     def _tell_others(self, began: float) -> None:
         """Whoever waited as long for a cluster that does not answer, else each group would wait for it again."""
@@ -233,8 +198,8 @@ class Writer:
 
     async def _until(self, group: Sequence[_Waiting], deadline: float, stays: bool) -> list[Any]:
         """Begins anew until it is through or the time is up. Raises: Again, StoreError."""
-        await self._prepare([waiting for waiting in group if not waiting.ready])
-        attempt = _Attempt(group, stays)
+        prepared = await self._prepare(group)
+        attempt = _Attempt(group, prepared, stays)
         pause = 0.002
         conflict = time.monotonic() + _CONFLICT_SECONDS
         while True:
@@ -257,9 +222,30 @@ class Writer:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads, keeps no secret
             pause = min(pause * 2, 0.25)
 
+    async def _prepare(self, group: Sequence[_Waiting]) -> dict[int, Prepared]:
+        """Keys and values of all that is put; symbols that are new are made once for the whole group. Commits that are
+        prepared as they come cost a tenth more CPU than a group's together."""
+        builder, turn = self._builder(), Turn()
+        made: dict[int, Prepared] = {}
+        puts = [put for waiting in group for put in _puts(waiting.work)]
+        while puts:
+            lacking = []
+            for put in puts:
+                if turn.is_over():
+                    await asyncio.sleep(0)
+                number, type, id, index, text = put
+                document = builder.build(type, id, index, text)
+                if builder.lacking:
+                    lacking.append(put)
+                else:
+                    made[number] = Prepared(document, values(index, text))
+            if builder.missing or builder.links:
+                await builder.settle()
+            puts = lacking
+        return made
+
     async def _together(self, attempt: _Attempt) -> list[Any]:
         works = [waiting.work for waiting in attempt.group]
-        prepared = {number: made for waiting in attempt.group for number, made in waiting.prepared.items()}
         order = self._work.order
         changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
         if attempt.unmarked:
@@ -272,7 +258,7 @@ class Writer:
 
         async def work(session: Session) -> tuple[Stamp, list[Any]]:
             stamp = await order.stamp(session, changes, stays=attempt.stays)
-            transaction = Transaction(self._work, session, stamp, prepared)
+            transaction = Transaction(self._work, session, stamp, attempt.prepared)
             await transaction.load(_ids(works, trusting=attempt.first), _all_new(works))
             commits = [work for work in works if isinstance(work, Commit)]
             await transaction.claim(commits)
