@@ -196,7 +196,7 @@ class Judge:
         doubtful = [one for one in candidates if not one.shows(checks.signs(one.type))]
         if not doubtful:
             return candidates
-        for candidate in doubtful:
+        for candidate in doubtful if checks.codes else ():
             candidate.read(checks.codes)
         reached: dict[int, set[Key]] = {}
         for criterion in checks.links:

@@ -7,7 +7,9 @@ The values repeat what the body says, so they cost little beside it; and a hit i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -133,6 +135,18 @@ def beginning(code: str, kind: type[Any], *fields: str | None) -> bytes:
     """Found in `values` only if the first value of the parameter is of the kind and begins with these fields (not all
     that it has). A text within a value cannot look like it: there quotes are escaped."""
     return orjson.dumps(code) + b":[" + orjson.dumps([_NUMBER_OF[kind], *fields])[:-1] + b","
+
+
+@lru_cache(256)
+def _single(code: str) -> re.Pattern[bytes]:
+    fields = rb'"([A-Za-z]+)","([A-Za-z0-9.\-]+)",[^",]+,null,null'
+    return re.compile(re.escape(beginning(code, Reference)) + fields + rb"\]\]")
+
+
+def single_reference(stored: bytes, code: str) -> str | None:
+    """Type/id that the parameter refers to where that is one reference and no more, without reading the values."""
+    found = _single(code).search(stored)
+    return None if found is None else b"/".join(found.groups()).decode()
 
 
 def stored_texts(stored: bytes) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of
 from server.store.mongo.documents import Hashes, type_name
 from server.store.mongo.driver import POOL, Client, Collection, Document, Session, failures
 from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both, hidden
-from server.store.mongo.frames import Frames
+from server.store.mongo.frames import Frames, single_reference
 from server.store.mongo.ordering import CREATION, Order, Phase, phases, server_order
 from server.store.mongo.pages import FEW, Apart, Pages, Question, within
 from server.store.mongo.schema import Collections
@@ -487,6 +487,10 @@ def _referred(sources: Sequence[Candidate], code: str, prefix: str, *, read: boo
     keys: set[Key] = set()
     for one in sources:
         if read:
+            single = single_reference(one.stored, code)
+            if single is not None:
+                keys.update([single] if single.startswith(prefix) else ())
+                continue
             one.read((code,))
         keys |= {key for key in keys_of(one.index.get(code, ())) if key.startswith(prefix)}
     return keys
