@@ -182,7 +182,9 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         help="processes of OneCard (1; --full 1 2); the most of them only from the second size on",
     )
     parser.add_argument("--store", nargs="+", help="embedded, mongod (started here) or a store URL (embedded)")
-    parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help="of a mongod started here (0.5)")
+    parser.add_argument(
+        "--cache", type=float, default=CACHE_GB, metavar="GB", help=f"of a mongod started here ({CACHE_GB:g})"
+    )
     parser.add_argument("--url", help="FHIR base of another server to measure, already running and empty")
     parser.add_argument("--header", action="append", default=[], help="further header for --url, 'Name: value'")
     parser.add_argument("--token", help="bearer token for --url")

@@ -176,7 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m conformance.bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--store", choices=("embedded", "mongod"), default="embedded")
-    parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help="of the mongod (0.5)")
+    parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help=f"of the mongod ({CACHE_GB:g})")
     parser.add_argument("--folder", type=Path, help="keep the stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
     parser.add_argument("--only", nargs="+", default=[], choices=sorted({*FIRST_PAGES, *TOTALS}), metavar="SHAPE")
