@@ -100,6 +100,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "appname": APP_NAME,
     "compressors": [],
 }
+_DURABLE = WriteConcern("majority", wtimeout=10_000)
+"""A majority that does not come so soon is told as an unknown outcome, not waited for until the socket gives up."""
 _ABANDONED_SECONDS = 3.0
 _COMMIT_SECONDS = 10.0
 """How long an unknown outcome of a commit is asked for again before it is told as unknown."""
@@ -272,7 +274,7 @@ async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T
     """
     with failures():
         async with client.start_session(causal_consistency=False) as session:
-            await session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+            await session.start_transaction(ReadConcern("snapshot"), _DURABLE)
             try:
                 with failures(uncommitted=True):
                     result = await work(session)

@@ -112,6 +112,33 @@ async def test_a_store_whose_cluster_is_gone_ends_soon_however_much_waits_to_be_
     assert all(isinstance(each, StoreUnavailable) for each in told), told
 
 
+async def test_a_majority_that_does_not_come_is_told_within_seconds_while_reads_go_on(
+    mongod: Path, folder: Path
+) -> None:
+    """The other members answer heartbeats, so that the primary stays, and take nothing over."""
+    nodes = ReplicaSet(mongod, folder / "set", size=3).start()
+    try:
+        nodes.wait_for_all()
+        store = await open_mongo(nodes.url("onecard"), HandRules(), clock=Clock())
+        [written] = await store.commit(Commit([put("Patient", "a")]))
+        others = [node for node in nodes.nodes if node is not nodes.primary()]
+        for node in others:
+            node.ask({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
+        began = time.monotonic()
+        commit = asyncio.create_task(store.commit(Commit([put("Patient", "a")])))
+        await asyncio.sleep(2)
+        assert await store.read("Patient", "a") == written.version
+        with pytest.raises(StoreUnavailable):
+            await commit
+        assert time.monotonic() - began < 45
+        for node in others:
+            node.ask({"configureFailPoint": "stopReplProducer", "mode": "off"})
+        await store.commit(Commit([put("Patient", "b")]))
+        await store.close()
+    finally:
+        nodes.stop()
+
+
 # ---------------------------------------------------------------- what single commands are answered
 
 
