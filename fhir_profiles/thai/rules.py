@@ -234,8 +234,9 @@ RULES: dict[str, Rule] = {
         "error",
         "A row has the name of its file once, and the columns kept of it under their names in capital letters, as text",
         "ต้องมีชื่อแฟ้มหนึ่งค่า และคอลัมน์ที่เก็บไว้ต้องใช้ชื่อคอลัมน์ตัวพิมพ์ใหญ่ และเป็นข้อความ",
-        "extension.where(url = 'file' and value is code).count() = 1"
-        f" and extension.where(url != 'file').all(url.matches('^{_COLUMN}$') and value is string)",
+        "extension.where(url = 'file').count() = 1 and extension.where(url = 'file' and value is code).exists()"
+        f" and extension.where(url != 'file').all(url.matches('^{_COLUMN}$') and value is string"
+        " and (value is code or value is id or value is markdown).not())",
         _row,
     ),
     "th-bp": Rule(

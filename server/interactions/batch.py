@@ -43,7 +43,8 @@ async def _bundle(ctx: Context, request: FhirRequest) -> FhirResponse:
 
 async def _batch(ctx: Context, request: FhirRequest, body: dict[str, Any]) -> FhirResponse:
     rows = await entries_or_errors_of(ctx, body)
-    body.clear()
+    if request.resource is None:  # else its sender reads it again
+        body.clear()
     answers: list[bytes] = [b""] * len(rows)
     gate = asyncio.Semaphore(TOGETHER)
     taken = Answers(ctx.settings.max_body_bytes)
