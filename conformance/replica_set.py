@@ -50,6 +50,8 @@ class Node:
         command += ["--setParameter", "minSnapshotHistoryWindowInSeconds=20"]
         command += ["--setParameter", "ttlMonitorEnabled=false", "--setParameter", "enableTestCommands=1"]
         command += ["--setParameter", f"oplogNetworkTimeoutBufferSeconds={self.oplog_patience}"]
+        # Else a member that has just come back waits up to a minute for a silent one that it chose to copy from.
+        command += ["--setParameter", "oplogInitialFindMaxSeconds=2"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]
         command += self.more
