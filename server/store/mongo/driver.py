@@ -41,6 +41,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
+from pymongo.topology_description import TOPOLOGY_TYPE
 from pymongo.write_concern import WriteConcern
 
 from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
@@ -267,14 +268,28 @@ def _code(error: PyMongoError) -> int | None:
 # ---------------------------------------------------------------- transactions
 
 
+def _isolation(client: Client) -> ReadConcern:
+    """What a transaction reads with: one moment in either case, confirmed by the majority together with its own writes.
+
+    On a replica set "snapshot" would take the last moment before which no write is under way, of whomever, and
+    "majority" takes now: a transaction that begins right after its own registration would not see it there while
+    another process is just writing, and begin anew. On a sharded cluster only "snapshot" is the same moment on all
+    shards; the router chooses one that this process has seen.
+    https://www.mongodb.com/docs/manual/core/transactions/#read-concern-snapshot
+    https://github.com/mongodb/mongo/blob/r6.0.5/src/mongo/db/transaction/transaction_participant.cpp (_setReadSnapshot)
+    """
+    sharded = client.topology_description.topology_type == TOPOLOGY_TYPE.Sharded
+    return ReadConcern("snapshot" if sharded else "majority")
+
+
 async def transact(client: Client, work: Callable[[Session], Awaitable[T]]) -> T:
-    """One attempt of a transaction on a snapshot of the majority, durable on the majority when this returns.
+    """One attempt of a transaction that reads one moment, durable on the majority when this returns.
 
     Raises: Again (nothing stored), StoreUnavailable (outcome unknown), and what `work` raises (nothing stored).
     """
     with failures():
         async with client.start_session(causal_consistency=False) as session:
-            await session.start_transaction(ReadConcern("snapshot"), _DURABLE)
+            await session.start_transaction(_isolation(client), _DURABLE)
             try:
                 with failures(uncommitted=True):
                     result = await work(session)

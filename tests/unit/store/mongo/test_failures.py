@@ -167,6 +167,30 @@ def failing(nodes: ReplicaSet, mode: str | dict[str, int], **data: object) -> No
     nodes.nodes[0].ask(asked)
 
 
+async def test_a_transaction_sees_its_registration_while_another_process_is_just_writing(
+    store: MongoStore, serving: ReplicaSet
+) -> None:
+    """A write that has its place in the operation log and is not there yet: the last moment before it is past."""
+    other = {"insert": "other", "documents": [{"_id": 1}]}
+    hole = {"configureFailPoint": "hangAndFailAfterDocumentInsertsReserveOpTimes"}
+    [node] = serving.nodes
+    name = store._order._id
+    node.ask(hole | {"mode": "alwaysOn", "data": {"collectionNS": "holes.other"}})
+    writes = asyncio.create_task(asyncio.to_thread(node.ask, other, database="holes"))
+    try:
+        await asyncio.sleep(0.3)
+        assert not writes.done()
+        commit = asyncio.create_task(store.commit(Commit([put("Patient", "b")])))
+        await asyncio.sleep(0.3)
+        assert not commit.done(), "what comes after is not durable before it"
+    finally:
+        node.ask(hole | {"mode": "off"})
+    with contextlib.suppress(OperationFailure):
+        await writes
+    await commit
+    assert store._order._id == name, "who is struck out takes another name"
+
+
 async def test_a_read_that_another_try_may_answer_is_unavailable(store: MongoStore, serving: ReplicaSet) -> None:
     answered = []
     for code in sorted(PASSING - OF_SHARDS):
