@@ -51,7 +51,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "transaction",
         ("http.html#transaction", "http.html#trules", "bundle.html#references"),
-        ("spec/http/test_transaction.py",),
+        ("spec/http/test_transaction.py", "spec/http/test_transaction_links.py"),
     ),
     Section("Binary: raw content", ("binary.html#rest",), ("spec/http/test_binary.py",)),
     Section(

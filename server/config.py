@@ -379,5 +379,8 @@ def _contradictions(s: Settings) -> Iterable[tuple[bool, str]]:
     yield s.workers > 1 and not hasattr(os, "fork"), "workers: this system cannot fork processes; 1 is the number here"
     yield s.page_size > s.max_page_size, "page-size is larger than max-page-size"
     yield s.max_resource_bytes > s.max_body_bytes, "max-resource-bytes is larger than max-body-bytes"
+    folder = Path(s.data_folder).absolute()
+    there = next(each for each in (folder, *folder.parents) if os.path.exists(each))
+    yield not there.is_dir(), f"data-folder: {str(there)!r} is a file, not a folder"
     for name, path in (("tls-cert", s.tls_cert), ("tls-key", s.tls_key)):
         yield bool(path) and not os.access(path, os.R_OK), f"{name}: {path!r} cannot be read"

@@ -103,7 +103,7 @@ def done(part: Part) -> Run:
 
 def planned(args: argparse.Namespace, folder: Path) -> list[Part]:
     """Every part in its order."""
-    how = How(args.seconds, args.connections, args.only, args.turns, args.cache)
+    how = How(args.seconds, args.connections, args.only, args.turns, args.cache, args.share / 100)
     parts = []
     if not args.no_limits:
         parts.append(Part("trivial aiohttp handler", 2 * how.seconds + 2, partial(targets.trivial, how)))
@@ -185,6 +185,14 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=float, default=CACHE_GB, metavar="GB", help=f"of a mongod started here ({CACHE_GB:g})"
     )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=100,
+        metavar="PERCENT",
+        help="of a core that each process of OneCard gets at most while it is asked (control groups, as root): whether "
+        "more workers do more where the machine is not full",
+    )
     parser.add_argument("--url", help="FHIR base of another server to measure, already running and empty")
     parser.add_argument("--header", action="append", default=[], help="further header for --url, 'Name: value'")
     parser.add_argument("--token", help="bearer token for --url")
@@ -199,6 +207,8 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     args = parser.parse_args(given)
     if args.list:
         parser.exit(message="\n".join(WORKLOADS) + "\n")
+    if not 0 < args.share <= 100:
+        parser.error("--share: more than 0, at most 100 percent")
     if args.url and urlsplit(args.url).scheme != "http":
         parser.error("--url: the generator speaks http only; measure behind the TLS proxy")
     defaults = FULL if args.full else QUICK

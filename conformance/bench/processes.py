@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,43 @@ def started(arguments: Sequence[str], ready_url: str, *, core: int | None = None
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+_CONTROL = Path("/sys/fs/cgroup")
+_SLICE_US = 1000
+"""Of its core that a process gets at a time: the least that can be asked for."""
+
+
+@contextmanager
+def rationed(pids: Sequence[int], share: float, control: Path = _CONTROL) -> Iterator[None]:
+    """Each of these processes gets at most this share (0..1) of a core, in slices of a millisecond.
+
+    Through control groups, of either version, so as root only. Raises: OSError where they cannot be written.
+    https://docs.kernel.org/scheduler/sched-bwc.html, https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+    """
+    unified = (control / "cgroup.controllers").exists()
+    if unified:
+        (control / "cgroup.subtree_control").write_text("+cpu")
+    root = control if unified else control / "cpu"
+    period = round(_SLICE_US / share)
+    groups = []
+    try:
+        for pid in pids:
+            groups.append(root / f"onecard-bench-{pid}")
+            groups[-1].mkdir()
+            if unified:
+                (groups[-1] / "cpu.max").write_text(f"{_SLICE_US} {period}")
+            else:
+                (groups[-1] / "cpu.cfs_period_us").write_text(str(period))
+                (groups[-1] / "cpu.cfs_quota_us").write_text(str(_SLICE_US))
+            (groups[-1] / "cgroup.procs").write_text(str(pid))
+        yield
+    finally:
+        for group in groups:
+            with suppress(OSError):  # of a process that has ended it is empty
+                for pid in (group / "cgroup.procs").read_text().split():
+                    (root / "cgroup.procs").write_text(pid)
+                group.rmdir()
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], *, seconds: float = 120) -> float:

@@ -36,6 +36,7 @@ FACTS = {
     "start_seconds": "seconds to the first answer",
     "idle_memory_mb": "MB idle",
     "load_memory_mb": "MB at the end",
+    "share_of_a_core": "share of a core that each process has",
     "turn_by_turn": "share of the trivial handler's requests/s, turn by turn",
     "conditional_references": "resolves conditional references",
 }

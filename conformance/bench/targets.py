@@ -17,7 +17,7 @@ from conformance.bench import limits
 from conformance.bench.database import mongod
 from conformance.bench.load import Target, repeating, run
 from conformance.bench.onecard import onecard
-from conformance.bench.processes import disk, free_port, pinned, started, usage
+from conformance.bench.processes import disk, family, free_port, pinned, rationed, started, usage
 from conformance.bench.workloads import Bench, Measured, creates, reads
 
 Run = dict[str, Any]
@@ -42,6 +42,8 @@ class How:
     """Against the trivial handler."""
     cache_gb: float
     """Of a mongod that is started here."""
+    share: float
+    """Of a core that each process of OneCard gets while it is asked, 0..1; 1: all that there is."""
 
 
 def _run(target: str, measured: list[Measured], **more: Any) -> Run:
@@ -96,8 +98,9 @@ def of_onecard(how: How, store: str, workers: int, size: int, folder: Path) -> R
     facts: Run = {"size": size, "workers": workers}
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(mongod(cache_gb=how.cache_gb)) if store == "mongod" else None
-        core = 0 if workers == 1 else None
-        stack.enter_context(pinned(LAST_CORE if workers == 1 else None))
+        alone = workers == 1 and how.share == 1
+        core = 0 if alone else None
+        stack.enter_context(pinned(LAST_CORE if alone else None))
         url = database.url if database else store
         with onecard(url, folder, workers=workers, core=core) as server:
             bench = Bench(server.target, how.connections, how.seconds, server.pid, only=how.only)
@@ -116,6 +119,9 @@ def of_onecard(how: How, store: str, workers: int, size: int, folder: Path) -> R
         with onecard(url, folder, workers=workers, core=core) as server:
             facts["start_seconds"] = round(time.perf_counter() - began, 3)
             bench.target, bench.pid = server.target, server.pid
+            if how.share < 1:
+                facts["share_of_a_core"] = how.share
+                stack.enter_context(rationed(family(server.pid), how.share))
             bench.all()
             if how.turns:
                 shares = bench.attempt("turn by turn", lambda: _turn_by_turn(bench, core, how.turns))

@@ -65,19 +65,12 @@ def compile_search(
 ) -> SearchRequest:
     """resource_type: None for all types, or all of a compartment (`Patient/1/*`).
     Raises: BadRequest naming the parameter."""
-    limits = criteria.limits
-    asked: list[Asked] = []
-    ignored: list[Ignored] = []
-    for written, value in pairs:
-        if written in SILENT:
-            continue
-        if len(asked) >= limits.parameters:
-            raise BadRequest(f"at most {limits.parameters} search parameters are allowed", code="too-long")
-        asked.append(parse_one(written, value, limits))
+    asked = _asked(criteria, pairs)
     types = _types(criteria, resource_type, asked, compartment)
     shape = _Shape(types)
     where: list[Criterion] = [] if compartment is None else [_compartment(criteria, compartment, types)]
     used: list[tuple[str, str]] = []
+    ignored: list[Ignored] = []
     personal = False
     for one in asked:
         try:
@@ -98,24 +91,36 @@ def compile_search(
     query, inner = _query(criteria, shape, where)
     return SearchRequest(
         query,
-        tuple(shape.includes),
-        tuple(shape.revincludes),
-        "count" if shape.count == 0 else shape.summary,
-        shape.elements,
-        shape.total,
-        shape.contained,
-        shape.contained_type,
-        shape.types if inner is not None else (),
-        inner or (),
-        tuple(used),
-        tuple(ignored),
-        by_url,
-        personal,
-        resource_type,
-        None if compartment is None else (compartment.type, compartment.id),
-        base,
-        criteria.now // 1000,
+        includes=tuple(shape.includes),
+        revincludes=tuple(shape.revincludes),
+        summary="count" if shape.count == 0 else shape.summary,
+        elements=shape.elements,
+        total=shape.total,
+        contained=shape.contained,
+        contained_type=shape.contained_type,
+        within_types=shape.types if inner is not None else (),
+        within_where=inner or (),
+        used=tuple(used),
+        ignored=tuple(ignored),
+        by_url=by_url,
+        personal=personal,
+        resource_type=resource_type,
+        compartment=None if compartment is None else (compartment.type, compartment.id),
+        base=base,
+        compiled_at=criteria.now // 1000,
     )
+
+
+def _asked(criteria: Criteria, pairs: Iterable[tuple[str, str]]) -> list[Asked]:
+    limits = criteria.limits
+    asked: list[Asked] = []
+    for written, value in pairs:
+        if written in SILENT:
+            continue
+        if len(asked) >= limits.parameters:
+            raise BadRequest(f"at most {limits.parameters} search parameters are allowed", code="too-long")
+        asked.append(parse_one(written, value, limits))
+    return asked
 
 
 def _criterion(criteria: Criteria, types: tuple[str, ...], one: Asked) -> Criterion:

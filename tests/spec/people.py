@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.serving import Answer, Client
+
 LOINC = "http://loinc.org"
 HN = "https://hospital.example/hn"
 VALUE_TAG = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
@@ -39,6 +41,10 @@ def identifier(value: str, system: str = HN) -> list[dict[str, str]]:
 
 def bundle(kind: str, *entries: dict[str, Any]) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+async def transact(fhir: Client, *entries: dict[str, Any], **more: Any) -> Answer:
+    return await fhir.post("", bundle("transaction", *entries), **more)
 
 
 def entry(method: str, url: str, resource: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:

@@ -102,6 +102,8 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: Any) -> None:
         ({"tls-cert": "/x.pem"}, "belong together"),
         ({"tls-cert": "/no/x.pem", "tls-key": "/no/y.pem"}, "cannot be read"),
         ({"page-size": "2000"}, "max-page-size"),
+        ({"data-folder": __file__}, "not a folder"),
+        ({"data-folder": f"{__file__}/data"}, "not a folder"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(flags: dict[str, str], reason: str) -> None:
