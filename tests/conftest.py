@@ -6,7 +6,8 @@
     given       stores resources as they are written: `await given({...}, {...})`
     clock, ids  the server's clock (ms, moves by hand) and ids (counted): whole answers can be compared literally
 
-ONECARD_CI=1 turns the skip of a group that needs something installed into a failure.
+ONECARD_CI=1 turns the skip of a group that needs something installed into a failure, and lets property tests draw the
+same examples in every run; without it they draw others each time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import mongod
 from tests.serving import ENGINES, Client, Clock, Ids, Running, run_server
@@ -31,6 +33,16 @@ GROUPS = {
 """Marker -> what its tests need beyond Python and wheels."""
 MARKS = {"mongo": pytest.mark.mongo}
 """Engine -> marker of its tests."""
+
+# Before the modules of the tests are read, whose own settings begin with these. No timing decides.
+settings.register_profile(
+    "onecard",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="ONECARD_CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("onecard")
 
 
 @pytest.fixture

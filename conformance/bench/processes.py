@@ -134,8 +134,8 @@ def rationed(pids: Sequence[int], share: float, control: Path = _CONTROL) -> Ite
     finally:
         for group in groups:
             with suppress(OSError):  # of a process that has ended it is empty
-                for pid in (group / "cgroup.procs").read_text().split():
-                    (root / "cgroup.procs").write_text(pid)
+                for inside in (group / "cgroup.procs").read_text().split():
+                    (root / "cgroup.procs").write_text(inside)
                 group.rmdir()
 
 

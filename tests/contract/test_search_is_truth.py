@@ -74,7 +74,7 @@ async def pages_backward(store: Store, query: Query) -> list[tuple[str, str]]:
         before = hits.hits[0].position
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(story=events(), asked=st.lists(queries(), min_size=4, max_size=8))
 async def test_search_is_truth(new_store: OpenStore, story: list[Event], asked: list[Query]) -> None:
     rules, clock = HandRules(), Clock()
@@ -91,7 +91,7 @@ async def test_search_is_truth(new_store: OpenStore, story: list[Event], asked: 
         await store.close()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(story=events(), asked=st.lists(queries(), min_size=2, max_size=4))
 async def test_what_is_asked_again_and_again_is_answered_from_what_is_there_now(
     new_store: OpenStore, story: list[Event], asked: list[Query]

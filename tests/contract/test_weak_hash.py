@@ -51,7 +51,7 @@ def open_weak(tmp_path: Path) -> Callable[[], object]:
 
 
 # No shrinking: the keys depend on the secret of each new store, so an example does not fail again by itself.
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=8, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(story=events(), asked=st.lists(queries(), min_size=4, max_size=8))
 async def test_search_is_truth_with_a_weak_hash(open_weak, story: list[Event], asked: list[Query]) -> None:
     rules, clock = HandRules(), Clock()

@@ -93,7 +93,6 @@ def drive(schema: Any, ask: Callable[[Any], None], examples: int = EXAMPLES) -> 
             given(case=operation.as_strategy(generation_mode=mode))(
                 settings(
                     max_examples=examples,
-                    deadline=None,
                     database=None,
                     derandomize=True,
                     phases=[Phase.generate],

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from fhirpathpy import evaluate as their_evaluate
 from fhirpathpy.models import models
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fhir_profiles.definitions import Definitions
@@ -132,7 +132,7 @@ def paths(draw: st.DrawFn) -> tuple[bytes, str]:
     return orjson.dumps(resource), ".".join(steps) or "id"
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(paths(), st.sampled_from(ENDS))
 def test_random_paths_give_the_same(where: tuple[bytes, str], end: str) -> None:
     data, path = where

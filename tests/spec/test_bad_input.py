@@ -122,7 +122,7 @@ def check_all(store_url, tmp_path) -> Check:
     def check(strategy, ask, examples: int = 120) -> None:
         drawn: list[Any] = []
 
-        @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
         @given(strategy)
         def draw(value: Any) -> None:
             drawn.append(value)

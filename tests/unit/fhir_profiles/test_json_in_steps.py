@@ -52,7 +52,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     st.lists(st.builds(lambda value: {"resource": value}, VALUES), max_size=8),
     st.dictionaries(st.sampled_from(["before", "meta", "x"]), VALUES, max_size=2),
@@ -68,7 +68,6 @@ def test_the_pieces_are_the_whole(
     assert said_in_steps(data, piece, max_depth) == said(data, max_depth)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400), st.sampled_from([b"", b"{", b"}", b",", b'"', b"]", b"x"]), st.integers(20, 90))
 def test_what_is_wrong_is_said_as_of_the_whole(place: int, put: bytes, piece: int) -> None:
     data = b'{"resourceType":"Bundle","entry":[' + b",\n".join([b'{"resource":{"a":[{"b":1.0}]}}'] * 12) + b"]}"

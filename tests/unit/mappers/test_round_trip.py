@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_profiles.definitions import Definitions
@@ -76,7 +76,7 @@ def test_any_row_comes_back_equal(family: str, file: str) -> None:
     file_map = FAMILIES[family][file]
     layout = file_map.layout
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25)
     @given(rows(layout).filter(lambda row: all(row.get(f.name) for f in layout.fields if f.required)))
     def check(row: Row) -> None:
         mapped = file_map.to_fhir(row)

@@ -27,7 +27,7 @@ def no_list_in_list(value) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(_names | st.just("meta"), _values, max_size=5).filter(no_list_in_list))
 @example({"reference": 'a\\"reference":"b', "meta": {"extension": [{"valueReference": {"reference": "Patient/1"}}]}})
 def test_references_in_a_body_are_those_of_the_resource(resource):

@@ -115,7 +115,7 @@ def test_a_filter_finds_what_looking_at_each_finds(stored: StoredSystem, plain: 
     assert count is None or count == len(expected)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(
     text=st.lists(st.sampled_from([*ENGLISH, *THAI]), min_size=1)
     .map(" ".join)

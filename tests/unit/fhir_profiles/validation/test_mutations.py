@@ -98,7 +98,7 @@ def bent_resources(draw: st.DrawFn) -> Any:
     return resource
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(bent_resources())
 def test_bent_resources_never_crash_the_validator(validator: Validator, resource: Any) -> None:
     for issue in validator.validate(resource, profiles=[CORE + "bp"], advice=True):
@@ -112,7 +112,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(["Patient", "Bundle", "Parameters", "Observation"]), st.dictionaries(names, json_values, max_size=6)
 )
@@ -148,7 +148,7 @@ def test_the_oracle_can_refuse() -> None:
 ORACLE_SEEDS = [seed for seed in SEEDS if seed["resourceType"] in ("Patient", "Observation", "Encounter", "Condition")]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_the_oracle_accepts_what_we_accept(validator: Validator, data: st.DataObject) -> None:
     resource = copy_json(data.draw(st.sampled_from(ORACLE_SEEDS)))

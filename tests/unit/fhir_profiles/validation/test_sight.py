@@ -147,7 +147,7 @@ def at(value: Any, place: tuple[Any, ...]) -> Any:
     return value
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(bent())
 def test_what_the_walk_accepts_the_whole_validation_accepts(resource: Any) -> None:
     if isinstance(resource.get("resourceType"), str) and not VALIDATOR.validate(resource):

@@ -172,14 +172,15 @@ async def test_a_transaction_sees_its_registration_while_another_process_is_just
 ) -> None:
     """A write that has its place in the operation log and is not there yet: the last moment before it is past."""
     other = {"insert": "other", "documents": [{"_id": 1}]}
-    hole = {"configureFailPoint": "hangAndFailAfterDocumentInsertsReserveOpTimes"}
+    point = "hangAndFailAfterDocumentInsertsReserveOpTimes"
+    hole = {"configureFailPoint": point}
     [node] = serving.nodes
     name = store._order._id
-    node.ask(hole | {"mode": "alwaysOn", "data": {"collectionNS": "holes.other"}})
+    met = node.ask(hole | {"mode": "alwaysOn", "data": {"collectionNS": "holes.other"}})["count"]
     writes = asyncio.create_task(asyncio.to_thread(node.ask, other, database="holes"))
     try:
-        await asyncio.sleep(0.3)
-        assert not writes.done()
+        there = {"waitForFailPoint": point, "timesEntered": met + 1, "maxTimeMS": 20_000}
+        await asyncio.to_thread(node.ask, there)
         commit = asyncio.create_task(store.commit(Commit([put("Patient", "b")])))
         await asyncio.sleep(0.3)
         assert not commit.done(), "what comes after is not durable before it"
