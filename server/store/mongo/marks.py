@@ -4,8 +4,9 @@ Snapshots alone would let a transaction that refers to a resource and one that d
 other. The resource would have to be written by all who refer to it, and two processes that create Observations of one
 Patient would wait for each other. So only the rare side pays, and who refers writes only where a mark is found:
 
-1. Who deletes writes a mark of its own into the resource, then waits for the transactions that are registered
-   (order.py): those saw no mark, and are seen by the deletion from now on.
+1. Who deletes writes a mark of its own into the resource, then waits for the transactions of other processes that are
+   registered (order.py): those saw no mark, and are seen by the deletion from now on. So are those of its own process,
+   which end before it begins.
 2. Transactions that begin later see the mark, and take it away when they refer to the resource.
 3. The deletion holds only if its snapshot shows its own mark. It writes the resource, so whoever takes the mark away
    beside it makes one of the two begin anew.
@@ -33,7 +34,7 @@ class Marks:
 
     async def set(self, keys: Iterable[str]) -> int:
         """Marks live resources (Type/id); durable, and known to all who begin to commit from now on. Gives the mark.
-        Not within a transaction, and not while this process is registered. Raises: Again, StoreUnavailable."""
+        Not within a transaction. Raises: Again, StoreUnavailable."""
         mark = secrets.randbits(62) + 1
         where = {"_id": {"$in": sorted(keys)}, "m": {"$lt": DELETED}}
         with failures(uncommitted=True):

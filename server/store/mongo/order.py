@@ -185,9 +185,10 @@ class Order:
         await self._wait(waiting, lambda: self._busy(self._writer), lambda registered: registered <= came, 0.002)
 
     async def let_pass(self) -> None:
-        """Waits until those who are committing now are through, also those of whom the majority does not know yet. This
-        process must not be registered. Raises: StoreUnavailable."""
+        """Waits until the other processes that are committing now are through, also those of whom the majority does not
+        know yet. Not for this one: its transactions come one after the other. Raises: StoreUnavailable."""
         waiting = await self._busy(self._quick)
+        waiting.pop(self._id, None)
         await self._wait(waiting, lambda: self._busy(self._quick), lambda registered: False, 0.006)
 
     async def _wait(

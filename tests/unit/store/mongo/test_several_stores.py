@@ -258,6 +258,20 @@ async def test_a_reader_waits_for_one_who_stays_registered_until_it_began_after_
     assert list((await reading).versions) == [written.version]
 
 
+async def test_a_deletion_waits_for_other_processes_that_are_committing_and_not_for_its_own(
+    stores: list[MongoStore],
+) -> None:
+    own, other = stores[0]._order, stores[1]._order
+    await own.register()
+    async with asyncio.timeout(2):
+        await own.let_pass()
+    waiting = asyncio.create_task(other.let_pass())
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    await own.rest()
+    await waiting
+
+
 async def test_a_worker_that_was_struck_out_begins_anew(stores: list[MongoStore]) -> None:
     order = stores[1]._order
     await order.register()  # and then the process was paused
