@@ -111,7 +111,7 @@ class Writer:
             return NO_MARK  # which its transaction finds out, to begin anew with another
 
     async def _marks(self, keys: list[set[str]]) -> list[int]:
-        """Beside the groups that are on their way: what is deleted waits for them, and for those of other processes."""
+        """Beside the groups that are on their way: what is deleted waits for those of other processes."""
         mark = await self._work.marks.set(set().union(*keys))
         return [mark] * len(keys)
 
