@@ -8,7 +8,7 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ Run = dict[str, Any]
 LAST_CORE = (os.cpu_count() or 1) - 1
 TURN = 0.5
 """Seconds of each side of a turn."""
+WARM_UP = 0.3
+"""Seconds of a workload before the processes get a share of a core only."""
 STORES = ("embedded", "mongod")
 """Those that are started here; any other name is the URL of a store."""
 
@@ -121,6 +123,7 @@ def of_onecard(how: How, store: str, workers: int, size: int, folder: Path) -> R
             bench.target, bench.pid = server.target, server.pid
             if how.share < 1:
                 facts["share_of_a_core"] = how.share
+                replace(bench, seconds=WARM_UP, measured=[], broken={}).all()  # what is read once would take seconds
                 stack.enter_context(rationed(family(server.pid), how.share))
             bench.all()
             if how.turns:

@@ -106,9 +106,9 @@ class Turning:
         self._few, self._until = FEW, 0.0
 
     async def few(self) -> int:
-        """Matches up to which a `_has` is turned round. All of them are read, while one in so many of its candidates
-        is a hit: for a page of ten both cost the same where their number is the root of ten times all candidates. These
-        are taken for a hundredth of the store."""
+        """Matches up to which a `_has` is turned round for a page. All of them are read, while one in so many of its
+        candidates is a hit: for a page of ten both cost the same where their number is the root of ten times all
+        candidates. These are taken for a hundredth of the store."""
         if time.monotonic() >= self._until:
             with failures():
                 resources = await self._collection.estimated_document_count()
@@ -238,6 +238,8 @@ class Run:
         self._staged: dict[tuple[int, str], set[Key] | None] = {}
         self.lasting = True
         """See Filters."""
+        self._whole = False
+        """All matches are wanted, to be counted or sorted here, and not a page of them."""
 
     # -------------------------------------------------------------------------------- plan
 
@@ -246,6 +248,7 @@ class Run:
 
     async def plan(self, query: Query, order: Order | None) -> Filter:
         """What finds candidates of all types of the query.   order: of a page; None: all are wanted."""
+        self._whole = order is None
         names = {type: type_name(type) for type in query.types}
         absent = await self._symbols.load(names.values())
         self.lasting = self.lasting and not absent
@@ -396,10 +399,10 @@ class Run:
         if not inner.finds:
             return None
         told = isinstance(criterion, Chain) and inner.exact
-        asked = repr(inner.where)
+        few = FEW if self._whole or isinstance(criterion, Chain) else await self._turning.few()
+        asked = f"{few} {inner.where}"
         if asked in self._turning.many:
             return None
-        few = FEW if isinstance(criterion, Chain) else await self._turning.few()
         question = Question(inner.where, _KEY if told else _READ, [], few + 1, f"{there} {inner.name}")
         documents = await self._pages.ask(question, self._left())
         if len(documents) > few:
