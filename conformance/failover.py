@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import random
 import shutil
 import signal
@@ -151,7 +152,9 @@ class Storm:
         return reply
 
     def _fault(self, what: str, reply: Reply) -> None:
-        self.seen.faults.append(f"{what}: {reply.status} {reply.body[:300].decode(errors='replace')}")
+        since = time.monotonic() - self.seen.writes[-1] if self.seen.writes else math.inf
+        told = f"{reply.status} {reply.body[:300].decode(errors='replace')}"
+        self.seen.faults.append(f"{what}, {since:.2f} s after the last acknowledged write: {told}")
 
     def _line(self) -> Line:
         return Line(self._target.host, self._target.port, patience=PATIENCE)
