@@ -1,4 +1,5 @@
-"""The MongoDB driver as the store needs it: the only file that imports pymongo, but for wire.py, which is part of it.
+"""The MongoDB driver as the store needs it: the only file that imports pymongo, but for wire.py and primaries.py, which
+are part of it.
 
 PyMongo's own AsyncMongoClient, not Motor: Motor was deprecated in May 2025 and reached its end of life in May 2026
 (https://www.mongodb.com/docs/drivers/motor/). docs/decisions/mongodb-driver.md says more.
@@ -45,6 +46,7 @@ from pymongo.topology_description import TOPOLOGY_TYPE
 from pymongo.write_concern import WriteConcern
 
 from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+from server.store.mongo.primaries import Primaries
 from server.store.mongo.wire import wait_directly
 
 __all__ = [
@@ -160,6 +162,7 @@ def connect(url: str) -> tuple[Client, str]:
     wait_directly()
     given = {part.partition("=")[0].lower() for part in urlsplit(url).query.split("&")}
     options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
+    primaries = Primaries()
     try:
         client: Client = AsyncMongoClient(
             url,
@@ -167,7 +170,10 @@ def connect(url: str) -> tuple[Client, str]:
             w="majority",
             readConcernLevel="majority",
             tz_aware=False,
+            server_selector=primaries,
+            event_listeners=[primaries],
         )
+        primaries.serve(client)
         name = client.get_default_database("onecard").name
         client.append_metadata(DriverInfo(_PRODUCT, platform=f"{name}#{secrets.token_hex(4)}"))
     except (InvalidURI, ConfigurationError, ValueError) as error:

@@ -5,7 +5,8 @@ the command is to be given up. Each costs some ten microseconds, and an answer t
 after seven turns of the event loop, which take milliseconds under load. Here the caller waits for the answer itself,
 and a timer looks after it.
 
-What is replaced are two private functions of PyMongo 4.20; another version keeps its own.
+What is replaced are two private functions of PyMongo 4.20, and two things are done that it has no public name for;
+another version keeps its own.
 https://github.com/mongodb/mongo-python-driver/blob/4.20.1/pymongo/network_layer.py
 """
 
@@ -16,7 +17,7 @@ import time
 from typing import Any
 
 import pymongo
-from pymongo import _csot
+from pymongo import AsyncMongoClient, _csot
 from pymongo.asynchronous import pool
 from pymongo.common import MAX_MESSAGE_SIZE
 from pymongo.errors import ProtocolError, _OperationCancelled
@@ -30,10 +31,13 @@ _LOOK_SECONDS = 0.5
 
 def wait_directly() -> bool:
     """From now on, for all clients of this process; whether this version of PyMongo is known."""
-    known = pymongo.version_tuple[:2] == _KNOWN
-    if known:
+    if _is_known():
         vars(pool).update(async_sendall=_send, async_receive_message=_receive)
-    return known
+    return _is_known()
+
+
+def _is_known() -> bool:
+    return pymongo.version_tuple[:2] == _KNOWN
 
 
 class _Watch:
@@ -81,3 +85,23 @@ async def _receive(
     except KeyError:
         raise ProtocolError(f"an answer of the unknown kind {kind!r}") from None
     return unpack(data)
+
+
+# ---------------------------------------------------------------- what the driver has no public name for
+
+
+async def wake(client: AsyncMongoClient[Any]) -> None:
+    """Who waits for a server that may be asked looks now, not in half a second."""
+    if not _is_known():
+        return
+    topology = client._topology
+    async with topology._lock:
+        topology._condition.notify_all()
+
+
+async def leave(client: AsyncMongoClient[Any], address: tuple[str, int | None]) -> None:
+    """Ends the wait for whatever was asked of a server that says nothing itself and was replaced meanwhile. PyMongo
+    does so when a heartbeat stays away, seconds later."""
+    server = client._topology._servers.get(address) if _is_known() else None
+    if server is not None and not server.description.is_server_type_known:
+        await server.pool.reset(interrupt_connections=True)

@@ -19,7 +19,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from conformance.bench.processes import free_port
-from conformance.replica_set import Node, ReplicaSet
+from conformance.replica_set import Node, ReplicaSet, until
 from server.search.values import Token
 from server.store.contract import Commit, Scope, StoreFull, StoreRefused, StoreUnavailable
 from server.store.mongo import MongoStore, open_mongo
@@ -61,6 +61,14 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def one_node(mongod: Path, folder: Path) -> Iterator[ReplicaSet]:
     nodes = ReplicaSet(mongod, folder / "set").start()
+    yield nodes
+    nodes.stop()
+
+
+@pytest.fixture
+def three_nodes(mongod: Path, folder: Path) -> Iterator[ReplicaSet]:
+    nodes = ReplicaSet(mongod, folder / "set", size=3).start()
+    nodes.wait_for_all()
     yield nodes
     nodes.stop()
 
@@ -112,31 +120,58 @@ async def test_a_store_whose_cluster_is_gone_ends_soon_however_much_waits_to_be_
     assert all(isinstance(each, StoreUnavailable) for each in told), told
 
 
-async def test_a_majority_that_does_not_come_is_told_within_seconds_while_reads_go_on(
-    mongod: Path, folder: Path
-) -> None:
+async def test_a_majority_that_does_not_come_is_told_within_seconds_while_reads_go_on(three_nodes: ReplicaSet) -> None:
     """The other members answer heartbeats, so that the primary stays, and take nothing over."""
-    nodes = ReplicaSet(mongod, folder / "set", size=3).start()
-    try:
-        nodes.wait_for_all()
-        store = await open_mongo(nodes.url("onecard"), HandRules(), clock=Clock())
-        [written] = await store.commit(Commit([put("Patient", "a")]))
-        others = [node for node in nodes.nodes if node is not nodes.primary()]
-        for node in others:
-            node.ask({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
-        began = time.monotonic()
-        commit = asyncio.create_task(store.commit(Commit([put("Patient", "a")])))
-        await asyncio.sleep(2)
-        assert await store.read("Patient", "a") == written.version
-        with pytest.raises(StoreUnavailable):
-            await commit
-        assert time.monotonic() - began < 45
-        for node in others:
-            node.ask({"configureFailPoint": "stopReplProducer", "mode": "off"})
-        await store.commit(Commit([put("Patient", "b")]))
-        await store.close()
-    finally:
-        nodes.stop()
+    store = await open_mongo(three_nodes.url("onecard"), HandRules(), clock=Clock())
+    [written] = await store.commit(Commit([put("Patient", "a")]))
+    others = [node for node in three_nodes.nodes if node is not three_nodes.primary()]
+    for node in others:
+        node.ask({"configureFailPoint": "stopReplProducer", "mode": "alwaysOn"})
+    began = time.monotonic()
+    commit = asyncio.create_task(store.commit(Commit([put("Patient", "a")])))
+    await asyncio.sleep(2)
+    assert await store.read("Patient", "a") == written.version
+    with pytest.raises(StoreUnavailable):
+        await commit
+    assert time.monotonic() - began < 45
+    for node in others:
+        node.ask({"configureFailPoint": "stopReplProducer", "mode": "off"})
+    await store.commit(Commit([put("Patient", "b")]))
+    await store.close()
+
+
+async def test_a_new_primary_is_asked_once_a_majority_follows_it(three_nodes: ReplicaSet) -> None:
+    """Until then it does not know which writes of its predecessor a majority has, and reads show an older moment."""
+    store = await open_mongo(three_nodes.url("onecard"), HandRules(), clock=Clock())
+    await store.commit(Commit([put("Patient", "a")]))
+    successor = next(node for node in three_nodes.nodes if node is not three_nodes.primary())
+    three_nodes.wait_for_all()
+    known = successor.ask("replSetGetStatus")["optimes"]["lastCommittedOpTime"]["ts"]
+    held = {"configureFailPoint": "holdStableTimestampAtSpecificTimestamp"}
+    successor.ask(held | {"mode": "alwaysOn", "data": {"timestamp": known}})
+    [second] = await store.commit(Commit([put("Patient", "a")]))
+    until(lambda: successor.ask("replSetStepUp"))
+    read = asyncio.create_task(store.read("Patient", "a"))
+    await asyncio.sleep(1)
+    assert not read.done(), await read
+    successor.ask(held | {"mode": "off"})
+    assert await read == second.version
+    [third] = await store.commit(Commit([put("Patient", "a")]))
+    assert third.version.version == 3
+    await store.close()
+
+
+async def test_what_a_replaced_primary_does_not_answer_is_asked_of_the_new_one(three_nodes: ReplicaSet) -> None:
+    """By itself the driver would wait until the next heartbeat stays away, here for more than a minute."""
+    store = await open_mongo(three_nodes.url("onecard") + "&heartbeatFrequencyMS=70000", HandRules(), clock=Clock())
+    [written] = await store.commit(Commit([put("Patient", "a")]))
+    replaced = three_nodes.primary()
+    replaced.kill(signal.SIGSTOP)
+    began = time.monotonic()
+    assert await store.read("Patient", "a") == written.version
+    assert time.monotonic() - began < 30
+    replaced.kill(signal.SIGCONT)
+    await store.close()
 
 
 # ---------------------------------------------------------------- what single commands are answered
