@@ -40,6 +40,7 @@ BUDGETED = {
 """First pages whose p50 at a million resources may be twice that at ten thousand."""
 OTHERS = {
     "code and month": "/Observation?code={code}&date={month}&_count=10",
+    "month, newest first": "/Observation?date={month}&_sort=-date&_count=10",
     "part of a name": "/Patient?name:contains={part}&_count=10",
     "value of a code": "/Observation?code-value-quantity={code}$gt5&_count=10",
     "chain: name of the patient": "/Condition?patient.family={family}&_count=10",

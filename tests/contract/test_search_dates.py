@@ -24,6 +24,7 @@ from server.search.query import (
 from server.search.types.prefix import in_range
 from server.search.values import Date, Index, Reference, Token
 from server.store.contract import Commit, Store
+from server.store.mongo import ways
 from tests.contract.resources import put
 from tests.contract.worlds import DAY, MAX
 
@@ -146,6 +147,28 @@ async def test_pages_oldest_first_of_a_code_in_both_directions(filled: Store) ->
     ]
     back = await filled.search(replace(query, before=third.hits[0].position))
     assert [hit.version.id for hit in back.hits] == found[4:8]
+
+
+@pytest.mark.parametrize("beside", [(), (CODE,), (CODES,), (CODE, PATIENT)], ids=["alone", "code", "codes", "both"])
+@pytest.mark.parametrize("large", [False, True])
+async def test_pages_newest_first_in_both_directions(
+    filled: Store, beside: tuple[Criterion, ...], large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large store MongoDB is asked for what an index has in that order, and for the rest apart."""
+    if large:
+        monkeypatch.setattr(ways, "_PARTED", 0)
+    for where, expected in FOUND.values():
+        both = expected if beside else [name + suffix for suffix in ("", "-other") for name in expected]
+        highest = {each: max(date.lower for date in DATES[each.removesuffix("-other")]) for each in both}
+        ordered = sorted(both, key=lambda each: -highest[each])
+        query = Query(("Observation",), (*beside, *where), (SortKey(DATE, descending=True),), limit=2)
+        pages = [await filled.search(query)]
+        while pages[-1].more:
+            pages.append(await filled.search(replace(query, after=pages[-1].hits[-1].position)))
+        assert [hit.version.id for page in pages for hit in page.hits] == ordered
+        place = len(ordered) - len(pages[-1].hits)
+        back = await filled.search(replace(query, before=pages[-1].hits[0].position))
+        assert [hit.version.id for hit in back.hits] == ordered[max(0, place - 2) : place]
 
 
 async def test_what_is_asked_together_is_answered_apart(filled: Store) -> None:

@@ -148,8 +148,14 @@ class Dates:
     """It is one criterion."""
 
     def narrow(self) -> bool:
+        return self._span() <= _NARROW and len(self.boxes) <= _MOST_BOXES
+
+    def days(self) -> float:
+        return self._span() / DAY
+
+    def _span(self) -> int:
         low, high = min((box.low for box in self.boxes), default=0), max((box.high for box in self.boxes), default=0)
-        return high - low <= _NARROW and len(self.boxes) <= _MOST_BOXES
+        return high - low
 
     def open(self, *, above: bool) -> bool:
         """Whether all that lies late enough (or early enough) is asked for."""
@@ -189,7 +195,7 @@ def _interval(bounds: Sequence[Bound], symbols: Sequence[int]) -> Document:
     return {"r": {"$elemMatch": asked}}
 
 
-def _any(wheres: Sequence[Document]) -> Document:
+def any_of(wheres: Sequence[Document]) -> Document:
     return wheres[0] if len(wheres) == 1 else {"$or": list(wheres)}
 
 
@@ -200,7 +206,7 @@ def _exact(bounds: Sequence[Bound], box: Box, symbols: Sequence[int]) -> tuple[D
         one = {field: {operator: int(bounds[0].value)}}
         return one, one
     interval = _interval(bounds, symbols)
-    return _any([box.where(), interval]), interval
+    return any_of([box.where(), interval]), interval
 
 
 def _from(low: int, high: int) -> Iterator[tuple[Box, Document, Document]]:
@@ -226,7 +232,7 @@ def dates_of(operands: Sequence[RangeOperand], symbols: Sequence[int]) -> Dates:
     """symbols: of the intervals of the clinical date."""
     boxes, exact, unusual = zip(*(each for operand in operands for each in _asked(operand, symbols)), strict=True)
     within = unusual if len(unusual) <= _MOST_BOXES and all(map(_within, unusual)) else ()
-    return Dates(tuple(box for box in boxes if not box.empty()), _any(exact), _any(unusual), within, True)
+    return Dates(tuple(box for box in boxes if not box.empty()), any_of(exact), any_of(unusual), within, True)
 
 
 def _within(where: Document) -> bool:

@@ -30,7 +30,7 @@ from server.search.query import (
     ReferenceOperand,
 )
 from server.store.bounds import alternatives
-from server.store.mongo.dates import Dates, common
+from server.store.mongo.dates import Dates, any_of, common
 from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
@@ -40,6 +40,16 @@ from server.store.principal import PATIENT_PARAMETERS
 
 _MANY_ALTERNATIVES = 100
 LIVE: Document = {"m": {"$lt": DELETED}}
+
+
+class Parts(NamedTuple):
+    """What lies between dates, in two."""
+
+    ordered: Document
+    """An index has it in the order of the highest date."""
+    others: Document
+    days: float
+    """Between the dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,9 @@ class Filter:
     """What it asks of the clinical date, if that is all it asks."""
     dated: bool = False
     """All that it finds have a clinical date."""
+    less: tuple[Document, Document] | None = None
+    """The same by two others: what the first finds, without what the second one does, all of which the first finds."""
+    parts: Parts | None = None
 
 
 NOTHING = Filter({"_id": {"$in": []}}, "nothing")
@@ -89,7 +102,17 @@ def both(filters: Sequence[Filter], name: str = "") -> Filter:
     name = name or " and ".join(one.name for one in told)
     walk = _all([one.walk or one.where for one in told]) if any(one.walk for one in told) else {}
     finds, dated = any(one.finds for one in told), any(one.dated for one in told)
-    return Filter(_all(wheres), name, exact, finds, walk=walk, dated=dated)
+    return Filter(_all(wheres), name, exact, finds, walk=walk, dated=dated, parts=_parts(told, wheres))
+
+
+def _parts(told: Sequence[Filter], wheres: Sequence[Document]) -> Parts | None:
+    """Of filters that must all hold, if one of them has parts."""
+    several = [one for one in told if one.parts is not None]
+    if len(several) != 1 or several[0].parts is None:
+        return None
+    rest = [where for one, where in zip(told, wheres, strict=True) if one is not several[0]]
+    ordered, others, days = several[0].parts
+    return Parts(_all([ordered, *rest]), _all([others, *rest]), days)
 
 
 def _many(one: Filter) -> bool:
@@ -134,6 +157,15 @@ def neither(one: Filter) -> Filter:
     if one is NOTHING:
         return EVERYTHING
     return NOTHING if one is EVERYTHING else Filter({"$nor": [one.where]}, f"not {one.name}", True, finds=False)
+
+
+def all_but(found: Filter, listing: Filter) -> Filter:
+    """Of all resources of a type. What lacks a key is counted as all there is and what has it: an index knows what has
+    a key, and each document must be read to see that it lacks one."""
+    whole = both([found, listing])
+    denied = found.where.get("$nor", ({},))[0]
+    alone = found.exact and found.where.keys() == {"$nor"} and _plain_keys(denied)
+    return replace(whole, less=(listing.where, denied)) if alone else whole
 
 
 def with_keys(name: str, keys: Sequence[int], *, exact: bool, codes: bool = False, rare: bool = False) -> Filter:
@@ -215,36 +247,42 @@ class Filters:
         where: Document = {"c": keys[0] if len(keys) == 1 else {"$in": sorted(keys)}}
         name = " and ".join(one.name for one in reversed(used)) + (" by date" if by_date or narrow else "")
         rest = [one for one in filters if one not in used]
+        parts = None
         if dates is not None and narrow:
-            where, name = self._boxes(where, dates), f"{name} and date"
+            where, parts = self._boxes(where, dates)
+            name = f"{name} and date"
             rest = [one for one in rest if not one.dates]
-        return [Filter(where, name, exact=patients is None, dated=narrow), *rest]
+        return [Filter(where, name, exact=patients is None, dated=narrow, parts=parts), *rest]
 
-    def _boxes(self, of: Document, dates: Dates) -> Document:
-        """Documents with these dates. of: equality with a field that is indexed before d, n and e."""
+    def _boxes(self, of: Document, dates: Dates) -> tuple[Document, Parts | None]:
+        """Documents with these dates: as one filter, and as parts. of: equality with a field that is indexed before d,
+        n and e."""
         ordinary = [{**of, **box.where()} for box in dates.boxes]
         # One index is left to the server for each: it would try all that it might take. Keys and intervals tell the
         # type.
         also = [of] if of.keys() != {"t"} else []
+        others = [{"k": self.hashes.beyond(self.type), **hidden(_all([*also, dates.unusual]))}]
         if dates.within:
-            return {"$or": [*ordinary, *({**one, **(hidden(of) if also else {})} for one in dates.within)]}
-        return {"$or": [*ordinary, {"k": self.hashes.beyond(self.type), **hidden(_all([*also, dates.unusual]))}]}
+            others = [{**one, **(hidden(of) if also else {})} for one in dates.within]
+        parts = Parts(any_of(ordinary), any_of(others), dates.days()) if ordinary else None
+        return {"$or": [*ordinary, *others]}, parts
 
     def dated(self, dates: Dates, *, many: bool) -> Filter:
         """many: much of all there is may be asked for."""
         walk = hidden(dates.exact) if many else {}
-        return Filter(self._boxes({"t": self.type}, dates), "date", walk=walk, dates=dates, dated=True)
+        where, parts = self._boxes({"t": self.type}, dates)
+        return Filter(where, "date", walk=walk, dates=dates, dated=True, parts=parts)
 
     def in_creation_order(self, found: Filter) -> Filter:
         """What `dated` finds, led to by keys in that order, unless little lies between the dates."""
         periods = found.dates.periods() if found.dates is not None else None
         if found.dates is None or periods is None:
-            return replace(found, walk={})
+            return replace(found, walk={}, parts=None)
         names, complete = periods
         keys = [self.hashes.period(self.type, name) for name in names]
         if not complete:
             keys.append(self.hashes.beyond(self.type))
-        return replace(found, where={"k": {"$in": sorted(keys)}, **hidden(found.dates.exact)}, walk={})
+        return replace(found, where={"k": {"$in": sorted(keys)}, **hidden(found.dates.exact)}, walk={}, parts=None)
 
     async def of(self, criterion: Criterion) -> Filter:
         match criterion:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,6 +70,9 @@ class Question:
     """All that is asked, if it is one key that few documents have; they are asked for in creation order."""
     counts: bool = False
     """How many there are is asked."""
+    parts: Sequence[Document] = ()
+    """Conditions of which one or more hold where `where` does: each is asked for by itself, in the order of a number
+    that all have and of creation."""
 
 
 class Apart:
@@ -128,6 +131,8 @@ class Pages:
         """The first documents, in their order.   deadline: by time.monotonic().
 
         Raises: QueryTooCostly, StoreUnavailable."""
+        if question.parts:
+            return await self._of_parts(question, deadline)
         if question.limit <= self._small:
             if question.key is not None and question.key not in self._apart:
                 found = await self._keys.ask(question)
@@ -141,6 +146,17 @@ class Pages:
                 with suppress(QueryTooCostly):
                     return await self._together.ask(question)
         return await self._alone(question, deadline)
+
+    async def _of_parts(self, question: Question, deadline: float) -> list[Document]:
+        """One of an index that has their order is soon done, though it could not be together with one that has not."""
+        each = [
+            replace(question, where=part, parts=(), kind=f"{question.kind}, part {number}")
+            for number, part in enumerate(question.parts)
+        ]
+        answers = await asyncio.gather(*(self.ask(one, deadline) for one in each))
+        found = {document["_id"]: document for answer in answers for document in answer}
+        (first, way), (then, on) = question.sort
+        return sorted(found.values(), key=lambda one: (way * one[first], on * one[then]))[: question.limit]
 
     async def _walk(self, question: Question, walk: Document) -> list[Document] | None:
         """None if too few are found on the way, or too late."""

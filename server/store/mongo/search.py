@@ -6,23 +6,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from math import isqrt
 from typing import TypeVar
 
-from server.search.query import Chain, Criterion, Has, Query
+from server.search.query import Chain, Criterion, Has, Not, Query
 from server.store.asked import Page
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
 from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of, links
 from server.store.mongo.documents import Hashes, type_name
-from server.store.mongo.driver import POOL, Client, Collection, Document, Session, failures
-from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, both, hidden
+from server.store.mongo.driver import POOL, Client, Document, Session, failures
+from server.store.mongo.filters import LIVE, NOTHING, Filter, Filters, all_but, both, hidden
 from server.store.mongo.frames import Frames, single_reference
 from server.store.mongo.ordering import CREATION, Order, Phase, phases, server_order
-from server.store.mongo.pages import FEW, Apart, Pages, Question, within
+from server.store.mongo.pages import FEW, Pages, Question, within
 from server.store.mongo.schema import Collections
 from server.store.mongo.snapshots import Snapshots
 from server.store.mongo.sorting import Sorter
 from server.store.mongo.symbols import Symbols
+from server.store.mongo.ways import Ways
 from server.store.ordering import compare
 
 T = TypeVar("T")
@@ -30,8 +30,6 @@ T = TypeVar("T")
 FIELDS = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "b": 1}
 _SORTED = {field: FIELDS | {field: 1} for field in ("d", "a")}
 _KEY, _READ = {"_id": 1}, {"l": 1, "b": 1}
-_FEWEST = 200
-_GROWN_SECONDS = 60.0
 _FEW_ALTERNATIVES = 12
 _LINKED_BATCH = 30
 """Candidates that are judged by other resources together at first: each batch asks for those."""
@@ -68,7 +66,10 @@ class Made:
         # What lies before a place far along the type is no beginning of a later page.
         along = plan.along if phase == CREATION else None
         fields = _SORTED.get(order.field or "", FIELDS)
-        return Question(where, fields, phase.sort, size, kind, walk, along, key)
+        # Of the phase of those without a date nothing lies between two.
+        apart = plan.parts[:2] if plan.parts is not None and order.field in phase.sort[0] else ()
+        parts = [both([Filter(part, ""), Filter(phase.where, "")]).where for part in apart]
+        return Question(where, fields, phase.sort, size, kind, walk, along, key, parts=parts)
 
 
 class Kept:
@@ -96,27 +97,6 @@ class Kept:
         self._seen[id(query)] = query
 
 
-class Turning:
-    """When chains and `_has` are turned round: what they lead to is asked first, then those that it belongs to."""
-
-    def __init__(self, collection: Collection) -> None:
-        self.many = Apart()
-        """What too many fulfil for that."""
-        self._collection = collection
-        self._few, self._until = FEW, 0.0
-
-    async def few(self) -> int:
-        """Matches up to which a `_has` is turned round for a page. All of them are read, while one in so many of its
-        candidates is a hit: for a page of ten both cost the same where their number is the root of ten times all
-        candidates. These are taken for a hundredth of the store."""
-        if time.monotonic() >= self._until:
-            with failures():
-                resources = await self._collection.estimated_document_count()
-            self._few = min(FEW, max(_FEWEST, isqrt(resources // 10)))
-            self._until = time.monotonic() + _GROWN_SECONDS
-        return self._few
-
-
 class Searcher:
     def __init__(
         self,
@@ -138,7 +118,7 @@ class Searcher:
         self._pages = Pages(collections.resource, self._slots)
         self._snapshots = Snapshots(client, collections.resource, self._slots)
         self._kept = Kept()
-        self._turning = Turning(collections.resource)
+        self._ways = Ways(collections.resource)
 
     # -------------------------------------------------------------------------------- what is asked
 
@@ -162,7 +142,8 @@ class Searcher:
         return [(one.type, one.id) for _, one in found]
 
     async def count(self, query: Query) -> int:
-        return await self._asked(query, lambda run: run.count(query), together=True)
+        parts = any(isinstance(one, Not) for one in query.where)
+        return await self._asked(query, lambda run: run.count(query), together=True, parts=parts)
 
     async def estimate(self, query: Query) -> int:
         """What the indexes find, without a look at the values, up to a limit."""
@@ -180,6 +161,8 @@ class Searcher:
         sorted_by = order or Order()
         phase = _together(phases(sorted_by, page, query.types[0]), sorted_by, page, plan)[0]
         where = plan.walk if plan.walk and order == Order() else plan.where
+        if plan.parts is not None and sorted_by.field == "d" and await self._ways.parted(plan.parts.days):
+            where = plan.parts.ordered
         cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
         with failures():
             told = await (cursor.sort(phase.sort) if order else cursor).limit(page.limit).explain()
@@ -198,14 +181,21 @@ class Searcher:
 
     def _run(self, pages: Pages, deadline: float | None = None) -> Run:
         deadline = time.monotonic() + self._seconds if deadline is None else deadline
-        return Run(pages, self._symbols, self._hashes, self._frames, self._rules, self._turning, deadline)
+        return Run(pages, self._symbols, self._hashes, self._frames, self._rules, self._ways, deadline)
 
-    async def _asked(self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False) -> T:
-        """What asks several questions asks them of one snapshot.   together: with other searches, if it is quick."""
+    async def _asked(
+        self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False, parts: bool = False
+    ) -> T:
+        """What asks several questions asks them of one snapshot.   together: with other searches, if it is quick.
+        parts: it may be a sum of several."""
         several = list(links(query.where))
-        if several or any(key.chain for key in query.sort):
+        if parts or several or any(key.chain for key in query.sort):
             named = " ".join(f"{type(one).__name__} {one.parameter.code}" for one in several)
-            kind = f"{query.types} {named}" if together and server_order(query.types, query.sort) is not None else None
+            kind = (
+                f"{query.types} {named} {parts}"
+                if together and server_order(query.types, query.sort) is not None
+                else None
+            )
             return await self._snapshots.ask(kind, lambda pages, until: work(self._run(pages, until)))
         with failures():
             return await work(self._run(self._pages))
@@ -225,14 +215,14 @@ class Run:
         hashes: Hashes,
         frames: Frames,
         rules: SearchRules,
-        turning: Turning,
+        ways: Ways,
         deadline: float,
     ) -> None:
         self._pages = pages
         self._symbols = symbols
         self._hashes = hashes
         self._frames = frames
-        self._turning = turning
+        self._ways = ways
         self._deadline = deadline
         self._judge = Judge(rules, self._linked)
         self._staged: dict[tuple[int, str], set[Key] | None] = {}
@@ -276,7 +266,7 @@ class Run:
             return NOTHING
         by_type = Filter({"t": type, **LIVE}, "type", finds=False)
         if not found.finds:
-            return both([found, by_type if by_date or field == "l" else listing])
+            return both([found, by_type]) if by_date or field == "l" else all_but(found, listing)
         if order == Order():
             if found.dates is not None:
                 return filters.in_creation_order(found)
@@ -295,6 +285,8 @@ class Run:
         plan = await self.plan(query, order)
         if plan is NOTHING:
             return []
+        if plan.parts is not None and not (order.field == "d" and await self._ways.parted(plan.parts.days)):
+            plan = replace(plan, parts=None)
         rest = _together(phases(order, page, query.types[0]), order, page, plan)
         made = Made(query, order, plan, None if plan.exact else Checks(query.where, self._staged), rest, None)
         size = page.limit if plan.exact else min(page.limit, _BATCH)
@@ -351,8 +343,13 @@ class Run:
         plan = await self.plan(query, None)
         if plan is NOTHING:
             return 0
+        kind = f"{query.types} {plan.name}"
+        if plan.less is not None:
+            counts = [self._pages.count(where, f"{kind}, part", self._left()) for where in plan.less]
+            every, denied = await asyncio.gather(*counts)
+            return every - denied
         if plan.exact:
-            return await self._pages.count(plan.where, f"{query.types} {plan.name}", self._left())
+            return await self._pages.count(plan.where, kind, self._left())
         total = 0
         async for _ in self._matching(plan.where, query.types, Checks(query.where), _READ):
             total += 1
@@ -399,14 +396,14 @@ class Run:
         if not inner.finds:
             return None
         told = isinstance(criterion, Chain) and inner.exact
-        few = FEW if self._whole or isinstance(criterion, Chain) else await self._turning.few()
+        few = FEW if self._whole or isinstance(criterion, Chain) else await self._ways.few()
         asked = f"{few} {inner.where}"
-        if asked in self._turning.many:
+        if asked in self._ways.many:
             return None
         question = Question(inner.where, _KEY if told else _READ, [], few + 1, f"{there} {inner.name}")
         documents = await self._pages.ask(question, self._left())
         if len(documents) > few:
-            self._turning.many.add(asked)
+            self._ways.many.add(asked)
             return None
         checks = None if told else Checks((criterion.criterion,))
         found = await self._fulfilling(documents, (there,), checks)
@@ -473,7 +470,7 @@ def _by_date(found: Filter, by_type: Filter, *, descending: bool) -> Filter:
     if dates is None or dates.narrow():
         return found
     if dates.open(above=descending):
-        return replace(both([replace(found, where=hidden(dates.exact)), by_type], found.name), walk={})
+        return replace(both([replace(found, where=hidden(dates.exact)), by_type], found.name), walk={}, parts=None)
     return both([found, by_type], found.name)
 
 

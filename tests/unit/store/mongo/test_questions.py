@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from server.search.query import Query
+from server.search.query import Match, Not, Parameter, Query, TokenOperand
+from server.search.values import Token
 from server.store.contract import Commit, QueryTooCostly
 from server.store.mongo import MongoStore, open_mongo
+from server.store.mongo.pages import Pages
 from tests import mongod
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES, Clock, Ids, Running, run_server
@@ -70,3 +72,31 @@ async def test_everything_of_all_patients_asks_a_few_questions_for_each_type(
     answer = await server.client.get("Patient/$everything")
     assert [entry["resource"]["id"] for entry in answer.json["entry"]] == ["1"]
     assert 0 < asked <= 2 * len(TYPES) + 5
+
+
+async def test_what_lacks_a_code_is_counted_without_a_look_at_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a million resources, most of them not in the cache, each look took 240 us."""
+    store = await open_mongo(ENGINES["mongo"](tmp_path), HandRules())
+    codes = ["a"] * 5 + ["b"] * 3 + ["c"] * 4
+    observations = [put("Observation", str(n), {"code": [Token("", code)]}) for n, code in enumerate(codes)]
+    await store.commit(Commit([*observations, put("Observation", "none"), put("Patient", "a")]))
+    asked: list[Any] = []
+    count = Pages.count
+
+    async def noted(pages: Pages, where: Any, kind: str, deadline: float) -> int:
+        asked.append(where)
+        return await count(pages, where, kind, deadline)
+
+    monkeypatch.setattr(Pages, "count", noted)
+    for denied, expected in ((("a",), 8), (("a", "b"), 5), (("x",), 13)):
+        operands = tuple(TokenOperand("", code, any_system=False) for code in denied)
+        where = (Not(Match(Parameter("code", "token"), "", operands)),)
+        assert await store.count(Query(("Observation",), where)) == expected
+    assert len(asked) == 5, "of an unknown code nothing is to be taken off"
+    for where in asked:
+        told = await store._database.command("explain", {"count": "resource", "query": where})
+        assert told["executionStats"]["totalDocsExamined"] == 0, where
+    await store.close()
+    mongod.drop_all(tmp_path)
