@@ -21,8 +21,8 @@ from server.store.contract import StoreError
 from server.store.mongo.driver import connect, failures
 
 START_SECONDS = 60
-_HEALTHY = frozenset({1, 2})
-"""States of a member: primary, secondary."""
+_PRIMARY = 1
+"""State of a member."""
 
 T = TypeVar("T")
 
@@ -52,6 +52,8 @@ class Node:
         command += ["--setParameter", f"oplogNetworkTimeoutBufferSeconds={self.oplog_patience}"]
         # Else a member that has just come back waits up to a minute for a silent one that it chose to copy from.
         command += ["--setParameter", "oplogInitialFindMaxSeconds=2"]
+        # A silent one is not asked a second time before another is chosen.
+        command += ["--setParameter", "oplogFetcherSteadyStateMaxFetcherRestarts=0"]
         if self.replica_set:
             command += ["--replSet", self.replica_set]
         command += self.more
@@ -114,6 +116,8 @@ class ReplicaSet:
             self.nodes.append(node)
         members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
         settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
+        # Whoever is elected has all that a majority has: it need not wait for what a silent member may have besides.
+        settings["catchUpTimeoutMillis"] = 500
         config: dict[str, Any] = {"_id": "rs0", "members": members, "settings": settings}
         config["writeConcernMajorityJournalDefault"] = self.durable
         for node in reversed(self.nodes):  # all must answer before the first is told of them
@@ -141,7 +145,7 @@ class ReplicaSet:
         """Until every member is the primary or follows it."""
 
         def there() -> None:
-            if any(each["state"] not in _HEALTHY for each in self._members()):
+            if not all(each["state"] == _PRIMARY or each.get("syncSourceHost") for each in self._members()):
                 raise StoreError("a member is not ready")
 
         until(there)

@@ -22,6 +22,8 @@ from server.store.mongo.driver import Client, connect
 
 CACHE_GB = 2.0
 """What MongoDB takes by itself on a machine of 5 GB. A million resources need more than 0.5."""
+EVICTION = "eviction_dirty_target=30,eviction_dirty_trigger=60"
+"""As docs/mongodb.md advises."""
 _SECONDS = 60.0
 
 
@@ -70,7 +72,8 @@ def mongod(more: Sequence[str] = (), *, kept: Path | None = None, cache_gb: floa
     fresh, port = not any(folder.iterdir()), free_port()
     command = [str(program()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
     command += ["--replSet", "rs0", "--nounixsocket", "--oplogSize", "512", "--logpath", str(folder / "log")]
-    command += ["--wiredTigerCacheSizeGB", str(cache_gb), "--directoryperdb", *more]
+    command += ["--wiredTigerCacheSizeGB", str(cache_gb), "--directoryperdb"]
+    command += ["--wiredTigerEngineConfigString", EVICTION, *more]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         asyncio.run(_initiate(port, fresh=fresh))
