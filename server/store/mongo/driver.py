@@ -46,7 +46,7 @@ from pymongo.topology_description import TOPOLOGY_TYPE
 from pymongo.write_concern import WriteConcern
 
 from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
-from server.store.mongo.primaries import Primaries
+from server.store.mongo.primaries import RIGHTS, Primaries
 from server.store.mongo.wire import wait_directly
 
 __all__ = [
@@ -112,7 +112,6 @@ _COMMIT_SECONDS = 10.0
 _DUPLICATE = 11000
 _THERE = 48
 _UNKNOWN_USER = 18
-_RIGHTS = frozenset({13, _UNKNOWN_USER, 8000})
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 _FULL = {
@@ -244,7 +243,7 @@ def _translated(error: PyMongoError, uncommitted: bool) -> StoreError | None:
         return StoreFull(_FULL[code])
     if code in _COSTLY:
         return QueryTooCostly(_COSTLY[code])
-    if code in _RIGHTS:
+    if code in RIGHTS:
         return NotAllowed(
             "the cluster does not know this user and password: mongodb://USER:PASSWORD@HOST/DATABASE?authSource=DB"
             if code == _UNKNOWN_USER

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
     from pymongo.server_description import ServerDescription
 
+RIGHTS = frozenset({13, 18, 8000})
+"""Codes of what refuses a user: Unauthorized, AuthenticationFailed, AtlasError."""
 _PAUSES = (0.005, 0.01, 0.02, 0.05)
 """Seconds between two questions; the last one from then on."""
 _ANSWER_SECONDS = 1.0
@@ -116,10 +118,9 @@ class Primaries(ServerHeartbeatListener):
                 hello = await self._client.admin.command("hello")
         except InvalidOperation:
             raise
-        except OperationFailure:
-            return True  # it refuses this client: whoever asks next is told why
-        except PyMongoError:
-            return False
+        except PyMongoError as error:
+            # Of one that refuses this client, whoever asks next is told why.
+            return isinstance(error, OperationFailure) and error.code in RIGHTS
         return hello.get("electionId") == primary.election_id and is_followed(hello)
 
 
