@@ -7,12 +7,13 @@ does too, and histories tell nothing new. https://hl7.org/fhir/R4/resource-opera
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from fhir_profiles.json_reading import read_json
 from server.context import Context
-from server.errors import Gone, NotFound, Unprocessable
+from server.errors import Gone, NotFound, TooCostly, Unprocessable
 from server.interactions import conditional, labels
 from server.interactions.preconditions import check_if_match, version_headers
 from server.interactions.storing import Resource, commit, sized_body
@@ -22,13 +23,18 @@ from server.search.query import Query
 from server.store.contract import Relabel, Version, VersionConflict
 
 _LABELS = ("profile", *labels.CODED)
-_PAGE = 500
+_PAGE = 100
+_SECONDS = 20.0
+"""As long as a search may take (server/store/contract.py, QueryTooCostly)."""
 
 Meta = dict[str, Any]
 
 
 async def meta(ctx: Context, request: FhirRequest) -> FhirResponse:
-    """Meta of a resource or version; of a type or the system: every label in use. Raises: NotFound, Gone."""
+    """Meta of a resource or version; of a type or the system: every label in use.
+
+    Raises: NotFound, Gone, TooCostly.
+    """
     where = request.path[:-1]
     if len(where) >= 2:
         found = await _one(ctx, where)
@@ -119,9 +125,15 @@ async def _one(ctx: Context, where: tuple[str, ...]) -> Version:
 
 
 async def _all(ctx: Context, types: tuple[str, ...]) -> AsyncIterator[Version]:
-    """Every live resource of the types that has a label."""
+    """Every live resource of the types that has a label. Raises: TooCostly."""
     query = Query(types, limit=_PAGE)
+    deadline = time.monotonic() + _SECONDS
     while True:
+        if time.monotonic() >= deadline:
+            raise TooCostly(
+                "It takes too long to look for the labels of so many resources. Ask for those of a type or of "
+                "one resource, or search by _tag, _security or _profile."
+            )
         page = await ctx.store.search(query)
         for hit in page.hits:
             body = hit.version.body

@@ -10,6 +10,7 @@ import asyncio
 
 import pytest
 
+from server.operations import meta
 from tests.spec.people import LOINC, ids_of, observation, organization, patient, reference
 
 A = {"system": "urn:t", "code": "a"}
@@ -39,6 +40,15 @@ async def test_meta_of_a_type_and_of_the_system_is_what_is_in_use(fhir, given):
     await given(organization("o", meta={"tag": [B]}))
     assert returned(await fhir.get("Patient/$meta")) == {"tag": [A], "profile": [PROFILE]}
     assert sorted(each["code"] for each in returned(await fhir.get("$meta"))["tag"]) == ["a", "b"]
+
+
+async def test_meta_of_too_much_is_refused_with_advice(fhir, given, monkeypatch):
+    await given(patient("1", meta={"tag": [A]}))
+    monkeypatch.setattr(meta, "_SECONDS", 0.0)
+    answer = await fhir.get("$meta")
+    assert (answer.status, answer.json["issue"][0]["code"]) == (403, "too-costly")
+    assert "_tag" in answer.json["issue"][0]["diagnostics"]
+    assert returned(await fhir.get("Patient/1/$meta"))["tag"] == [A]
 
 
 async def test_meta_add_adds_labels_without_repeating_them(fhir, given):
