@@ -115,9 +115,12 @@ class ReplicaSet:
             node.start()
             self.nodes.append(node)
         members = [{"_id": number, "host": node.address} for number, node in enumerate(self.nodes)]
-        settings = {"electionTimeoutMillis": self.election_ms, "heartbeatIntervalMillis": 500}
-        # Whoever is elected has all that a majority has: it need not wait for what a silent member may have besides.
-        settings["catchUpTimeoutMillis"] = 500
+        settings = {
+            "electionTimeoutMillis": self.election_ms,
+            "heartbeatIntervalMillis": 500,
+            # Whoever is elected has all that a majority has: no need to wait for what a silent member may have besides.
+            "catchUpTimeoutMillis": 500,
+        }
         config: dict[str, Any] = {"_id": "rs0", "members": members, "settings": settings}
         config["writeConcernMajorityJournalDefault"] = self.durable
         for node in reversed(self.nodes):  # all must answer before the first is told of them

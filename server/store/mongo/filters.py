@@ -107,11 +107,11 @@ def both(filters: Sequence[Filter], name: str = "") -> Filter:
 
 def _parts(told: Sequence[Filter], wheres: Sequence[Document]) -> Parts | None:
     """Of filters that must all hold, if one of them has parts."""
-    several = [one for one in told if one.parts is not None]
-    if len(several) != 1 or several[0].parts is None:
+    several = [(number, one.parts) for number, one in enumerate(told) if one.parts is not None]
+    if len(several) != 1:
         return None
-    rest = [where for one, where in zip(told, wheres, strict=True) if one is not several[0]]
-    ordered, others, days = several[0].parts
+    [(place, (ordered, others, days))] = several
+    rest = [where for number, where in enumerate(wheres) if number != place]
     return Parts(_all([ordered, *rest]), _all([others, *rest]), days)
 
 

@@ -39,6 +39,7 @@ RIGHTS = frozenset({13, 18, 8000})
 _PAUSES = (0.005, 0.01, 0.02, 0.05)
 """Seconds between two questions; the last one from then on."""
 _ANSWER_SECONDS = 1.0
+"""A primary that is silent for so long is asked anew, or whoever replaced it."""
 _NOTED_SECONDS = 0.02
 """A heartbeat is told before the client has drawn its conclusions from it."""
 
@@ -58,9 +59,11 @@ class Primaries(ServerHeartbeatListener):
         self._task: asyncio.Task[None] | None = None
 
     def serve(self, client: AsyncMongoClient[dict[str, Any]]) -> None:
+        """The client that was made with this selector; before it asks anything."""
         self._client = client
 
     def __call__(self, servers: list[ServerDescription]) -> list[ServerDescription]:
+        """Those that may be asked; starts to find out about a primary that may not be yet."""
         return [server for server in servers if self._may_be_asked(server)]
 
     def _may_be_asked(self, server: ServerDescription) -> bool:

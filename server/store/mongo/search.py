@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from server.search.query import Chain, Criterion, Has, Not, Query
+from server.search.query import And, Chain, Criterion, Has, Not, Or, Query
 from server.store.asked import Page
 from server.store.contract import Hit, Hits, QueryTooCostly, SearchRules
 from server.store.mongo.candidates import Candidate, Checks, Judge, Key, keys_of, links
@@ -67,8 +67,9 @@ class Made:
         along = plan.along if phase == CREATION else None
         fields = _SORTED.get(order.field or "", FIELDS)
         # Of the phase of those without a date nothing lies between two.
-        apart = plan.parts[:2] if plan.parts is not None and order.field in phase.sort[0] else ()
-        parts = [both([Filter(part, ""), Filter(phase.where, "")]).where for part in apart]
+        apart = plan.parts if order.field in phase.sort[0] else None
+        wheres = () if apart is None else (apart.ordered, apart.others)
+        parts = [both([Filter(each, ""), Filter(phase.where, "")]).where for each in wheres]
         return Question(where, fields, phase.sort, size, kind, walk, along, key, parts=parts)
 
 
@@ -142,8 +143,7 @@ class Searcher:
         return [(one.type, one.id) for _, one in found]
 
     async def count(self, query: Query) -> int:
-        parts = any(isinstance(one, Not) for one in query.where)
-        return await self._asked(query, lambda run: run.count(query), together=True, parts=parts)
+        return await self._asked(query, lambda run: run.count(query), together=True, several=_denies(query.where))
 
     async def estimate(self, query: Query) -> int:
         """What the indexes find, without a look at the values, up to a limit."""
@@ -161,7 +161,7 @@ class Searcher:
         sorted_by = order or Order()
         phase = _together(phases(sorted_by, page, query.types[0]), sorted_by, page, plan)[0]
         where = plan.walk if plan.walk and order == Order() else plan.where
-        if plan.parts is not None and sorted_by.field == "d" and await self._ways.parted(plan.parts.days):
+        if plan.parts is not None:
             where = plan.parts.ordered
         cursor = self._collections.resource.find(both([Filter(where, ""), Filter(phase.where, "")]).where, FIELDS)
         with failures():
@@ -184,18 +184,15 @@ class Searcher:
         return Run(pages, self._symbols, self._hashes, self._frames, self._rules, self._ways, deadline)
 
     async def _asked(
-        self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False, parts: bool = False
+        self, query: Query, work: Callable[[Run], Awaitable[T]], *, together: bool = False, several: bool = False
     ) -> T:
         """What asks several questions asks them of one snapshot.   together: with other searches, if it is quick.
-        parts: it may be a sum of several."""
-        several = list(links(query.where))
-        if parts or several or any(key.chain for key in query.sort):
-            named = " ".join(f"{type(one).__name__} {one.parameter.code}" for one in several)
-            kind = (
-                f"{query.types} {named} {parts}"
-                if together and server_order(query.types, query.sort) is not None
-                else None
-            )
+        several: it does so even if it concerns no other resources."""
+        others = list(links(query.where))
+        if several or others or any(key.chain for key in query.sort):
+            named = " ".join(f"{type(one).__name__} {one.parameter.code}" for one in others)
+            quick = together and server_order(query.types, query.sort) is not None
+            kind = f"{query.types} {named or 'alone'}" if quick else None
             return await self._snapshots.ask(kind, lambda pages, until: work(self._run(pages, until)))
         with failures():
             return await work(self._run(self._pages))
@@ -246,7 +243,11 @@ class Run:
         found = [await self._of_type(type, query.where, order) for type in there if self._left()]
         told = [one for one in found if one is not NOTHING]
         if len(told) == 1:
-            return told[0]
+            [plan] = told
+            newest = order is not None and order.field == "d"
+            if plan.parts is None or (newest and await self._ways.parted(plan.parts.days)):
+                return plan
+            return replace(plan, parts=None)
         if not told:
             return NOTHING
         keys = [one.where["k"] for one in told if one.where.keys() == {"k"} and isinstance(one.where["k"], int)]
@@ -285,8 +286,6 @@ class Run:
         plan = await self.plan(query, order)
         if plan is NOTHING:
             return []
-        if plan.parts is not None and not (order.field == "d" and await self._ways.parted(plan.parts.days)):
-            plan = replace(plan, parts=None)
         rest = _together(phases(order, page, query.types[0]), order, page, plan)
         made = Made(query, order, plan, None if plan.exact else Checks(query.where, self._staged), rest, None)
         size = page.limit if plan.exact else min(page.limit, _BATCH)
@@ -446,6 +445,14 @@ class Run:
             pairs = sorted({self._hashes.patient_code(id, code) for id in refers.patients for code in inner.codes})
             return Filter({"c": {"$in": pairs}}, "patient and code", exact=False)
         return both([refers, inner])
+
+
+def _denies(criteria: Sequence[Criterion]) -> bool:
+    """Whether one says what is not to be: see Filter.less."""
+    return any(
+        isinstance(one, Not) or (isinstance(one, And | Or) and _denies(one.criteria))  # of a chain: links
+        for one in criteria
+    )
 
 
 def _keyed(where: Document) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.search.query import Match, Not, Parameter, Query, TokenOperand
+from server.search.query import And, Match, Not, Parameter, Query, TokenOperand
 from server.search.values import Token
 from server.store.contract import Commit, QueryTooCostly
 from server.store.mongo import MongoStore, open_mongo
@@ -83,10 +83,12 @@ async def test_what_lacks_a_code_is_counted_without_a_look_at_the_documents(
     observations = [put("Observation", str(n), {"code": [Token("", code)]}) for n, code in enumerate(codes)]
     await store.commit(Commit([*observations, put("Observation", "none"), put("Patient", "a")]))
     asked: list[Any] = []
+    snapshots: list[bool] = []
     count = Pages.count
 
     async def noted(pages: Pages, where: Any, kind: str, deadline: float) -> int:
         asked.append(where)
+        snapshots.append(pages._session is not None)
         return await count(pages, where, kind, deadline)
 
     monkeypatch.setattr(Pages, "count", noted)
@@ -94,7 +96,10 @@ async def test_what_lacks_a_code_is_counted_without_a_look_at_the_documents(
         operands = tuple(TokenOperand("", code, any_system=False) for code in denied)
         where = (Not(Match(Parameter("code", "token"), "", operands)),)
         assert await store.count(Query(("Observation",), where)) == expected
-    assert len(asked) == 5, "of an unknown code nothing is to be taken off"
+        within = Query(("Observation",), (And(where),))
+        assert await store.count(within) == expected
+    assert len(asked) == 10, "of an unknown code nothing is to be taken off"
+    assert snapshots == [True] * 10, "two counts are of one moment"
     for where in asked:
         told = await store._database.command("explain", {"count": "resource", "query": where})
         assert told["executionStats"]["totalDocsExamined"] == 0, where
