@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from server.search import truth
-from server.search.query import Match, Parameter, Query, TokenOperand
+from server.search.query import Match, Parameter, Query, SortKey, TokenOperand
 from server.search.texts import texts
-from server.search.values import Token
+from server.search.values import Reference, Token
 from server.store.contract import Body, Commit, Delete, Put, Store
 from tests.contract.conftest import OpenStore
 from tests.contract.resources import Clock, HandRules
@@ -107,6 +108,25 @@ async def test_what_is_asked_again_and_again_is_answered_from_what_is_there_now(
                 hits = await store.search(query)
                 assert [(hit.version.type, hit.version.id) for hit in hits.hits] == expected[: query.limit]
                 assert hits.more == (len(expected) > query.limit)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("code", ["_id", "_lastUpdated"])
+async def test_what_was_deleted_gives_no_place_in_an_order(new_store: OpenStore, code: str) -> None:
+    """Sorted by the patient of an observation, one of whom is gone."""
+    rules, clock = HandRules(), Clock()
+    store = await new_store(rules, clock=clock)
+    try:
+        story = [Event("Patient", id, {}, "") for id in ("a", "b")]
+        story += [Event("Observation", id, {"patient": [Reference("Patient", id, None, None)]}, "") for id in "ab"]
+        live = await tell(store, [*story, Event("Patient", "a", None, "")], rules, clock)
+        chain = ((Parameter("patient", "reference", targets=("Patient",)), "Patient"),)
+        asked = Query(("Observation",), (), (SortKey(Parameter(code, "token"), chain=chain),), limit=1)
+        assert await pages(store, asked) == [("Observation", "b"), ("Observation", "a")]
+        assert truth.evaluate(asked, live, lambda type, made: rules.indexes[type, made["id"]]) == await pages(
+            store, asked
+        )
     finally:
         await store.close()
 

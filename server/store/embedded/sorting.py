@@ -64,13 +64,17 @@ class Sorter:
             indexes = [found for t, r in indexes for found in self._targets(self._index(t, r), parameter.code, target)]
         code = key.parameter.code
         if code in (ID, LAST_UPDATED):
-            found = [self._own(code, r) for _, r in indexes]
+            found = [own for _, r in indexes if (own := self._own(code, r)) is not None]
             return None if not found else (max(found) if key.descending else min(found))
         values = [value for t, r in indexes for value in self._index(t, r).get(code, ())]
         return sort_key(key.parameter.type, values, key.descending)
 
     def _own(self, code: str, rid: int) -> Any:
-        id, lu = self._connection.execute("SELECT id, lu FROM res WHERE rid = ?", (rid,)).get
+        """None of a resource that was deleted: a chain may lead to one."""
+        found = self._connection.execute("SELECT id, lu FROM res WHERE rid = ? AND body IS NOT NULL", (rid,)).get
+        if found is None:
+            return None
+        id, lu = found
         return id_text(id) if code == ID else lu
 
     def _index(self, type: str, rid: int) -> Index:
