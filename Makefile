@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: help setup run test check fmt bench fuzz soak failover lock
+.PHONY: help setup run test check fmt made bench fuzz soak failover lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,15 +33,21 @@ run: setup ## start OneCard at http://127.0.0.1:8080 with a small sample
 test: $(VENV)/.test ## every test that this machine can run; skipped groups are printed with what they need
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(VENV)/.check $(VENV)/.test ## format, lint, types, import contracts
+check: $(VENV)/.check $(VENV)/.test ## format, lint, types, import contracts, files that commands make
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q -k is_current tests/unit/conformance tests/unit/server/test_config.py tests/unit/mappers/test_own_definitions.py
 
 fmt: $(VENV)/.check ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+made: $(VENV)/.test ## write anew what is made from code: docs/conformance.md, docs/settings.md, terminology/own.json
+	@$(BIN)/python -m conformance.conformance_page
+	@$(BIN)/python -m conformance.settings_page
+	@$(BIN)/python -m mappers.own_lists
 
 bench: $(VENV)/.test ## measure beside a trivial handler and bare SQLite, in one run; BENCH="--full" for everything
 	@$(BIN)/python -m conformance.bench $(BENCH)
