@@ -6,7 +6,8 @@ forbidden members, choices, cardinalities and the rules that cannot be broken ar
 these names.
 
 Yes is certain; no means that the whole validation (`schema.py`, `conformance.py`, `extensions.py`) has to judge and say
-what is wrong. Contained resources, entries, `_name` members and rare forms of slicing are always left to it.
+what is wrong. Entries, `_name` members, contained resources of which a profile speaks and rare forms of slicing are
+always left to it.
 https://hl7.org/fhir/R4/validation.html
 """
 
@@ -46,6 +47,7 @@ from fhir_profiles.validation.sight_values import (
     known_content,
     literally,
     never,
+    plain_reference,
     printable,
     reference_test,
     remembered,
@@ -185,8 +187,12 @@ class Sight:
         if self._definitions.is_primitive(place.type) or place.type.startswith("System."):
             return self._primitive(place)
         if place.type in _REPEATED and place.property is not None and self._looks_at_itself(place):
-            memory = self._references if place.type == "Reference" else self._memory
-            return known_content(self._object(place), memory)
+            if place.type != "Reference":
+                return known_content(self._object(place), self._memory)
+            test = known_content(self._object(place), self._references)
+            if place.spoken or place.property.element.constraints:
+                return test
+            return plain_reference(test, self._allowed(place)[1])
         return self._object(place)
 
     def _looks_at_itself(self, place: Place) -> bool:
@@ -312,22 +318,27 @@ class Sight:
 
     def _reference(self, place: Place) -> Test:
         """What the base and the profiles say about where a Reference points."""
-        assert place.property is not None
+        targets, allowed = self._allowed(place)
         definitions = self._definitions
+        types = [target_types(each, definitions.type_of) for each in targets]
+        checks = [reference_check(each, definitions.resource_types) for each in types]
+        is_followed = any(self._profiles.tree(target) is not None for each in targets[1:] for target in each)
+        return reference_test(checks, allowed, is_followed)
+
+    def _allowed(self, place: Place) -> tuple[list[tuple[str, ...]], frozenset[str]]:
+        """Target profiles of a Reference, the base's first, and the types that all of them allow."""
+        assert place.property is not None
         targets = [place.property.type_row.targets if place.property.type_row else ()]
         targets += [
             tuple(target for row in own_rows(node, "Reference") for target in row.targets)
             for _, node in place.spoken
             if node.narrows
         ]
-        allowed = definitions.resource_types
-        checks = []
+        allowed = self._definitions.resource_types
         for each in targets:
-            types = target_types(each, definitions.type_of)
+            types = target_types(each, self._definitions.type_of)
             allowed = allowed & types if types else allowed
-            checks.append(reference_check(types, definitions.resource_types))
-        is_followed = any(self._profiles.tree(target) is not None for each in targets[1:] for target in each)
-        return reference_test(checks, allowed, is_followed)
+        return targets, allowed
 
     # --- what is below ------------------------------------------------------------------------------------------------
 
@@ -360,7 +371,7 @@ class Sight:
         required = {name for name, each in known.items() if each.element.min > 0 and not each.element.is_choice}
         if is_resource:
             required.add("resourceType")
-        if not required.issubset(names) or "contained" in names:
+        if not required.issubset(names):
             return False
         if not all(name in known or (is_resource and name == "resourceType") for name in names):
             return False
@@ -392,6 +403,8 @@ class Sight:
         known = [each for each in slicings if each is not None]
         if len(known) < len(slicings):
             return never
+        if element.name == "contained":
+            return never if spoken else self._contained
 
         def with_slices(taken: Taken) -> Place:
             inner = [(tree, node.slices[i]) for (tree, node), i in zip(sliced, taken, strict=True) if i >= 0]
@@ -408,6 +421,21 @@ class Sight:
         if known:
             return choice_test(known, lambda taken: self._test(with_slices(taken)))
         return self._test(place)
+
+    def _contained(self, value: Any, run: Run) -> bool:
+        """The test of `contained`, of which no profile speaks: resources of known types that claim no profile."""
+        if value.__class__ is not list or not value:
+            return False
+        for each in value:
+            if each.__class__ is not dict or "contained" in each or "profile" in each.get("meta", ()):
+                return False
+            type_name = each.get("resourceType")
+            if type_name not in self._definitions.resource_types:
+                return False
+            inner = Run(resource=each, root=run.root, bundle=run.bundle, known_extensions=run.known_extensions)
+            if not self._test(Place(type_name, type_name, None))(each, inner):
+                return False
+        return True
 
     def _extension(self, holder: Place, place: Place, url: str) -> Test:
         """The test of extensions with this url, those of known ones with their definitions."""

@@ -95,11 +95,13 @@ def printable(exact: Test) -> Test:
     """The test of a string of which nothing is asked but its characters."""
 
     def test(value: Any, run: Run) -> bool:
-        if value.__class__ is str and len(value) < LONGEST and value and value.isprintable():
-            return True
-        return exact(value, run)
+        return _is_printable(value) or exact(value, run)
 
     return test
+
+
+def _is_printable(value: Any) -> bool:
+    return value.__class__ is str and 0 < len(value) < LONGEST and value.isprintable()
 
 
 def whole_number(exact: Test, lowest: int | None, highest: int | None) -> Test:
@@ -170,6 +172,25 @@ def reference_test(checks: Sequence[ReferenceCheck], allowed: frozenset[str], is
             elif is_followed and reference[:1] == "#":
                 return False
         return all(check(value, run) is None for check in checks)
+
+    return test
+
+
+def plain_reference(exact: Test, allowed: frozenset[str]) -> Test:
+    """The test of a Reference of which only the base speaks; mostly `Type/id` or a `urn:uuid:`, and a display."""
+
+    def test(value: Any, run: Run) -> bool:
+        if value.__class__ is dict:
+            reference = value.get("reference")
+            if reference.__class__ is str and (
+                len(value) == 1 or (len(value) == 2 and _is_printable(value.get("display")))
+            ):
+                kind, _, number = reference.partition("/")
+                if kind in allowed and _LOGICAL_ID(number):
+                    return True
+                if kind[:9] == "urn:uuid:" and _is_printable(reference):
+                    return True
+        return exact(value, run)
 
     return test
 

@@ -19,6 +19,7 @@ from fhir_profiles.json_reading import copy_json, read_json
 from fhir_profiles.thai import ThaiProfiles, add_to
 from fhir_profiles.thai.differential import profile_url
 from fhir_profiles.validation import Validator
+from fhir_profiles.validation.invariants import FhirPathInvariants, predicate
 from fhir_profiles.validation.problems import Run
 from fhir_profiles.validation.sight import Sight
 from fhir_profiles.validation.sight_values import Memory, speaks_for_itself
@@ -141,6 +142,19 @@ def bent(draw: st.DrawFn) -> Any:
     return resource
 
 
+@st.composite
+def containing(draw: st.DrawFn) -> Any:
+    """A seed with bent ones within it, most of them referred to."""
+    contained = [{**draw(bent()), "id": f"c{number}"} for number in range(draw(st.integers(1, 2)))]
+    for each in contained:
+        if draw(st.integers(0, 3)):
+            each.pop("meta", None)
+    local = [f"#{each['id']}" for each in contained]
+    targets = draw(st.just(local) | st.lists(st.sampled_from([*local, "#", "#c"]), max_size=2))
+    meant = [{"url": "http://example.org/see", "valueReference": {"reference": each}} for each in targets]
+    return {**draw(st.sampled_from(SEEDS)), "contained": contained, **({"extension": meant} if meant else {})}
+
+
 def at(value: Any, place: tuple[Any, ...]) -> Any:
     for step in place:
         value = value[step]
@@ -150,8 +164,118 @@ def at(value: Any, place: tuple[Any, ...]) -> Any:
 @settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(bent())
 def test_what_the_walk_accepts_the_whole_validation_accepts(resource: Any) -> None:
+    compare(resource)
+
+
+def compare(resource: Any) -> None:
     if isinstance(resource.get("resourceType"), str) and not VALIDATOR.validate(resource):
         assert errors(VALIDATOR, resource) == []
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(containing())
+def test_the_same_with_contained_resources(resource: Any) -> None:
+    compare(resource)
+
+
+MEDICATION = {"resourceType": "Medication", "id": "m", "code": {"text": "x"}}
+PRESCRIPTION = {
+    "resourceType": "MedicationRequest",
+    "status": "active",
+    "intent": "order",
+    "subject": {"reference": "Patient/1"},
+    "contained": [MEDICATION],
+    "medicationReference": {"reference": "#m"},
+}
+
+
+def test_what_is_contained_is_seen_too() -> None:
+    assert is_right(VALIDATOR, PRESCRIPTION)
+
+
+def test_what_is_contained_may_refer_to_its_container_and_its_neighbours() -> None:
+    def patient(of_link: str) -> dict[str, Any]:
+        link = {"type": "seealso", "other": {"reference": of_link}}
+        organization = {"resourceType": "Organization", "id": "o", "name": "x"}
+        inner = {
+            "resourceType": "Patient",
+            "id": "p",
+            "managingOrganization": {"reference": "#o"},
+            "link": [link],
+        }
+        return {
+            "resourceType": "Patient",
+            "contained": [organization, inner],
+            "link": [{**link, "other": {"reference": "#p"}}],
+        }
+
+    assert is_right(VALIDATOR, patient("#"))
+    assert is_right(VALIDATOR, patient("#p"))
+    assert not is_right(VALIDATOR, patient("#o"))  # an Organization is no Patient
+    assert not is_right(VALIDATOR, {**patient("#"), "contained": patient("#")["contained"][1:]})
+
+
+def test_what_a_profile_says_of_contained_resources_is_asked() -> None:
+    definitions = add_to(Definitions())
+    url = "http://example.org/StructureDefinition/dosed"
+    profile = profile_binding_code(url, "http://example.org/ValueSet/letters")
+    for each in profile["snapshot"]["element"]:
+        if each["path"] == "Basic.contained":
+            rule = {"key": "x-1", "severity": "error", "human": "active", "expression": "active = true"}
+            each["constraint"] = [rule]
+    definitions.add(profile)
+    validator = Validator(definitions, TerminologyService())
+    code = {"coding": [{"system": "http://example.org", "code": "a"}]}
+    subject = {"resourceType": "Patient", "id": "p", "active": False}
+    basic = {"resourceType": "Basic", "code": code, "subject": {"reference": "#p"}, "contained": [subject]}
+    assert is_right(validator, basic)
+    assert not is_right(validator, claiming(basic, url))
+    assert errors(validator, claiming(basic, url))
+    assert not errors(validator, claiming({**basic, "contained": [{**subject, "active": True}]}, url))
+
+
+@pytest.mark.parametrize(
+    "contained",
+    [
+        [],
+        [{**MEDICATION, "id": "n"}],
+        [MEDICATION, {**MEDICATION, "id": "n"}],
+        [{**MEDICATION, "status": "gone"}],
+        [{**MEDICATION, "meta": {"versionId": "1"}}],
+        [{**MEDICATION, "contained": [{"resourceType": "Patient", "id": "p"}]}],
+        [{"resourceType": "Patient", "id": "m"}],
+        [{"resourceType": "Medicine", "id": "m"}],
+        [{"resourceType": ["Medication"], "id": "m"}],
+        [{**MEDICATION, "meta": {"profile": [profile_url("patient")]}}],
+        {"resourceType": "Medication", "id": "m"},
+        ["m"],
+    ],
+)
+def test_what_is_contained_and_wrong_is_not_right(contained: Any) -> None:
+    assert not is_right(VALIDATOR, {**PRESCRIPTION, "contained": contained})
+
+
+LOCAL = st.sampled_from(["a", "b", "#", "", "a b"])
+POINTING = st.dictionaries(
+    st.sampled_from(["reference", "valueUri", "url", "extension"]),
+    st.builds("#{}".format, LOCAL),
+    max_size=2,
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.builds(lambda local, links: {"id": local, "link": links}, LOCAL, st.lists(POINTING, max_size=2))),
+    st.lists(POINTING, max_size=2),
+)
+def test_contained_resources_are_referred_to_as_the_expression_says(inner: list[Any], outer: list[Any]) -> None:
+    """dom-3 by members named `reference`, held against its FHIRPath."""
+    contained = [{**each, "resourceType": "Patient", "link": [{"other": x} for x in each["link"]]} for each in inner]
+    resource = {"resourceType": "Patient", "contained": contained, "link": [{"other": each} for each in outer]}
+    [dom_3] = [each for each in DEFINITIONS.element("DomainResource").constraints if each.key == "dom-3"]
+    around = Run(resource=resource, root=resource)
+    expected = predicate(dom_3, DEFINITIONS, "Patient")(resource, around)
+    assert FhirPathInvariants(DEFINITIONS).compile(dom_3, "Patient").holds(resource, around) is expected
 
 
 def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +353,30 @@ def test_a_reference_that_was_right_is_judged_anew_by_another_place_and_by_what_
         assert errors(subject={"reference": "#p"}, contained=[{"resourceType": "Patient", "id": "p"}]) == []
         assert errors(subject={"reference": "#p"}) == ["error"]
         assert errors(subject={"reference": "Patient/1/_history/2"}) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ({"reference": "Patient/1"}, True),
+        ({"reference": "Patient/1", "display": "x"}, True),
+        ({"reference": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"}, True),
+        ({"reference": "Practitioner/1"}, False),
+        ({"reference": "Patient/"}, False),
+        ({"reference": "Patient/1 "}, False),
+        ({"reference": "Patient/1", "display": ""}, False),
+        ({"reference": "Patient/1", "display": "\x00"}, False),
+        ({"reference": "Patient/1", "subject": "x"}, False),
+        ({"reference": "Patient/1", "type": "Practitioner"}, False),
+        ({"reference": "#p"}, False),
+        ({"reference": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_plain_reference_is_right_by_its_type_and_its_characters(reference: Any, expected: bool) -> None:
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": reference}
+    assert is_right(VALIDATOR, observation) is expected
+    assert (not errors(VALIDATOR, observation)) is expected
 
 
 @pytest.mark.parametrize(
