@@ -1,7 +1,7 @@
 """Questions for a page or a number, asked together: those of one turn of the event loop leave as one aggregation of
 `$unionWith`.
 
-A question of its own costs 200 us of Python and 150 of mongod, in company of eight 40 and 75 (docs/performance.md).
+A question of its own costs 200 us of Python and 150 of mongod, in company of eight 40 and 75 (docs/decisions/speed.md).
 Whoever asks something slow must not hold up the others: what does not end in time together is asked again one by one,
 and questions of the kind that took long go alone for a while.
 
