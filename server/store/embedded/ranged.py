@@ -87,21 +87,28 @@ class Ranged:
 
     def quantity(self, match: Match, k: int) -> Term:
         units = self._of.place.connection.execute("SELECT s, sy, v FROM sym WHERE k = ?", (k,)).fetchall()
-        terms = []
+        groups: dict[tuple[bool, tuple[int, ...]], list[RangeOperand]] = {}
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
-            fitting = {s: (system, names) for s, system, names in units if unit_fits(system, names, operand)}
-            if fitting and operand.canonical is not None:
-                terms.append(self.numbers((operand.canonical,), list(fitting), "quantity"))
-            elif fitting:
-                apart = len(fitting) <= _MANY_UNITS and len(match.operands) <= _MANY
-                terms.append(self.numbers((operand.range,), list(fitting), "quantity as written", fitting, apart))
+            fitting = tuple(s for s, system, names in units if unit_fits(system, names, operand))
+            if fitting:
+                asked = operand.canonical or operand.range
+                groups.setdefault((operand.canonical is None, fitting), []).append(asked)
+        unit_of = {s: (system, names) for s, system, names in units}
+        terms = []
+        for (as_written, symbols), operands in groups.items():
+            if as_written:
+                apart = len(symbols) <= _MANY_UNITS and len(match.operands) <= _MANY
+                written = {s: unit_of[s] for s in symbols}
+                terms.append(self.numbers(operands, symbols, "quantity as written", written, apart))
+            else:
+                terms.append(self.numbers(operands, symbols, "quantity"))
         return self._of.any(terms)
 
     def numbers(
         self,
         operands: Sequence[Any],
-        symbols: list[int],
+        symbols: Sequence[int],
         name: str,
         written: Mapping[int, tuple[str, str]] | None = None,
         apart: bool = False,

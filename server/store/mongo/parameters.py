@@ -243,7 +243,7 @@ class Parameters:
 
     async def _quantity(self, match: Match) -> Filter:
         units = await self._filters.symbols([unit_space(self._type, match.parameter.code)], {})
-        wheres = []
+        found: dict[str, tuple[Document, list[object]]] = {}
         for operand in match.operands:
             assert isinstance(operand, QuantityOperand)
             for unit in units:
@@ -252,8 +252,13 @@ class Parameters:
                     continue
                 asked = operand.canonical or operand.range
                 written = operand.canonical is None and not same
-                wheres += [{"p": unit["_id"], **b} for b in number_bounds(asked, points=kind == "p", written=written)]
-        return _intervals("quantity", wheres)
+                for bounds in number_bounds(asked, points=kind == "p", written=written):
+                    found.setdefault(repr(bounds), (bounds, []))[1].append(unit["_id"])
+        # One alternative for all units of a value: a thousand values of forty units would be forty thousand.
+        return _intervals(
+            "quantity",
+            [{"p": {"$in": keys} if len(keys) > 1 else keys[0], **bounds} for bounds, keys in found.values()],
+        )
 
     # -------------------------------------------------------------------------------- composite, near
 
