@@ -16,6 +16,8 @@ from fhir_profiles.thai.rules import Native, native
 from fhir_profiles.validation.checks import Invariant
 
 Holds = Callable[[Any, Environment], bool]
+Shown = Callable[[Any], bool]
+"""Whether a value certainly fulfils a rule; False where the expression has to tell."""
 
 CHECKED_ELSEWHERE = frozenset(["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"])
 """By checks.py, references.py and narrative.py, which also say what is wrong."""
@@ -65,14 +67,19 @@ class FhirPathInvariants:
         if check := native(constraint.key, constraint.expression):
             return _decided_in_python(constraint, check, self._definitions)
         holds = predicate(constraint, self._definitions, start_type)
-        if constraint.key == "dom-3" and constraint.expression == self._published("DomainResource", "dom-3"):
-            holds = _where_not_all_are_referred_to(holds)
+        if shown := self._shown(constraint):
+            holds = _unless(shown, holds)
         guard = self._guard(constraint, start_type, holds)
         text = MISWRITTEN.get(constraint.key, constraint.expression or "")
         return Invariant(constraint.key, constraint.severity, constraint.human, guard, holds, None, text)
 
-    def _published(self, node: str, key: str) -> str | None:
-        return next(each.expression for each in self._definitions.element(node).constraints if each.key == key)
+    def _shown(self, constraint: Constraint) -> Shown | None:
+        """What shows for nearly all values that the rule holds, if it is the published one."""
+        for (node, key), shown in _SHOWN.items():
+            if key == constraint.key:
+                published = {each.key: each.expression for each in self._definitions.element(node).constraints}
+                return shown if constraint.expression == published[key] else None
+        return None
 
     def _guard(self, constraint: Constraint, node: str, holds: Holds) -> frozenset[str] | None:
         """Members without which the rule is fulfilled: those it names, if it holds for an object without them."""
@@ -118,18 +125,27 @@ def predicate(constraint: Constraint, definitions: Definitions, start_type: str)
     return holds
 
 
-def _where_not_all_are_referred_to(dom_3: Holds) -> Holds:
-    """dom-3 asks whether each contained resource is referred to within the resource, or refers to the resource itself.
-    Nearly all are meant by a Reference, which shows without going through the whole resource four times for each."""
-
+def _unless(shown: Shown, evaluated: Holds) -> Holds:
     def holds(value: Any, environment: Environment) -> bool:
-        return _all_contained_are_referred_to(value) or dom_3(value, environment)
+        return shown(value) or evaluated(value, environment)
 
     return holds
 
 
+# --- what shows without an evaluation ---------------------------------------------------------------------------------
+
+
+def _begins_before_it_ends(period: Any) -> bool:
+    """per-1, where both are written alike: to the same precision and in the same zone, so that they sort as texts."""
+    start, end = period.get("start"), period.get("end")
+    if start.__class__ is not str or end.__class__ is not str or len(start) != len(end) or start > end:
+        return False
+    return len(start) <= len("2024-01-01") or start[-6:] == end[-6:] or start[-1] == end[-1] == "Z"
+
+
 def _all_contained_are_referred_to(resource: Any) -> bool:
-    """Whether a member `reference` below the resource names each of them; False where that cannot be said."""
+    """dom-3, where a Reference below the resource means each of them, as nearly always; the expression goes through the
+    whole resource four times for each."""
     sought = set()
     for each in resource.get("contained", ()):
         local = each.get("id") if each.__class__ is dict else None
@@ -149,3 +165,10 @@ def _all_contained_are_referred_to(resource: Any) -> bool:
         elif value.__class__ is list:
             left.extend(value)
     return False
+
+
+_SHOWN: dict[tuple[str, str], Shown] = {
+    ("DomainResource", "dom-3"): _all_contained_are_referred_to,
+    ("Period", "per-1"): _begins_before_it_ends,
+}
+"""By the node that publishes the rule and its key."""

@@ -29,6 +29,7 @@ from fhir_profiles.validation.conformance import Profiles, is_type
 from fhir_profiles.validation.extensions import Holder, misplaced
 from fhir_profiles.validation.invariants import CHECKED_ELSEWHERE, FhirPathInvariants
 from fhir_profiles.validation.items import fits_pattern
+from fhir_profiles.validation.presence import holds_by_names
 from fhir_profiles.validation.primitives import INTEGER_RANGES
 from fhir_profiles.validation.problems import Run
 from fhir_profiles.validation.profile_tree import ProfileNode, ProfileTree
@@ -40,7 +41,6 @@ from fhir_profiles.validation.sight_values import (
     REFERENCES_BYTES,
     Memory,
     Test,
-    asks_for_presence,
     bound,
     christian,
     is_near_sighted,
@@ -86,18 +86,13 @@ class Place(NamedTuple):
         return self.type, self.path, element, tuple(id(node) for _, node in self.spoken), self.url
 
 
-class Shape:
+class Shape(NamedTuple):
     """What is left to ask of an object whose members have certain names."""
 
-    __slots__ = ("members", "once", "rules")
-
-    def __init__(self, members: Sequence[Test], rules: Sequence[Test], once: Sequence[Test] = ()) -> None:
-        self.members = tuple(members)
-        """One for each member, in order."""
-        self.rules = tuple(rules)
-        """Asked of the whole object, when the members are right."""
-        self.once = tuple(once)
-        """The same, but what one object fulfils all with these names do."""
+    members: tuple[Test, ...]
+    """One for each member, in order."""
+    rules: tuple[Test, ...]
+    """Asked of the whole object, when the members are right."""
 
 
 UNKNOWN = Shape((), (never,))
@@ -250,14 +245,9 @@ class Sight:
             for ask, member in zip(shape.members, value.values(), strict=False):
                 if not ask(member, run):
                     return False
-            for rule in shape.rules:
+            for rule in shape.rules:  # noqa: SIM110  a generator would cost as much as the test
                 if not rule(value, run):
                     return False
-            if shape.once:
-                for rule in shape.once:
-                    if not rule(value, run):
-                        return False
-                shape.once = ()
             return True
 
         return test
@@ -303,18 +293,20 @@ class Sight:
                         found.append(invariant)
         return found
 
-    def _rules(self, place: Place, names: tuple[str, ...]) -> tuple[list[Test], list[Test]]:
-        """Rules for each object with these names, and those that one of them settles for all."""
+    def _rules(self, place: Place, names: tuple[str, ...]) -> list[Test]:
+        """Rules that an object with these names may break."""
         found: list[Invariant] = list(self._invariants.of_node(place.type, "error"))
         if place.property is not None:
             found += self._builder.element_invariants(place.property)
-        always: list[Test] = []
-        once: list[Test] = []
         found += self._rules_of_profiles(place)
-        for each in found:
-            if each.guard is None or not each.guard.isdisjoint(names):
-                (once if asks_for_presence(each.expression) else always).append(rule_test(each))
-        return always, once
+        known = {name: each.element.name for name, each in self._definitions.properties(place.type).items()}
+        present = {known[name] for name in names if name in known}
+        return [
+            rule_test(each)
+            for each in found
+            if (each.guard is None or not each.guard.isdisjoint(names))
+            and not holds_by_names(each.expression, place.type, present, frozenset(known.values()))
+        ]
 
     def _reference(self, place: Place) -> Test:
         """What the base and the profiles say about where a Reference points."""
@@ -357,12 +349,11 @@ class Sight:
         ]
         if never in members:
             return UNKNOWN
-        always, once = self._rules(place, names)
         if place.property is not None:
             asked += bound(self._builder.binding_checks(place.property))
         if place.type == "Reference":
             asked.append(self._reference(place))
-        return Shape(members, [*asked, *always], once)
+        return Shape(tuple(members), (*asked, *self._rules(place, names)))
 
     def _has_right_names(self, type_name: str, names: tuple[str, ...]) -> bool:
         """Whether the base allows an object with these members, and all of them can be judged here."""

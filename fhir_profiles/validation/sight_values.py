@@ -29,8 +29,6 @@ _OVERHEAD = 100
 """Bytes that a set spends on a short text."""
 
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z").match
-_PRESENCE = re.compile(r"\b[A-Za-z]\w*\.(?:exists|empty)\(\)(?:\.not\(\))?|\b(?:and|or|xor|implies)\b|[()\s]")
-"""What an expression consists of whose truth is told by the names of the members."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _FAR_SIGHTED = frozenset(["resolve", "trace", "now", "today", "timeOfDay", "memberOf", "conformsTo"])
 _BUDDHIST_CENTURY = frozenset("4567")
@@ -209,11 +207,6 @@ def _free_of_problems(check: Callable[[Any], Problem | None]) -> Test:
 def is_near_sighted(expression: str | None) -> bool:
     """Whether the truth of an expression depends on the value alone."""
     return "%" not in (expression or "") and _FAR_SIGHTED.isdisjoint(_WORD.findall(expression or ""))
-
-
-def asks_for_presence(expression: str | None) -> bool:
-    """Whether the truth of an expression is told by the names of an object's members."""
-    return bool(expression) and not _PRESENCE.sub("", expression or "").strip()
 
 
 def rule_test(invariant: Invariant) -> Test:

@@ -278,6 +278,22 @@ def test_contained_resources_are_referred_to_as_the_expression_says(inner: list[
     assert FhirPathInvariants(DEFINITIONS).compile(dom_3, "Patient").holds(resource, around) is expected
 
 
+DAYS = st.sampled_from(["2024", "2025", "2024-02", "2024-02-01", "2024-02-02", "2023-12-31"])
+CLOCKS = st.sampled_from(["10:00:00", "09:00:00", "09:30:00", "03:00:00", "10:00:00.5", "10:00:00.50"])
+ZONES = st.sampled_from(["Z", "+07:00", "-07:00"])
+MOMENTS = DAYS | st.builds("2024-02-0{}T{}{}".format, st.sampled_from("12"), CLOCKS, ZONES)
+
+
+@settings(max_examples=300)
+@given(st.fixed_dictionaries({}, optional={"start": MOMENTS, "end": MOMENTS}))
+def test_a_period_that_shows_to_be_right_is_right(period: dict[str, str]) -> None:
+    """per-1 by its texts, held against its FHIRPath."""
+    [per_1] = [each for each in DEFINITIONS.element("Period").constraints if each.key == "per-1"]
+    around = Run()
+    expected = predicate(per_1, DEFINITIONS, "Period")(period, around)
+    assert FhirPathInvariants(DEFINITIONS).compile(per_1, "Period").holds(period, around) is expected
+
+
 def test_the_comparison_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a walk that accepts everything, the bent resources tell."""
     monkeypatch.setattr(Sight, "is_right", lambda *_: True)
