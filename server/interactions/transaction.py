@@ -209,6 +209,19 @@ def _refuse_overlaps(writes: Sequence[Step]) -> None:
                 kind, name = identified
                 text = f"{kind}/{name} is also the subject of Bundle.entry[{owner[identified]}]"
                 raise located(BadRequest(text, code="duplicate"), step.number)
+    _refuse_equal_criteria(writes)
+
+
+def _refuse_equal_criteria(writes: Sequence[Step]) -> None:
+    """Entries that each make what the same criteria do not find are about one resource, though no identity tells it.
+    Raises: BadRequest."""
+    owner: dict[Query, int] = {}
+    for step in writes:
+        if step.found is not None and step.interaction in ("create", "update") and step.current is None:
+            first = owner.setdefault(step.found.query, step.number)
+            if first != step.number:
+                text = f"Bundle.entry[{first}] makes a resource by equal criteria"
+                raise located(BadRequest(text, code="duplicate"), step.number)
 
 
 # ---------------------------------------------------------------- links

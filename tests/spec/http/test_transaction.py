@@ -180,6 +180,21 @@ async def test_conditional_creates_with_equal_criteria_and_other_content_overlap
     assert answer.status == 400
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        entry("PUT", f"Patient?identifier={HN}|1", patient(identifier=identifier("1"))),
+        entry("POST", "Patient", patient(identifier=identifier("1")), ifNoneExist=f"identifier={HN}|1"),
+    ],
+)
+async def test_a_conditional_update_overlaps_with_what_else_is_made_by_equal_criteria(fhir, first):
+    second = entry("PUT", f"Patient?identifier={HN}|1", patient(identifier=identifier("1"), active=True))
+    answer = await transact(fhir, first, second)
+    assert (answer.status, answer.json["issue"][0]["code"]) == (400, "duplicate")
+    assert answer.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert (await fhir.get("Patient")).json["total"] == 0
+
+
 async def test_concurrent_transactions_with_the_same_if_none_exist_make_one_resource(fhir):
     answers = await asyncio.gather(
         *(
