@@ -22,19 +22,21 @@ def values(node: Any, fhir_type: str, *, words: bool = False) -> list[String]:
         if not words:
             folded = fold(node)
             return [String(folded, node)] if folded else []
-        return _strings(dict.fromkeys((node, *_words(node))))
+        return _strings([node]) + _words(node)
     if isinstance(node, dict):
-        return _strings(dict.fromkeys(PARTS.get(fhir_type, _any_text)(node)))
+        family = node.get("family") if fhir_type == "HumanName" else None
+        return _strings(PARTS.get(fhir_type, _any_text)(node)) + (_words(family) if isinstance(family, str) else [])
     return []
 
 
-def _strings(texts: dict[str, None]) -> list[String]:
-    return [String(folded, text) for text in texts if (folded := fold(text))]
+def _strings(texts: list[str]) -> list[String]:
+    return [String(folded, text) for text in dict.fromkeys(texts) if (folded := fold(text))]
 
 
-def _words(family: str) -> list[str]:
+def _words(family: str) -> list[String]:
+    """Words are found, but what is written, and sorted by, is the whole."""
     words = family.replace("-", " ").split()
-    return words if len(words) > 1 else []
+    return [String(folded, family) for word in dict.fromkeys(words) if (folded := fold(word))] if len(words) > 1 else []
 
 
 def _texts(node: dict[str, Any], *names: str) -> list[str]:
@@ -51,8 +53,6 @@ def _texts(node: dict[str, Any], *names: str) -> list[str]:
 def _human_name(name: dict[str, Any]) -> list[str]:
     given, family = _texts(name, "given"), _texts(name, "family")
     parts = [*_texts(name, "text"), *family, *given, *_texts(name, "prefix", "suffix")]
-    if family:
-        parts += _words(family[0])
     if family and given:
         parts.append(" ".join((*given, *family)))
     return parts
@@ -92,4 +92,4 @@ def matches(value: String, modifier: str, operand: TextOperand) -> bool:
 
 
 def sort_key(value: String) -> str:
-    return thai_sort_key(value.folded)
+    return thai_sort_key(fold(value.exact))

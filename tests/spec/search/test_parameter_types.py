@@ -62,6 +62,14 @@ async def test_strings_match_at_the_start_without_case_or_accents(search, query,
     assert await search(f"Patient?{query}") == found
 
 
+async def test_a_word_of_a_family_name_finds_it_but_is_not_exactly_the_name(search, given):
+    await given(patient("two", name=[{"family": "Smith-Jones"}]), patient("one", name=[{"family": "Jones"}]))
+    for code in ("family", "name"):
+        assert await search(f"Patient?{code}=jones") == ["one", "two"]
+        assert await search(f"Patient?{code}:exact=Jones") == ["one"]
+        assert await search(f"Patient?{code}:exact=Smith-Jones") == ["two"]
+
+
 async def test_commas_dollars_bars_and_backslashes_are_escaped_by_a_backslash(search, given):
     await given(organization("1", name="Ban, Suan"), organization("2", name="Suan"), organization("3", name="A|B"))
     assert await search("Organization?name=Ban\\,%20Suan") == ["1"]

@@ -234,6 +234,13 @@ async def test_descending_takes_the_highest_value_of_a_resource_ascending_the_lo
     assert ids_of((await fhir.get("Patient?_sort=-family")).json) == ["wide", "mid"]
 
 
+async def test_a_family_name_of_several_words_is_sorted_as_a_whole(fhir, given):
+    await given(patient("1", name=[{"family": "Smith-Jones"}]), patient("2", name=[{"family": "Kim"}]))
+    for code in ("family", "name"):
+        assert ids_of((await fhir.get(f"Patient?_sort={code}")).json) == ["2", "1"]
+        assert ids_of((await fhir.get(f"Patient?_sort=-{code}")).json) == ["1", "2"]
+
+
 # ---------------------------------------------------------------- subsets
 
 

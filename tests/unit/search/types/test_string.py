@@ -74,6 +74,14 @@ def test_the_words_of_a_family_name_are_found_one_by_one() -> None:
     assert not matches("Carreno Quinones", "Quinones")
 
 
+@pytest.mark.parametrize(("node", "fhir_type"), [("Smith-Jones", "string"), ({"family": "Smith-Jones"}, "HumanName")])
+def test_a_word_of_a_family_name_is_not_exactly_the_name_nor_sorts_it(node: Any, fhir_type: str) -> None:
+    assert matches(node, "Smith-Jones", "exact", fhir_type, words=True)
+    assert not matches(node, "Smith", "exact", fhir_type, words=True)
+    found = string.values(node, fhir_type, words=True)
+    assert {string.sort_key(each) for each in found} == {"smith jones"}
+
+
 @pytest.mark.parametrize("written", ["99/1", "ในเมือง", "เมืองขอนแก่น", "ขอนแก่น", "40000", "th", "99/1 หมู่ 5 ในเมือง"])
 def test_an_address_is_found_by_each_part_and_as_a_whole(written: str) -> None:
     assert matches(ADDRESS, written, fhir_type="Address")
