@@ -115,6 +115,6 @@ class Routes:
         if last[:1] == "$":
             codes = {row.operation for row in self.rows if row.operation}
             near = difflib.get_close_matches(last[1:64], codes, 1, 0.6)
-            meant = f"; did you mean ${near[0]}?" if near else ""
+            meant = f"; did you mean ${near[0]}?" if near and near[0] != last[1:] else ""
             return f"Operation {last[:40]!r} is not known at this level{meant}"
         return "Nothing is answered at this path: see https://hl7.org/fhir/R4/http.html#summary"

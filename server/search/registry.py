@@ -129,10 +129,13 @@ class SearchParameters:
         return self.of(resource_type).get(code)
 
     def nearest(self, resource_types: Iterable[str], code: str, more: Iterable[str] = ()) -> str | None:
-        """The known name most like an unknown one; of many types only what all have is considered."""
+        """The known name most like an unknown one; of many types only what all have is considered. None where one of
+        the types knows the name itself: it is not the spelling that is wrong."""
         names, types = set(more), tuple(resource_types)
         for each in types if len(types) <= MANY else ("Resource",):
             names.update(self.of(each))
+        if code in names:
+            return None
         close = get_close_matches(code, sorted(names), n=1, cutoff=0.5)
         return close[0] if close else None
 

@@ -92,6 +92,10 @@ def test_the_nearest_known_name(code: str, nearest: str | None, parameters: Sear
     assert parameters.nearest(["Patient"], code) == nearest
 
 
+def test_a_name_that_one_of_the_types_knows_is_not_suggested_for_itself(parameters: SearchParameters) -> None:
+    assert parameters.nearest(["Patient", "Basic"], "code") is None
+
+
 def test_an_added_parameter_is_searched_and_extracted(own: Search) -> None:
     patient: dict[str, Any] = {
         "resourceType": "Patient",

@@ -80,6 +80,11 @@ def test_what_is_meant_is_suggested(routes: Routes) -> None:
         routes.find("GET", ("Patient", "1", "$evrything"))
 
 
+def test_an_operation_of_another_level_is_not_suggested_for_itself(routes: Routes) -> None:
+    with pytest.raises(NotFound, match="not known at this level$"):
+        routes.find("POST", ("Patient", "$lastn"))
+
+
 def test_another_method_is_not_allowed_and_the_allowed_ones_are_told(routes: Routes) -> None:
     with pytest.raises(MethodNotAllowed) as refusal:
         routes.find("DELETE", ("metadata",))
