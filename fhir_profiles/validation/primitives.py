@@ -58,7 +58,7 @@ EXPECTED: dict[str, str] = {
     "integer": "a whole number from -2147483648 to 2147483647",
     "unsignedInt": "a whole number from 0 to 2147483647",
     "positiveInt": "a whole number from 1 to 2147483647",
-    "decimal": "a JSON number",
+    "decimal": f"a JSON number, its exponent from -{MAX_EXPONENT} to {MAX_EXPONENT}",
     "string": "a string that is not empty, without control characters, of at most 1 MB",
     "markdown": "a string that is not empty, without control characters, of at most 1 MB",
     "xhtml": "a string with XHTML",

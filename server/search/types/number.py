@@ -39,7 +39,10 @@ def as_float(node: Any) -> float | None:
     """The double of a JSON number (also one whose text was kept); None if it is none or beyond doubles."""
     if isinstance(node, bool | str | dict | list) or node is None:
         return None
-    found = float(node)
+    try:
+        found = float(node)
+    except OverflowError:  # a whole number with more than 308 digits
+        return None
     return found if math.isfinite(found) else None
 
 

@@ -144,7 +144,7 @@ GOLDEN: list[tuple[dict[str, Any], str, str, str]] = [
         observation(valueQuantity={"value": "1"}),
         "value",
         "Observation.value.value",
-        '"1" was found, expected a JSON number',
+        '"1" was found, expected a JSON number, its exponent from -308 to 308',
     ),
     (
         observation(valueQuantity={"value": 1, "comparator": "="}),

@@ -104,6 +104,11 @@ def test_elements_that_are_no_numbers_have_no_value() -> None:
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30, places=8)
 
 
+@pytest.mark.parametrize("beyond", [10**309, -(10**400)])
+def test_a_whole_number_beyond_doubles_has_no_value(beyond: int) -> None:
+    assert number.values(beyond, "decimal") == []
+
+
 @given(DECIMALS)
 def test_a_number_equals_itself(value: Decimal) -> None:
     assert matches(float(value), f"{value:f}")
