@@ -269,11 +269,11 @@ def operands(parameter: Parameter) -> st.SearchStrategy[tuple[str, Any]]:
     """(modifier, strategy of its operands)"""
     match parameter.type:
         case "token":
-            choices = [("", token_operands()), ("text", texts(("heart rate", "ชีพจร", "text", "national id")))]
+            choices = [("", token_operands()), ("unequal", token_operands()), ("text", texts(("heart rate", "ชีพจร", "text", "national id")))]
             if parameter.identifying:
                 choices.append(("of-type", st.builds(OfTypeOperand, systems, st.sampled_from(["MR", "NI"]), codes)))
         case "string":
-            choices = [(modifier, texts(WORDS)) for modifier in ("", "exact", "contains")]
+            choices = [(modifier, texts(WORDS)) for modifier in ("", "exact", "contains", "equal", "unequal", "ends")]
         case "date":
             choices = [("", ranges(st.sampled_from(EDGES)))]
         case "number":
@@ -281,10 +281,10 @@ def operands(parameter: Parameter) -> st.SearchStrategy[tuple[str, Any]]:
         case "quantity":
             choices = [("", quantity_operands())]
         case "uri":
-            choices = [(modifier, uris()) for modifier in ("", "above", "below")]
+            choices = [(modifier, uris()) for modifier in ("", "above", "below", "unequal")]
         case "reference":
             choices = [("", reference_operands(parameter.targets or TYPES)), ("identifier", token_operands())]
-            choices.append(("below", reference_operands(parameter.targets or TYPES)))
+            choices += [(modifier, reference_operands(parameter.targets or TYPES)) for modifier in ("below", "unequal")]
         case "composite":
             choices = [("", st.builds(lambda a, b: CompositeOperand((a, b)), token_operands(), quantity_operands()))]
         case _:

@@ -9,7 +9,7 @@ from server.store.embedded.driver import integers
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.place import Place
 from server.store.embedded.rows import Rows
-from server.store.embedded.symbols import SHAPE
+from server.store.embedded.symbols import SEVERAL, SHAPE
 from server.store.embedded.terms import EVERYTHING, NOTHING, Term, either, union_all
 
 _FEW = 16
@@ -102,6 +102,11 @@ class Combining:
         connection = self.place.connection
         k = self.place.symbols.param(connection, self.t, SHAPE)
         return [(s, v.split(",")) for s, v in connection.execute("SELECT s, v FROM sym WHERE k = ?", (k,))]
+
+    def present(self, k: int, *, missing: bool = False) -> Term:
+        """Resources with a value of the parameter, or without one: by their shape."""
+        names = {str(k), f"{k}{SEVERAL}"}
+        return self.tokens("shape", [s for s, shape in self.shapes() if names.isdisjoint(shape) == missing])
 
     def tokens(self, name: str, symbols: list[int]) -> Term:
         """Resources with one of the symbols."""

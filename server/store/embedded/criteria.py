@@ -29,7 +29,6 @@ from server.store.embedded.driver import integers
 from server.store.embedded.estimates import LIMIT
 from server.store.embedded.parameters import Parameters
 from server.store.embedded.place import Place
-from server.store.embedded.symbols import SEVERAL
 from server.store.embedded.terms import EVERYTHING, NOTHING, Term, Zone, either, union_all
 from server.store.embedded.trigrams import expression
 from server.store.principal import PATIENT_PARAMETERS
@@ -107,13 +106,10 @@ class Criteria(Combining):
         )
 
     def _missing(self, criterion: Missing) -> Term:
-        """By the shape of a resource: the set of parameters that have a value."""
-        place = self.place
-        k = place.symbols.param(place.connection, self.t, criterion.parameter.code)
+        k = self.k(criterion.parameter.code)
         if k is None:
             return EVERYTHING if criterion.missing else NOTHING
-        names = {str(k), f"{k}{SEVERAL}"}
-        return self.tokens("shape", [s for s, shape in self.shapes() if names.isdisjoint(shape) == criterion.missing])
+        return self.present(k, missing=criterion.missing)
 
     # -------------------------------------------------------------------------------- other resources
 

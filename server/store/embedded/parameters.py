@@ -47,6 +47,8 @@ class Parameters:
             return self._composite(match)
         if k is None and match.modifier not in ("identifier", "text", "of-type"):
             return NOTHING
+        if match.modifier in ("unequal", "ends"):
+            return self._of.rechecked(self._of.present(k or 0), match)
         match match.parameter.type:
             case "token":
                 return Tokens(self._of).match(match, k)
@@ -74,6 +76,8 @@ class Parameters:
             return self._contains(k, [operand.folded for operand in operands])
         if match.modifier == "exact":
             return self._of.rechecked(self._texts("string", k, [o.folded for o in operands], []), match)
+        if match.modifier == "equal":
+            return self._texts("string", k, [operand.folded for operand in operands], [])
         return self._texts("string", k, [], [operand.folded for operand in operands])
 
     def _uri(self, match: Match, k: int) -> Term:

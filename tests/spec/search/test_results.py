@@ -338,6 +338,12 @@ async def test_text_and_content_search_the_narrative_and_the_whole_resource(star
     ("expression", "found"),
     [
         ('name eq "Berg"', ["a"]),
+        ('name eq "Be"', []),
+        ('name ne "Be"', ["a"]),
+        ('name ew "rg"', ["a"]),
+        ('name ew "Be"', []),
+        ("gender ne male", ["b"]),
+        ("organization ne Organization/x", ["b"]),
         ("gender eq male", ["a"]),
         ("gender eq male or gender eq female", ["a", "b"]),
         ("not (gender eq male)", ["b", "c"]),
@@ -348,8 +354,10 @@ async def test_text_and_content_search_the_narrative_and_the_whole_resource(star
 )
 async def test_filter_expressions(fhir, given, expression, found):
     await given(
-        patient("a", name=[{"family": "Berg"}], gender="male"),
-        patient("b", gender="female", birthDate="2001-01-01"),
+        organization("x"),
+        organization("y"),
+        patient("a", name=[{"family": "Berg"}], gender="male", managingOrganization=reference("Organization/x")),
+        patient("b", gender="female", birthDate="2001-01-01", managingOrganization=reference("Organization/y")),
         patient("c"),
     )
     answer = await fhir.search("Patient", {"_filter": expression})
