@@ -269,7 +269,11 @@ def operands(parameter: Parameter) -> st.SearchStrategy[tuple[str, Any]]:
     """(modifier, strategy of its operands)"""
     match parameter.type:
         case "token":
-            choices = [("", token_operands()), ("unequal", token_operands()), ("text", texts(("heart rate", "ชีพจร", "text", "national id")))]
+            choices = [
+                ("", token_operands()),
+                ("unequal", token_operands()),
+                ("text", texts(("heart rate", "ชีพจร", "text", "national id"))),
+            ]
             if parameter.identifying:
                 choices.append(("of-type", st.builds(OfTypeOperand, systems, st.sampled_from(["MR", "NI"]), codes)))
         case "string":

@@ -81,7 +81,7 @@ def test_what_is_meant_is_suggested(routes: Routes) -> None:
 
 
 def test_an_operation_of_another_level_is_not_suggested_for_itself(routes: Routes) -> None:
-    with pytest.raises(NotFound, match="not known at this level$"):
+    with pytest.raises(NotFound, match=r"not known at this level$"):
         routes.find("POST", ("Patient", "$lastn"))
 
 
