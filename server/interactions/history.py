@@ -14,6 +14,7 @@ from server.context import Context
 from server.errors import BadRequest, NotFound
 from server.interactions.subsets import Subset, subset
 from server.messages import FhirRequest, FhirResponse
+from server.search.compile import LONGEST_COUNT
 from server.search.instant import interval
 from server.store.contract import Scope, Version, instant
 
@@ -112,7 +113,7 @@ def page_size(ctx: Context, text: str | None) -> int:
     """Entries of a page by `_count`, cut to the largest allowed. Raises: BadRequest."""
     if text is None:
         return ctx.settings.page_size
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_COUNT):
         raise BadRequest("_count must be a whole number, 0 or more", code="value")
     return min(int(text), ctx.settings.max_page_size)
 

@@ -150,10 +150,9 @@ def _from_text(parameter: OperationParameter, text: str) -> Any:
     if kind in _WHOLE_NUMBERS:
         lowest = _WHOLE_NUMBERS[kind]
         digits = text.removeprefix("-")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 10) or int(text) < lowest:
-            raise BadRequest(
-                f"{parameter.name} must be a whole number, {lowest} or more", code="value", expression=parameter.name
-            )
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 10 and lowest <= int(text) < 2**31):
+            expected = f"{parameter.name} must be a whole number from {lowest} to {2**31 - 1}"
+            raise BadRequest(expected, code="value", expression=parameter.name)
         return int(text)
     if kind[:1].isupper() and parameter.search_type is None:
         raise BadRequest(

@@ -256,10 +256,14 @@ def _contained_type(_: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None:
     shape.contained_type = _READ_CONTAINED_TYPE(one, name)
 
 
+LONGEST_COUNT = 40
+"""Digits: clients that want all ask for the largest number they know."""
+
+
 def _count(_: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None:
     if name.modifier:
         raise refused(one.written, "_count takes no modifier")
-    if not (one.value.isascii() and one.value.isdecimal()) or len(one.value) > 9:
+    if not (one.value.isascii() and one.value.isdecimal()) or len(one.value) > LONGEST_COUNT:
         raise refused(one.written, "expected a whole number, 0 or more", value=one.value, code="value")
     shape.count = int(one.value)
 

@@ -76,8 +76,8 @@ class Parameters:
         text = self.text(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-            raise TerminologyError("invalid", f"the parameter {name} is a whole number, 0 or more")
+        if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
+            raise TerminologyError("invalid", f"the parameter {name} is a whole number from 0 to {2**31 - 1}")
         return int(text)
 
     def resource(self, name: str, resource_type: str) -> Json | None:

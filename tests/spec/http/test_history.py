@@ -81,6 +81,12 @@ async def test_count_limits_the_page_and_next_links_lead_through_all_versions_on
     assert found == [("Patient/1", str(number)) for number in range(7, 0, -1)]
 
 
+async def test_a_count_above_the_limit_is_cut_to_it(fhir, given):
+    await given(patient("1"))
+    for path in ("_history", "Patient/_history", "Patient/1/_history"):
+        assert versions((await fhir.get(f"{path}?_count=2147483647")).json) == [("Patient/1", "1")]
+
+
 async def test_count_zero_gives_no_entries(fhir, given):
     await given(patient("1"))
     assert "entry" not in (await fhir.get("Patient/_history?_count=0")).json

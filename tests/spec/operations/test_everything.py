@@ -109,6 +109,18 @@ async def test_start_end_since_and_type_restrict_it(fhir, query, found):
 
 
 @pytest.mark.usefixtures("ward")
+async def test_any_whole_number_of_fhir_is_a_count(fhir):
+    answers = [
+        await fhir.get("Patient/a/$everything?_count=2147483647"),
+        await fhir.get("Observation/$lastn?patient=a&max=2147483647"),
+        await fhir.get("ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender&count=2147483647"),
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    refused = await fhir.get("Observation/$lastn?patient=a&max=2147483648")
+    assert refused.diagnostics == "max must be a whole number from 1 to 2147483647"
+
+
+@pytest.mark.usefixtures("ward")
 async def test_count_gives_pages_that_together_are_everything(fhir):
     page = (await fhir.get("Patient/a/$everything?_count=2")).json
     found = ids_of(page)

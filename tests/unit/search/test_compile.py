@@ -115,6 +115,8 @@ def test_count(ask: Ask) -> None:
     assert ask("Patient", "").query.limit == 50
     assert ask("Patient", "_count=7").query.limit == 7
     assert ask("Patient", "_count=999999").query.limit == 1000
+    assert ask("Patient", f"_count={2**31 - 1}").query.limit == 1000
+    assert ask("Patient", f"_count={2**64}").query.limit == 1000
     nothing = ask("Patient", "_count=0")
     assert nothing.summary == "count"
     assert nothing.query.limit >= 1
