@@ -278,6 +278,9 @@ def _elements(criteria: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None
     shape.elements = tuple(dict.fromkeys((*shape.elements, *one.alternatives)))
 
 
+_NO_SORT_KEY = "a sort key is the code of a parameter, or a chain to one"
+
+
 def _sort(criteria: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None:
     if name.modifier:
         raise refused(one.written, "_sort takes no modifier; a key is code or -code")
@@ -289,6 +292,8 @@ def _sort(criteria: Criteria, shape: _Shape, one: Asked, name: Leaf) -> None:
 
 
 def _sort_key(criteria: Criteria, types: tuple[str, ...], code: str, one: Asked, descending: bool) -> SortKey:
+    if not code:
+        raise refused(one.written, _NO_SORT_KEY)
     name = parse_one(code, "", criteria.limits).name
     chain: list[tuple[Parameter, str]] = []
     while isinstance(name, Hop):
@@ -301,7 +306,7 @@ def _sort_key(criteria: Criteria, types: tuple[str, ...], code: str, one: Asked,
         chain.append((parameter, target))
         types, name = (target,), name.rest
     if isinstance(name, Reverse) or name.modifier:
-        raise refused(one.written, "a sort key is the code of a parameter, or a chain to one")
+        raise refused(one.written, _NO_SORT_KEY)
     return SortKey(_sort_parameter(criteria, types, name.code, one), descending, tuple(chain))
 
 

@@ -72,6 +72,11 @@ def test_all_types_of_a_compartment_and_its_owner(ask: Ask) -> None:
     assert some.types == ("Condition",)
 
 
+@pytest.mark.parametrize("keys", ["-", "birthdate,", ",birthdate"])
+def test_an_empty_sort_key_is_refused_as_one(keys: str, ask: Ask) -> None:
+    assert refusal(ask, "Patient", f"_sort={keys}").startswith("_sort: a sort key is")
+
+
 def test_what_is_no_compartment_or_not_in_it_is_refused(ask: Ask) -> None:
     assert "compartment" in refusal(ask, "Medication", "", compartment=("Patient", "1"))
     assert "compartment" in refusal(ask, "Observation", "", compartment=("Organization", "1"))
