@@ -338,7 +338,7 @@ class Store(Protocol):
     """One engine, opened. Safe for concurrent use on one event loop; several processes may share one store."""
 
     async def commit(self, commit: Commit) -> list[Written]:
-        """Raises: CommitRefused (nothing stored), StoreUnavailable, StoreFull."""
+        """Raises: CommitRefused or QueryTooCostly (of a condition; nothing stored), StoreUnavailable, StoreFull."""
 
     async def read(self, type: str, id: str) -> Version | None:
         """Current version, tombstones included (`deleted`); None if never known. Hot path: keep it lean."""

@@ -22,6 +22,7 @@ from server.store.contract import (
     Delete,
     Exists,
     Put,
+    QueryTooCostly,
     Replayed,
     StoreError,
     StoreUnavailable,
@@ -90,7 +91,7 @@ class Writer:
         self._complete = asyncio.Event()
 
     async def submit(self, work: Commit | list[Replayed]) -> Any:
-        """Written of a Commit. Raises: CommitRefused, StoreFull, StoreUnavailable."""
+        """Written of a Commit. Raises: CommitRefused, QueryTooCostly, StoreFull, StoreUnavailable."""
         waiting = _Waiting(work, asyncio.get_running_loop().create_future(), _size(work))
         unreferenced = _unreferenced([work])
         if unreferenced:
@@ -169,7 +170,7 @@ class Writer:
         try:
             outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5), stays)
         except (Again, Exception) as error:
-            if len(group) > 1 and (isinstance(error, Again) or not isinstance(error, StoreError)):
+            if len(group) > 1 and (isinstance(error, Again | QueryTooCostly) or not isinstance(error, StoreError)):
                 self._alone = group
                 for waiting in group:
                     if not waiting.future.done():
@@ -273,6 +274,10 @@ class Writer:
                         outcomes.append(None)
                 except CommitRefused as refusal:
                     outcomes.append(refusal)
+                except QueryTooCostly as costly:  # it ends the transaction: the others begin anew without it
+                    if not waiting.future.done():
+                        waiting.future.set_exception(costly)
+                    raise
             await transaction.finish()
             return stamp, outcomes
 

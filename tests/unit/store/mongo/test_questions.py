@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from server.search.query import And, Match, Not, Parameter, Query, TokenOperand
 from server.search.values import Token
-from server.store.contract import Commit, QueryTooCostly
+from server.store.contract import Commit, Matches, QueryTooCostly
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.pages import Pages
 from tests import mongod
@@ -48,6 +49,19 @@ async def test_a_search_whose_time_is_over_asks_nothing_more(tmp_path: Path) -> 
         with pytest.raises(QueryTooCostly, match="Narrow it"):
             await search(Query(("Patient",)))
     assert await store.read("Patient", "1")
+    await store.close()
+    mongod.drop_all(tmp_path)
+
+
+async def test_a_commit_whose_condition_takes_too_long_fails_alone(tmp_path: Path) -> None:
+    store = await open_mongo(ENGINES["mongo"](tmp_path), HandRules(), search_seconds=0.0)
+    await store.commit(Commit([put("Patient", "1")]))
+    slow = Matches(Query(("Patient",)), frozenset({("Patient", "1")}))
+    commits = [Commit([put("Patient", f"p{number}")], [slow] if number == 1 else []) for number in range(3)]
+    outcomes = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list, QueryTooCostly, list]
+    read = await store.read_many([("Patient", f"p{number}") for number in range(3)])
+    assert [version is not None for version in read] == [True, False, True]
     await store.close()
     mongod.drop_all(tmp_path)
 
