@@ -235,7 +235,8 @@ class Transaction:
             for condition in commit.conditions:
                 if isinstance(condition, Unreferenced):
                     target = (condition.type, condition.id)
-                    asked[target] = asked.get(target, changed) & changed
+                    # Of one commit they share the set: ten thousand deletions would have as many of that size.
+                    asked[target] = asked[target] & changed if target in asked else changed
         if asked:
             self._referring = await self._work.referrers(asked, self.session)
 
