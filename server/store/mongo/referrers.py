@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from server.search.values import Index, Reference
 from server.store.contract import RECORDS, Put
 from server.store.mongo.documents import Hashes
-from server.store.mongo.driver import Session
+from server.store.mongo.driver import Document, Session
 from server.store.mongo.frames import Frames, some_values
 from server.store.mongo.schema import Collections
 from server.store.mongo.symbols import REFERENCES, TYPES, Symbols
+from server.turn import Turn
 
 Pair = tuple[str, str]
 
-
 MANY = 20
 """Referrers of one resource that are told, at most."""
+_KEYS = 20_000
+"""Of a question: one of a million keys would be larger than MongoDB takes."""
 
 
 def referred(put: Put) -> set[Pair]:
@@ -40,13 +43,22 @@ class Referrers:
 
     async def find(self, targets: Mapping[Pair, Container[Pair]], session: Session) -> dict[Pair, list[Pair]]:
         """Type/id pairs of those who refer to each target, but for those beside it; no more than MANY."""
-        keys = await self._keys(targets)
-        found: dict[Pair, list[Pair]] = {target: [] for target in targets}
-        left = set(targets)
-        async for document in self._collections.resource.find({"k": {"$in": keys}}, {"t": 1, "b": 1}, session=session):
+        known = await self._symbols.find([REFERENCES, TYPES], {})
+        every, few = list(targets), max(1, _KEYS // max(1, len(known)))
+        found: dict[Pair, list[Pair]] = {}
+        for start in range(0, len(every), few):
+            some = every[start : start + few]
+            found |= await self._of(some, await self._keys(some, known), targets, session)
+        return found
+
+    async def _of(
+        self, some: Sequence[Pair], keys: list[int], targets: Mapping[Pair, Container[Pair]], session: Session
+    ) -> dict[Pair, list[Pair]]:
+        found: dict[Pair, list[Pair]] = {target: [] for target in some}
+        left, turn = set(some), Turn()
+        where = {"k": {"$in": keys}, "t": {"$nin": sorted(RECORDS)}}
+        async for document in self._collections.resource.find(where, {"t": 1, "b": 1}, session=session):
             pair = (document["t"], document["_id"].partition("/")[2])
-            if pair[0] in RECORDS:
-                continue
             _, stored = self._frames.unpack(document["b"])
             for target in left.intersection(_targets(some_values(stored, None))):
                 if pair not in targets[target]:
@@ -55,14 +67,20 @@ class Referrers:
                         left.discard(target)
             if not left:
                 break
+            if turn.is_over():
+                await asyncio.sleep(0)
         return found
 
-    async def _keys(self, targets: Iterable[Pair]) -> list[int]:
-        known = await self._symbols.find([REFERENCES, TYPES], {})
-        keys = []
+    async def _keys(self, targets: Iterable[Pair], known: Sequence[Document]) -> list[int]:
+        """known: symbols of the reference parameters and types that were ever seen."""
+        places = [(each["s"], each["v"]) for each in known if each["k"] == REFERENCES]
+        types = [each["v"] for each in known if each["k"] == TYPES]
+        keys, turn = [], Turn()
         for type, id in targets:
             target = f"{type}/{id}"
-            keys += [self._hashes.reference(each["s"], each["v"], target) for each in known if each["k"] == REFERENCES]
+            keys += [self._hashes.reference(*place, target) for place in places]
             if type == "Patient":
-                keys += [self._hashes.patient(each["v"], id) for each in known if each["k"] == TYPES]
+                keys += [self._hashes.patient(of, id) for of in types]
+            if turn.is_over():
+                await asyncio.sleep(0)
         return keys

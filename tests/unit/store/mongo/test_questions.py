@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from server.search.query import And, Match, Not, Parameter, Query, TokenOperand
-from server.search.values import Token
-from server.store.contract import Commit, Matches, QueryTooCostly
+from server.search.values import Reference, Token
+from server.store.contract import Commit, ConditionFailed, Delete, Matches, QueryTooCostly, Unreferenced
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.pages import Pages
+from server.store.mongo.symbols import REFERENCES, Name
 from tests import mongod
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES, Clock, Ids, Running, run_server
@@ -62,6 +63,20 @@ async def test_a_commit_whose_condition_takes_too_long_fails_alone(tmp_path: Pat
     assert [type(outcome) for outcome in outcomes] == [list, QueryTooCostly, list]
     read = await store.read_many([("Patient", f"p{number}") for number in range(3)])
     assert [version is not None for version in read] == [True, False, True]
+    await store.close()
+    mongod.drop_all(tmp_path)
+
+
+async def test_who_refers_to_very_many_is_asked_in_several_questions(tmp_path: Path) -> None:
+    """One of more than a million keys would be larger than MongoDB takes: each target has one for each parameter."""
+    store = await open_mongo(ENGINES["mongo"](tmp_path), HandRules())
+    await store._symbols.make([Name(REFERENCES, f"Type{number}", "subject") for number in range(1200)])
+    ids = [str(number) for number in range(1000)]
+    await store.commit(Commit([put("Basic", id, method="POST", fresh=True) for id in ids]))
+    await store.commit(Commit([put("Observation", "o", {"focus": [Reference("Basic", "998", None, None)]})]))
+    with pytest.raises(ConditionFailed) as failed:
+        await store.commit(Commit([Delete("Basic", id) for id in ids], [Unreferenced("Basic", id) for id in ids]))
+    assert failed.value.found == (("Observation", "o"),)
     await store.close()
     mongod.drop_all(tmp_path)
 
