@@ -200,7 +200,7 @@ class MongoStore:
 
     async def _reindexed(self, type: str, after: int) -> tuple[int, int]:
         """One step behind the creation number `after`: how many, and the last number. What is written meanwhile has
-        another version and new keys already."""
+        another version, or other labels, and new keys already."""
         name = type_name(type)
         await self._symbols.load([name])
         key = self._symbols.key(name)
@@ -209,7 +209,7 @@ class MongoStore:
         with failures():
             cursor = self._collections.resource.find({"k": key, "n": {"$gt": after}}).sort("n", 1).limit(_STEP)
             found = await cursor.to_list(None)
-            replaced = [ReplaceOne({"_id": d["_id"], "v": d["v"]}, await self._anew(type, d)) for d in found]
+            replaced = [ReplaceOne({f: d[f] for f in ("_id", "v", "b")}, await self._anew(type, d)) for d in found]
             if replaced:
                 await self._collections.resource.bulk_write(replaced, ordered=False)
         await asyncio.sleep(0)

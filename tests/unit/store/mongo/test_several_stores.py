@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
-from server.search.query import Match, Query, TokenOperand
+from server.search.query import Match, Parameter, Query, TokenOperand
 from server.search.values import Reference, Token
 from server.store.contract import (
     Commit,
@@ -19,12 +19,13 @@ from server.store.contract import (
     Delete,
     Exists,
     Matches,
+    Relabel,
     Scope,
     Store,
     Unreferenced,
 )
 from server.store.mongo import MongoStore, open_mongo
-from server.store.mongo.driver import Session
+from server.store.mongo.driver import Document, Session
 from server.store.mongo.order import Stamp
 from tests import mongod
 from tests.contract.resources import Clock, HandRules, put
@@ -432,3 +433,26 @@ async def test_a_deletion_whose_mark_was_taken_away_begins_anew(
     monkeypatch.setattr(marks, "set", meanwhile_updated)
     await stores[1].commit(Commit([Delete("Patient", "p")], [Unreferenced("Patient", "p")]))
     assert len(set_marks) == 2
+
+
+async def test_labels_that_another_store_gives_while_this_one_reindexes_stay(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version stays the same, so it does not tell that something was written."""
+    [written] = await stores[0].commit(Commit([put("Observation", "a", {"status": [Token(None, "old")]})]))
+    assert written.version.body is not None
+    labelled = put("Observation", "a", note="labelled")
+    change = Relabel("Observation", "a", 1, written.version.body, labelled.body, {"status": [Token(None, "new")]})
+    anew = stores[0]._anew
+
+    async def meanwhile(type: str, document: Document) -> Document:
+        await stores[1].commit(Commit([change]))
+        return await anew(type, document)
+
+    monkeypatch.setattr(stores[0], "_anew", meanwhile)
+    await stores[0].reindex(["Observation"], lambda done, total: None)
+    read = await stores[0].read("Observation", "a")
+    assert read is not None
+    assert read.body == labelled.body.at(1, read.last_updated)
+    new = Match(Parameter("status", "token"), "", (TokenOperand(None, "new", any_system=False),))
+    assert await stores[0].count(Query(("Observation",), (new,))) == 1
