@@ -9,6 +9,7 @@ import pytest
 
 from server.search.query import (
     Criterion,
+    FullText,
     Match,
     Not,
     Or,
@@ -131,6 +132,18 @@ async def test_identifiers_asked_at_once_one_of_which_many_have(store: Store, ru
         expected = [[id for id, own in given if own == text][:3] for text in asked]
         assert [[hit.version.id for hit in hits.hits] for hits in found] == expected
         assert [hits.more for hits in found] == [text == "many" for text in asked]
+
+
+async def test_a_text_of_twenty_thousand_letters(store: Store, rules: HandRules) -> None:
+    """MongoDB thought about its three-letter pieces for longer than a search may take."""
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
+    texts = [long, f"{long[:-1]}!", long[1:], f"Mr {long} jr"]
+    for n, text in enumerate(texts):
+        index: Index = {"value-string": [String(text, text)]}
+        await store.commit(Commit([rules.remember(put("Observation", f"o{n}", index, text=("", text)))]))
+    contains = Match(Parameter("value-string", "string"), "contains", (TextOperand(long, long),))
+    for criterion in (contains, FullText("_content", ((long,),))):
+        assert await ids(store, criterion) == ["o0", "o3"]
 
 
 def by_identifier(text: str, limit: int) -> Query:

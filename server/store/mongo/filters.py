@@ -39,6 +39,8 @@ from server.store.mongo.symbols import TYPES, Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 
 _MANY_ALTERNATIVES = 100
+_MOST_PIECES = 16
+"""Of a text that are asked for: the server considers each as the one that leads, 3 seconds of a thousand."""
 LIVE: Document = {"m": {"$lt": DELETED}}
 
 
@@ -408,9 +410,10 @@ def tighten(where: Document, operator: str, value: Any) -> None:
 
 
 def with_grams(grams: set[int]) -> Filter:
+    """Some of many pieces lead to hardly more than all of them: their order is that of hashes."""
     if not grams:
         return UNKNOWN
-    return Filter({"g": {"$all": sorted(grams)}}, "pieces of text", exact=False)
+    return Filter({"g": {"$all": sorted(grams)[:_MOST_PIECES]}}, "pieces of text", exact=False)
 
 
 def _flat(where: Sequence[Criterion]) -> list[Criterion]:
