@@ -100,6 +100,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "socketTimeoutMS": 60_000,
     "retryReads": True,
     "retryWrites": True,
+    "wTimeoutMS": 10_000,  # a majority that does not come so soon is told, else the socket gives up, twice
     "appname": APP_NAME,
     "compressors": [],
 }
@@ -253,11 +254,12 @@ def _translated(error: PyMongoError, uncommitted: bool) -> StoreError | None:
     if isinstance(error, ConnectionFailure) or code in PASSING or error.timeout:
         return Again(_NO_PRIMARY, lost=True) if uncommitted else StoreUnavailable(_NO_PRIMARY)
     if isinstance(error, OperationFailure) and (error.details or {}).get("writeConcernError"):
-        return StoreUnavailable("the cluster did not confirm the write in time")
+        return StoreUnavailable(_UNCONFIRMED)
     return None
 
 
 _NO_PRIMARY = "the cluster has no primary that answers"
+_UNCONFIRMED = "the cluster did not confirm the write in time"
 
 
 def _code(error: PyMongoError) -> int | None:
@@ -364,10 +366,12 @@ async def others(client: Client, database: str) -> list[str]:
 
 
 async def insert_if_absent(collection: Collection, documents: list[Document]) -> None:
-    """Inserts those whose _id is not taken; durable on the majority."""
+    """Inserts those whose _id is not taken; durable on the majority. Raises: StoreUnavailable, PyMongoError."""
     try:
         await collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
+        if error.details.get("writeConcernErrors"):
+            raise StoreUnavailable(_UNCONFIRMED) from error
         if any(each.get("code") != _DUPLICATE for each in error.details.get("writeErrors", ())):
             raise
     except DuplicateKeyError:
