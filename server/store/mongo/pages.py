@@ -194,6 +194,13 @@ class Pages:
         found = await self.ask(Question(where, {}, [], 1, f"count {kind}", counts=True), deadline)
         return int(found[0][_NUMBER]) if found else 0
 
+    async def guess(self, where: Document, most: int, deadline: float) -> int:
+        """How many documents there are, or the most that is counted. Raises: QueryTooCostly, StoreUnavailable."""
+        left, session = _until(deadline), self._session
+        with failures():
+            async with self._turn:
+                return await self._collection.count_documents(where, session, limit=most, maxTimeMS=left)
+
     async def some(self, where: Document, fields: Document, most: int, deadline: float) -> list[Document]:
         """As many as that, of few that are found by their ids."""
         return await self._find(Question(where, fields, [], most, ""), _until(deadline))

@@ -147,12 +147,7 @@ class Searcher:
 
     async def estimate(self, query: Query) -> int:
         """What the indexes find, without a look at the values, up to a limit."""
-
-        async def asked(run: Run) -> int:
-            plan = await run.plan(query, None)
-            return await self._collections.resource.count_documents(plan.where, limit=_ESTIMATED)
-
-        return await self._asked(query, asked)
+        return await self._asked(query, lambda run: run.estimate(query))
 
     async def explain(self, query: Query) -> dict[str, object]:
         order = server_order(query.types, query.sort)
@@ -353,6 +348,10 @@ class Run:
         async for _ in self._matching(plan.where, query.types, Checks(query.where), _READ):
             total += 1
         return total
+
+    async def estimate(self, query: Query) -> int:
+        plan = await self.plan(query, None)
+        return await self._pages.guess(plan.where, _ESTIMATED, self._left())
 
     async def _sorted(self, query: Query, page: Page) -> list[Found]:
         plan = await self.plan(query, None)

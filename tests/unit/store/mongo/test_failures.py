@@ -20,8 +20,9 @@ from pymongo.errors import OperationFailure
 
 from conformance.bench.processes import free_port
 from conformance.replica_set import Node, ReplicaSet, until
+from server.search.query import Query
 from server.search.values import Token
-from server.store.contract import Commit, Scope, StoreFull, StoreRefused, StoreUnavailable
+from server.store.contract import Commit, QueryTooCostly, Scope, StoreFull, StoreRefused, StoreUnavailable
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
@@ -240,6 +241,18 @@ async def test_a_read_that_another_try_may_answer_is_unavailable(store: MongoSto
         failing(serving, "off")
         assert await store.read("Patient", "a")
     assert not answered
+
+
+async def test_a_guessed_count_has_a_time_limit_too(store: MongoStore, serving: ReplicaSet) -> None:
+    """The node is told that whatever has a limit is over it."""
+    over = {"configureFailPoint": "maxTimeAlwaysTimeOut"}
+    serving.nodes[0].ask(over | {"mode": "alwaysOn"})
+    try:
+        with pytest.raises(QueryTooCostly):
+            await store.count(Query(("Patient",)), estimate=True)
+    finally:
+        serving.nodes[0].ask(over | {"mode": "off"})
+    assert await store.count(Query(("Patient",)), estimate=True) == 1
 
 
 @pytest.mark.parametrize("command", ["findAndModify", "find", "insert", "update", "commitTransaction"])
