@@ -109,12 +109,15 @@ class Pages:
         session: Session | None = None,
         small: int = SMALL,
         at_once: int = AT_ONCE,
+        uncommitted: bool = False,
     ) -> None:
         """alone: of questions that may be on their way alone; None: what is too slow to go together is refused.
-        small: the most documents of a question that goes together with others. at_once: batches of pages."""
+        small: the most documents of a question that goes together with others. at_once: batches of pages.
+        uncommitted: as `failures` says."""
         self._collection = collection
         self._alone_at_once = alone
         self._session = session
+        self._uncommitted = uncommitted
         # A session is used by one at a time.
         self._turn = FREE if session is None else asyncio.Lock()
         self._small = small
@@ -259,7 +262,7 @@ class Pages:
         most = sum(question.limit for question in questions)
         found: list[list[Document]] = [[] for _ in questions]
         began = time.monotonic()
-        with failures():
+        with failures(uncommitted=self._uncommitted):
             async with self._turn:
                 cursor = await self._collection.aggregate(
                     [*first, *unions], session=self._session, batchSize=most + 1, maxTimeMS=milliseconds
@@ -292,14 +295,15 @@ class Pages:
         cursor = self._collection.find(
             question.where, question.fields, sort=question.sort, limit=most, batch_size=most + 1, session=self._session
         )
-        with failures():
+        with failures(uncommitted=self._uncommitted):
             async with self._turn:
                 return await cursor.max_time_ms(milliseconds).to_list(None)
 
 
-def within(collection: Collection, session: Session) -> Pages:
-    """Of one search by itself, in a transaction or a snapshot: nothing is tried with a short limit first."""
-    return Pages(collection, asyncio.Semaphore(1), session=session, small=0)
+def within(collection: Collection, session: Session, *, uncommitted: bool = False) -> Pages:
+    """Of one search by itself, in a transaction (uncommitted) or a snapshot: nothing is tried with a short limit
+    first."""
+    return Pages(collection, asyncio.Semaphore(1), session=session, small=0, uncommitted=uncommitted)
 
 
 def _until(deadline: float) -> int:

@@ -138,7 +138,7 @@ class Searcher:
 
     async def ids(self, query: Query, most: int, session: Session) -> list[tuple[str, str]]:
         """Type/id pairs of the first matches, as the transaction of the session sees them."""
-        run = self._run(within(self._collections.resource, session))
+        run = self._run(within(self._collections.resource, session, uncommitted=True))
         found = await run.page(query, Page(most))
         return [(one.type, one.id) for _, one in found]
 

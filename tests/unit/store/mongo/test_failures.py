@@ -22,7 +22,7 @@ from conformance.bench.processes import free_port
 from conformance.replica_set import Node, ReplicaSet, until
 from server.search.query import Query
 from server.search.values import Token
-from server.store.contract import Commit, QueryTooCostly, Scope, StoreFull, StoreRefused, StoreUnavailable
+from server.store.contract import Commit, Matches, QueryTooCostly, Scope, StoreFull, StoreRefused, StoreUnavailable
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
@@ -253,6 +253,17 @@ async def test_a_guessed_count_has_a_time_limit_too(store: MongoStore, serving: 
     finally:
         serving.nodes[0].ask(over | {"mode": "off"})
     assert await store.count(Query(("Patient",)), estimate=True) == 1
+
+
+@pytest.mark.parametrize("code", [262, 11601])
+async def test_a_search_within_a_transaction_that_fails_in_passing_begins_it_anew(
+    store: MongoStore, serving: ReplicaSet, code: int
+) -> None:
+    condition = Matches(Query(("Patient",)), frozenset({("Patient", "a")}))
+    resources = store._collections.resource.full_name
+    failing(serving, {"times": 1}, failCommands=["find"], namespace=resources, errorCode=code)
+    [written] = await store.commit(Commit([put("Patient", "b", fresh=True)], [condition]))
+    assert written.created
 
 
 @pytest.mark.parametrize("command", ["findAndModify", "find", "insert", "update", "commitTransaction"])
