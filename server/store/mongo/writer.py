@@ -248,7 +248,7 @@ class Writer:
     async def _together(self, attempt: _Attempt) -> list[Any]:
         works = [waiting.work for waiting in attempt.group]
         order = self._work.order
-        changes = sum(len(work.changes) if isinstance(work, Commit) else 1 for work in works)
+        changes = sum(len(work.changes if isinstance(work, Commit) else work) for work in works)
         if attempt.unmarked:
             await order.rest()  # else two that delete would wait for each other
             [mark] = await self._marks([_unreferenced(works)])

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,12 @@ from server.store.contract import (
     Exists,
     Matches,
     Relabel,
+    Replayed,
     Scope,
     Store,
     Unreferenced,
 )
-from server.store.mongo import MongoStore, open_mongo
+from server.store.mongo import MongoStore, open_mongo, order
 from server.store.mongo.driver import Document, Session
 from server.store.mongo.order import Stamp
 from tests import mongod
@@ -318,6 +320,21 @@ async def test_more_changes_than_a_stamp_has_numbers_get_numbers_of_their_own(st
     assert len(stamp.times) == 3
     numbers = [stamp.creation(ordinal) for ordinal in range(40_000)]
     assert sorted(set(numbers)) == numbers
+
+
+async def test_versions_that_are_replayed_have_numbers_of_their_own_too(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "N_ORDINAL_BITS", 2)
+    for number in range(9):
+        await stores[0].commit(Commit([put("Patient", f"p{number}")]))
+    told = [version async for version in stores[0].changes(0)]
+    again = [Replayed(replace(version, id=f"again-{version.id}"), {}) for version in told]
+    await stores[0].replay(again)
+    found = await stores[0].search(Query(("Patient",), limit=50))
+    assert [hit.version.id for hit in found.hits] == [
+        f"{way}p{number}" for way in ("", "again-") for number in range(9)
+    ]
 
 
 async def test_a_transaction_whose_process_was_killed_holds_what_it_wrote_for_seconds_not_for_a_minute(
