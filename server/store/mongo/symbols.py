@@ -18,6 +18,8 @@ from server.store.mongo.hashing import Hash
 
 _LARGEST = 100_000
 """Symbols that a process remembers before it starts anew, and as many from before."""
+_LARGEST_TEXT = 16_000_000
+"""Letters of their names, likewise: free texts stand for codes, too."""
 _LARGEST_KEPT = 10_000
 """Sets of tokens whose keys a process remembers before it starts anew."""
 _AT_ONCE = 2
@@ -45,6 +47,8 @@ class Symbols:
         self._keys: dict[Name, int] = {}
         self._older: dict[Name, int] = {}
         """What was remembered before: whoever loaded a name of it just now still finds it."""
+        self._letters = 0
+        """Of the names in `_keys`."""
         self._links: set[tuple[Name, Name]] = set()
         self._kept: dict[tuple[Hashable, ...], tuple[int, ...]] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -88,8 +92,8 @@ class Symbols:
         absent: set[Name] = set()
         if not waiting:
             return absent
-        if len(self._keys) > _LARGEST:
-            self._older, self._keys = self._keys, {}
+        if len(self._keys) > _LARGEST or self._letters > _LARGEST_TEXT:
+            self._begin_anew()
         with failures():
             while waiting:
                 numbers = {name: self._candidate(name, attempt) for name, attempt in waiting.items()}
@@ -99,6 +103,7 @@ class Symbols:
                     there = found.get(number)
                     if there is not None and Name(there["k"], there["s"], there["v"]) == name:
                         self._keys[name] = number
+                        self._letters += len(name.code)
                         del waiting[name]
                     elif there is not None:
                         waiting[name] += 1
@@ -110,6 +115,11 @@ class Symbols:
                 if fresh:
                     await insert_if_absent(self._collection, list(fresh.values()))
         return absent
+
+    def _begin_anew(self) -> None:
+        self._older, self._keys, self._letters = self._keys, {}, 0
+        self._links.clear()
+        self._kept.clear()
 
     async def link(self, links: Iterable[tuple[Name, Name]]) -> None:
         """Remembers that a text (first) was shown with a code (second); both must have been made."""

@@ -31,3 +31,27 @@ async def test_names_that_were_known_stay_known_when_the_memory_begins_anew(
     finally:
         await store.close()
         mongod.drop_all(tmp_path)
+
+
+async def test_long_texts_are_remembered_up_to_a_number_of_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Free texts that stand for codes: twenty thousand of ten thousand letters each took 330 MB of a process."""
+    store = await open_mongo(mongod.fresh_url(mongod.database_of(tmp_path)), HandRules())
+    try:
+        known = store._symbols
+        monkeypatch.setattr(symbols, "_LARGEST_TEXT", 100)
+        texts = [Name("Observation.code:text", "", f"{number:020}") for number in range(30)]
+        code = Name("Observation.code", "s", "1")
+        await known.make([code])
+        for text in texts:
+            await known.make([text])
+            await known.link([(text, code)])
+            assert known.linked(text, code)
+        assert len({*known._keys, *known._older}) < 15
+        assert len(known._links) < 10
+        assert await known.load(texts) == set()
+        assert None not in [known.key(text) for text in texts]
+    finally:
+        await store.close()
+        mongod.drop_all(tmp_path)
