@@ -33,6 +33,7 @@ STORE_ANSWERS: Mapping[type[contract.StoreError], StoreAnswer] = {
         412, "conflict", "Another request changed what this one depends on; repeat it."
     ),
     contract.LabelsChanged: StoreAnswer(409, "conflict", None),
+    contract.ResourceTooLarge: StoreAnswer(413, "too-long", None),
     contract.CommitRefused: StoreAnswer(409, "conflict", None),
     contract.StoreUnavailable: StoreAnswer(
         503,

@@ -234,6 +234,7 @@ class StoreError(Exception):
     |   +-- LabelsChanged       the version that must be there is, with another body than was `seen`, or what is there
     |   |                       has other `labels`
     |   +-- ConditionFailed     a condition does not hold
+    |   +-- ResourceTooLarge    with its index values, for this engine; or all together
     +-- StoreUnavailable   (outcome unknown if it was a commit: repeat with the same ids) -> 503
     +-- StoreFull          disk full or read-only: nothing was stored -> 507 / 503
     +-- QueryTooCostly     time or memory limit of a search reached; carries advice -> 4xx
@@ -263,6 +264,10 @@ class ConditionFailed(CommitRefused):
         self.condition = condition
         self.found = tuple(found)
         """Type/id pairs that matched or refer instead (at most a few)."""
+
+
+class ResourceTooLarge(CommitRefused):
+    pass
 
 
 class StoreUnavailable(StoreError):

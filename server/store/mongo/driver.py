@@ -34,6 +34,7 @@ from pymongo.errors import (
     CollectionInvalid,
     ConfigurationError,
     ConnectionFailure,
+    DocumentTooLarge,
     DuplicateKeyError,
     InvalidURI,
     NetworkTimeout,
@@ -45,7 +46,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.topology_description import TOPOLOGY_TYPE
 from pymongo.write_concern import WriteConcern
 
-from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+from server.store.contract import (
+    QueryTooCostly,
+    ResourceTooLarge,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from server.store.mongo.primaries import RIGHTS, Primaries
 from server.store.mongo.wire import wait_directly
 
@@ -120,6 +128,12 @@ _FULL = {
     371: "the cluster takes no writes while it is moved",  # UserWritesBlocked
 }
 _NARROW = "Narrow it: name a patient, a code or a date, or leave _total=accurate out."
+_TOO_LARGE = {10334, 17419, 17420, 257, 388}
+"""BSONObjectTooLarge and what it was called before, TransactionTooLarge, TransactionTooLargeForCache."""
+_LARGE = (
+    "This is more than MongoDB stores at once: 16 MB of a resource with what searches find it by, and of a transaction "
+    "what fits into its cache. Send fewer resources together, or fewer values in one list."
+)
 _COSTLY = {
     50: f"The search takes too long. {_NARROW}",  # MaxTimeMSExpired: only searches have a limit
     146: f"The search takes too much memory. {_NARROW}",  # ExceededMemoryLimit
@@ -217,7 +231,7 @@ def failures(*, uncommitted: bool = False) -> Iterator[None]:
 
     A cancellation that arrives with an answer is lost in the `asyncio.wait_for` of Python 3.11 that the driver uses
     (https://github.com/python/cpython/issues/86296): it is raised here, else a task that was told to end goes on.
-    Raises: Again, StoreUnavailable, StoreFull, StoreRefused, QueryTooCostly; bugs stay what they are.
+    Raises: Again, StoreUnavailable, StoreFull, StoreRefused, QueryTooCostly, ResourceTooLarge; bugs stay what they are.
     """
     task = asyncio.current_task()
     told = task.cancelling() if task is not None else 0
@@ -228,6 +242,8 @@ def failures(*, uncommitted: bool = False) -> Iterator[None]:
         if translated is None:
             raise
         raise translated from error
+    except DocumentTooLarge as error:  # by the driver itself, no PyMongoError
+        raise ResourceTooLarge(_LARGE) from error
     if task is not None and task.cancelling() > told:
         raise asyncio.CancelledError
 
@@ -240,6 +256,8 @@ def _translated(error: PyMongoError, uncommitted: bool) -> StoreError | None:
         return StoreUnavailable(_NO_PRIMARY)  # waited for already
     if error.has_error_label(_TRANSIENT) or code == _DUPLICATE:
         return Again("the transaction met another one or an election", lost=isinstance(error, ConnectionFailure))
+    if code in _TOO_LARGE:
+        return ResourceTooLarge(_LARGE)
     if code in _FULL:
         return StoreFull(_FULL[code])
     if code in _COSTLY:

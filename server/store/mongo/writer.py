@@ -24,6 +24,7 @@ from server.store.contract import (
     Put,
     QueryTooCostly,
     Replayed,
+    ResourceTooLarge,
     StoreError,
     StoreUnavailable,
     Unreferenced,
@@ -170,7 +171,8 @@ class Writer:
         try:
             outcomes = await self._until(group, time.monotonic() + (SECONDS if len(group) == 1 else 0.5), stays)
         except (Again, Exception) as error:
-            if len(group) > 1 and (isinstance(error, Again | QueryTooCostly) or not isinstance(error, StoreError)):
+            of_one = isinstance(error, Again | QueryTooCostly | ResourceTooLarge) or not isinstance(error, StoreError)
+            if len(group) > 1 and of_one:
                 self._alone = group
                 for waiting in group:
                     if not waiting.future.done():

@@ -9,13 +9,21 @@ from typing import TypeVar
 import pytest
 from pymongo.errors import (
     AutoReconnect,
+    DocumentTooLarge,
     DuplicateKeyError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
 
-from server.store.contract import QueryTooCostly, StoreError, StoreFull, StoreRefused, StoreUnavailable
+from server.store.contract import (
+    QueryTooCostly,
+    ResourceTooLarge,
+    StoreError,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from server.store.mongo.driver import Again, failures
 
 Failure = TypeVar("Failure", bound=PyMongoError)
@@ -43,6 +51,9 @@ def labelled(error: Failure, label: str) -> Failure:
         (OperationFailure("moved", 371), StoreFull),
         (OperationFailure("disk", 14031), StoreFull),
         (OperationFailure("rights", 13), StoreRefused),
+        (OperationFailure("large", 10334), ResourceTooLarge),
+        (OperationFailure("large for the cache", 388), ResourceTooLarge),
+        (DocumentTooLarge("large"), ResourceTooLarge),
     ],
 )
 async def test_every_failure_of_the_cluster_has_its_name(error: Exception, becomes: type[StoreError]) -> None:

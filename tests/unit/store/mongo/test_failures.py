@@ -21,8 +21,17 @@ from pymongo.errors import OperationFailure
 from conformance.bench.processes import free_port
 from conformance.replica_set import Node, ReplicaSet, until
 from server.search.query import Query
-from server.search.values import Token
-from server.store.contract import Commit, Matches, QueryTooCostly, Scope, StoreFull, StoreRefused, StoreUnavailable
+from server.search.values import String, Token
+from server.store.contract import (
+    Commit,
+    Matches,
+    QueryTooCostly,
+    ResourceTooLarge,
+    Scope,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
@@ -323,6 +332,16 @@ async def test_what_nobody_foresaw_fails_its_commit_alone(store: MongoStore, ser
         await store.commit(Commit([put("Patient", "b")]))
     [written] = await store.commit(Commit([put("Patient", "c")]))
     assert written.created
+
+
+async def test_a_resource_that_is_too_large_with_its_index_values_is_refused_alone(store: MongoStore) -> None:
+    """A Patient of 2.8 MB with a hundred thousand given names was a 500."""
+    texts = ["a" * 1_000_000 + str(number) for number in range(20)]
+    large = put("Patient", "large", {"name": [String(text, "a") for text in texts]})
+    commits = [store.commit(Commit([change])) for change in (put("Patient", "b"), large, put("Patient", "c"))]
+    outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [list, ResourceTooLarge, list]
+    assert await store.read("Patient", "large") is None
 
 
 async def test_the_only_node_is_killed_and_comes_back(one_node: ReplicaSet) -> None:
