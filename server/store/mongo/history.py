@@ -13,7 +13,7 @@ from server.store.asked import Asked
 from server.store.contract import History, Version
 from server.store.mongo.driver import Client, Document, Session, failures, snapshot
 from server.store.mongo.frames import Frames
-from server.store.mongo.order import Order, stored_seq
+from server.store.mongo.order import Order, read_seq, stored_seq
 from server.store.mongo.reader import FIELDS, version_of
 from server.store.mongo.schema import Collections
 
@@ -104,4 +104,4 @@ class Histories:
                 yield self._version(document)
             if len(found) < _STEP:
                 return
-            since = self._version(found[-1]).seq
+            since = read_seq(found[-1]["q"])

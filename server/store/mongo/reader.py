@@ -57,7 +57,7 @@ class Reader:
         ]
 
     async def vread(self, type: str, id: str, version: int) -> Version | None:
-        # First the superseded: a version that is current at the first question may be so no more at the second.
+        # First the current: what is below it is superseded by the second question.
         current = await self._batches.ask(f"{type}/{id}")
         if current is not None and current["v"] == version:
             return version_of(type, id, current, self._frames)

@@ -4,7 +4,7 @@
     history     superseded versions, by {_id: "Type/id/version"}
     symbol      small numbers for codes, units, sets of parameters: exact keys (symbols.py)
     writer      which process is committing since when (order.py)
-    claim       what conditional interactions compete for (transaction.py); each lives for an hour
+    claim       what conditional interactions compete for (claims.py); each lives for an hour
     setting     the store's settings; dictionary: zstd dictionaries; state: zone, epoch, secret, version
 
 A new database gets all it needs from whoever opens it first. One that holds resources is opened only if its version is
