@@ -94,6 +94,8 @@ class Apart:
         until, seconds = self._known.get(kind, (0.0, 0.0))
         seconds = min(seconds * 4, _APART_SECONDS) if now - until < _APART_SECONDS and seconds else 1.0
         if len(self._known) >= _MOST_KINDS:
+            self._known = {each: known for each, known in self._known.items() if known[0] > now}
+        if len(self._known) >= _MOST_KINDS:
             self._known.clear()
         self._known[kind] = now + seconds, seconds
 

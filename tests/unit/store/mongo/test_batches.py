@@ -94,3 +94,19 @@ def test_what_is_slow_goes_apart_for_longer_each_time(monkeypatch: pytest.Monkey
     apart.add("kind")
     now += 1.1
     assert "kind" not in apart
+
+
+def test_what_is_slow_for_long_is_not_forgotten_for_what_was_so_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page that is not found along its type is a question of its own, which nobody asks again."""
+    now = 100.0
+    monkeypatch.setattr(pages.time, "monotonic", lambda: now)
+    apart = Apart()
+    for seconds in (1.0, 4.0, 16.0, 60.0):
+        apart.add("kind")
+        now += seconds + 0.1
+    apart.add("kind")
+    for number in range(2000):
+        now += 0.01
+        apart.add(number)
+    assert "kind" in apart
+    assert len(apart._known) <= 1000
