@@ -24,6 +24,8 @@ _LARGEST_KEPT = 10_000
 """Sets of tokens whose keys a process remembers before it starts anew."""
 _AT_ONCE = 2
 """Questions for symbols that are on their way."""
+_LONGEST_MS = 20_000
+"""A look through all texts of a parameter, as `:text` takes, ends when searches do that are not told otherwise."""
 _PROBES = 3
 """Numbers tried by the store's hash before the strong one."""
 
@@ -148,4 +150,5 @@ class Symbols:
         """Symbols of these spaces for which more holds: {_id, k, s, v, of}."""
         async with self._at_once:
             with failures():
-                return await self._collection.find({"k": {"$in": list(spaces)}, **where}).to_list(None)
+                found = self._collection.find({"k": {"$in": list(spaces)}, **where})
+                return await found.max_time_ms(_LONGEST_MS).to_list(None)

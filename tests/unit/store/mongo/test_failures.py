@@ -252,13 +252,17 @@ async def test_a_read_that_another_try_may_answer_is_unavailable(store: MongoSto
     assert not answered
 
 
-async def test_a_guessed_count_has_a_time_limit_too(store: MongoStore, serving: ReplicaSet) -> None:
+async def test_guessed_counts_and_looks_through_all_texts_have_a_time_limit_too(
+    store: MongoStore, serving: ReplicaSet
+) -> None:
     """The node is told that whatever has a limit is over it."""
     over = {"configureFailPoint": "maxTimeAlwaysTimeOut"}
     serving.nodes[0].ask(over | {"mode": "alwaysOn"})
     try:
         with pytest.raises(QueryTooCostly):
             await store.count(Query(("Patient",)), estimate=True)
+        with pytest.raises(QueryTooCostly):
+            await store._symbols.find(["Observation.code:text"], {})
     finally:
         serving.nodes[0].ask(over | {"mode": "off"})
     assert await store.count(Query(("Patient",)), estimate=True) == 1
