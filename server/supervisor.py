@@ -49,6 +49,8 @@ class Supervisor:
         self._memory = shared(settings.workers)
         self._slots = [Slot(index) for index in range(settings.workers)]
         self._stopping = False
+        self._answered = False
+        """Whether a worker ever did: then one that cannot start is tried again."""
         self._code = OK
         self._alive = os.pipe()
         self._wakeup = os.pipe()
@@ -84,6 +86,7 @@ class Supervisor:
         os.close(ready[1])
         answered = os.read(ready[0], 1) == b"1"
         os.close(ready[0])
+        self._answered |= answered
         if not answered:
             self._buried(slot, os.waitpid(slot.pid, 0)[1])
         return answered
@@ -151,9 +154,9 @@ class Supervisor:
             slot.due = 0.0
             self._code = self._code or max(code, 0)
             return
-        never_answered = not any(each.pid for each in self._slots)
-        if code == REFUSED or (never_answered and slot.pause == 0.0 and slot.started and code == FAILED):
-            self._code = code
+        if code == REFUSED or not self._answered:
+            # An end by SIGTERM or SIGINT was asked for, by whoever asked the parent too; any other signal is a failure.
+            self._code = code if code >= 0 else OK if -code in (signal.SIGTERM, signal.SIGINT) else FAILED
             self._stop()
             return
         young = time.monotonic() - slot.started < SHORT_LIFE_SECONDS

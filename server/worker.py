@@ -19,7 +19,7 @@ from server.context import Context
 from server.listener import Listener
 from server.observability import failures
 from server.observability.metrics import Metrics
-from server.store.contract import StoreError
+from server.store.contract import StoreError, StoreUnavailable
 from server.tls import Certificate
 
 OK, FAILED, REFUSED = 0, 1, 2
@@ -50,7 +50,8 @@ def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Plac
             return runner.run(_serve(settings, sockets, place, ready))
         except (SettingRefused, StoreError, ssl.SSLError) as error:
             sys.stderr.write(f"onecard: {error}\n")
-            return REFUSED
+            # A cluster without a primary has one again in a moment: whoever started this may start it again.
+            return FAILED if isinstance(error, StoreUnavailable) else REFUSED
 
 
 def _raise_file_limit() -> None:

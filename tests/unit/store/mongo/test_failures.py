@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from server.store.mongo import MongoStore, open_mongo
 from server.store.mongo.driver import APP_NAME, PASSING
 from server.store.mongo.symbols import Name
 from server.store.mongo.writer import LARGEST_BYTES
-from tests.cli.serving import onecard
+from tests.cli.serving import onecard, serve
 from tests.contract.resources import Clock, HandRules, put
 from tests.mongod import binary, harmed
 
@@ -100,6 +101,47 @@ async def test_a_standalone_server_is_refused_with_what_to_do(mongod: Path, fold
 async def test_nobody_there_is_unavailable() -> None:
     with pytest.raises(StoreUnavailable):
         await open_mongo(f"mongodb://127.0.0.1:{free_port()}/onecard?serverSelectionTimeoutMS=300", HandRules())
+
+
+async def test_a_start_that_finds_nobody_fails_with_1_so_that_it_may_be_tried_again(tmp_path: Path) -> None:
+    """The service file of docs/running.md does not start again what ended with 2."""
+    store = f"mongodb://127.0.0.1:{free_port()}/onecard?serverSelectionTimeoutMS=300"
+    for workers in ("1", "2"):
+        command = ("serve", "--open", "--port", "0", "--workers", workers, "--store", store)
+        done = await asyncio.to_thread(partial(onecard, *command, cwd=tmp_path))
+        assert (done.returncode, "no primary" in done.stderr, "Traceback" in done.stderr) == (1, True, False), done
+
+
+def test_workers_that_died_while_the_cluster_is_silent_come_back_with_it(one_node: ReplicaSet, tmp_path: Path) -> None:
+    [node] = one_node.nodes
+    url = one_node.url("onecard") + "&serverSelectionTimeoutMS=1000&connectTimeoutMS=500"
+    log = tmp_path / "log"
+    with log.open("w") as err:
+        served = serve(tmp_path, "--open", "--workers", "2", "--request-log", "off", "--store", url, log=err)
+        try:
+            before = served.workers()
+            node.kill(signal.SIGSTOP)
+            for worker in before:
+                os.kill(worker, signal.SIGKILL)
+            until_true(lambda: log.read_text().count("no primary") >= 2)
+            assert served.process.poll() is None, log.read_text()
+            node.kill(signal.SIGCONT)
+            until_true(lambda: served.request("/fhir/Patient")[0] == 200)
+            until_true(lambda: len(served.workers() - before) == 2)
+            assert served.stop(seconds=40) == 0
+        finally:
+            node.kill(signal.SIGCONT)
+            served.end()
+
+
+def until_true(truth: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            if truth():
+                return
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
 
 
 async def test_a_node_that_is_slow_to_answer_at_first_is_waited_for(one_node: ReplicaSet) -> None:
