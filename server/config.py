@@ -35,6 +35,7 @@ from server.setting_kinds import (
     Kind,
     Network,
     number,
+    without_password,
 )
 
 FHIR_PATH = "/fhir"
@@ -314,7 +315,7 @@ def load(
             try:
                 values[row.field] = row.kind.parse(text)
             except ValueError as error:
-                raise SettingRefused(f"{source}{key}: {error}; found {text[:80]!r}") from None
+                raise SettingRefused(f"{source}{key}: {error}; found {without_password(text)[:80]!r}") from None
     settings = Settings(**values)
     check(settings)
     return settings

@@ -127,6 +127,14 @@ def _text(text: str) -> str:
     return text
 
 
+def without_password(url: str) -> str:
+    """The URL of a store as it may be shown and logged, a mistyped one too: all before the last @ is left out."""
+    if url.startswith("sqlite:///"):
+        return url
+    shown = re.sub(r"^([a-z0-9+]+:/+)?.*@", r"\1", url, flags=re.DOTALL)
+    return re.sub(r"(?i)((?:password|properties)=)[^&]*", r"\1...", shown)
+
+
 def many(kind: Kind) -> Kind:
     def parse(text: str) -> tuple[Any, ...]:
         return tuple(kind.parse(item.strip()) for item in text.split(",") if item.strip())

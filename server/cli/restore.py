@@ -13,9 +13,9 @@ from server.cli.backup import asked
 from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings
+from server.setting_kinds import without_password
 from server.store.archive import MAGIC, ArchiveError
 from server.store.contract import StoreError
-from server.store.open import without_password
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

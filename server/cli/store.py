@@ -13,9 +13,10 @@ from server.cli import refuse
 from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, settings_of
 from server.config import SettingRefused, Settings, load
+from server.setting_kinds import without_password
 from server.store.archive import ArchiveError
 from server.store.contract import StoreError
-from server.store.open import init_store, migrate_store, without_password
+from server.store.open import init_store, migrate_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,6 @@ Engines are imported when asked for: an embedded server loads no MongoDB driver.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -93,11 +92,6 @@ async def migrate_store(url: str, progress: Progress) -> tuple[int, int]:
     from server.store.mongo import migrate_mongo
 
     return await migrate_mongo(url, progress)
-
-
-def without_password(url: str) -> str:
-    """The URL of a store as it may be shown and logged."""
-    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _path(url: str, *, must_exist: bool = False) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.settings_page import PAGE, settings_page
 from server.config import TABLE, SettingRefused, Settings, check, load
+from server.setting_kinds import without_password
 
 
 def refused(**flags: str) -> str:
@@ -71,6 +72,30 @@ def test_a_wrong_setting_is_refused_with_the_reason(name: str, text: str, reason
     said = refused(**{name: text})
     assert reason in said
     assert name in said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mongodb://user:secret@a,b/onecard?replicaSet=rs0", "mongodb://a,b/onecard?replicaSet=rs0"),
+        ("sqlite:////var/lib/a@b.db", "sqlite:////var/lib/a@b.db"),
+        ("mongodb://user:sec/ret@a/onecard", "mongodb://a/onecard"),
+        (
+            "mongodb://a/onecard?tlsCertificateKeyFilePassword=secret&tls=true",
+            "mongodb://a/onecard?tlsCertificateKeyFilePassword=...&tls=true",
+        ),
+        ("user:secret@a/onecard", "a/onecard"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("url", ["mongo://user:secret@a/onecard", "user:secret@a/onecard", "mongdb://u:sec/ret@a"])
+def test_a_mistyped_store_is_refused_without_its_password(url: str) -> None:
+    said = refused(store=url)
+    assert "sqlite:///PATH" in said
+    assert "sec" not in said
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from server.store.contract import StoreRefused
 from server.store.embedded import EmbeddedStore
-from server.store.open import open_store, without_password
+from server.store.open import open_store
 from tests.contract.resources import HandRules
 
 
@@ -36,17 +36,6 @@ async def test_sqlite_with_a_relative_path(tmp_path: Path, monkeypatch: pytest.M
 async def test_what_is_no_store_is_refused_with_what_would_be(url: str) -> None:
     with pytest.raises(StoreRefused, match="sqlite:///PATH"):
         await open_store(url, HandRules())
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("mongodb://user:secret@a,b/onecard?replicaSet=rs0", "mongodb://a,b/onecard?replicaSet=rs0"),
-        ("sqlite:////var/lib/a@b.db", "sqlite:////var/lib/a@b.db"),
-    ],
-)
-def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert without_password(url) == shown
 
 
 def test_an_embedded_server_loads_no_mongodb_driver() -> None:
