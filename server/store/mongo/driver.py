@@ -15,6 +15,7 @@ import asyncio
 import re
 import secrets
 import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
@@ -178,20 +179,23 @@ def connect(url: str) -> tuple[Client, str]:
     options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}
     primaries = Primaries()
     try:
-        client: Client = AsyncMongoClient(
-            url,
-            **options,
-            w="majority",
-            readConcernLevel="majority",
-            tz_aware=False,
-            server_selector=primaries,
-            event_listeners=[primaries],
-        )
+        with warnings.catch_warnings(action="error", category=UserWarning):  # else a wrong option is left out
+            client: Client = AsyncMongoClient(
+                url,
+                **options,
+                w="majority",
+                readConcernLevel="majority",
+                tz_aware=False,
+                server_selector=primaries,
+                event_listeners=[primaries],
+            )
         primaries.serve(client)
         name = client.get_default_database("onecard").name
         client.append_metadata(DriverInfo(_PRODUCT, platform=f"{name}#{secrets.token_hex(4)}"))
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        raise StoreRefused(f"the URL of the store cannot be used: {error}") from None
+    except (InvalidURI, ConfigurationError, ValueError, UserWarning) as error:
+        raise StoreRefused(f"{_UNUSABLE}: {error}") from None
+    except OSError as error:  # a file of a TLS option; ssl.SSLError, for one that is no certificate, is one too
+        raise StoreRefused(f"{_UNUSABLE}: {error.strerror or error}") from None
     return client, name
 
 
@@ -210,16 +214,22 @@ def plain(collection: Collection) -> Collection:
 async def first_answer(client: Client) -> Document:
     """What the cluster says of itself (`hello`). A cluster that just starts, or a busy machine, may need longer for the
     first connections than for any question later: nodes that are there are asked as long as three questions may wait.
-    Raises: PyMongoError."""
+    Raises: PyMongoError, StoreUnavailable (with what its nodes say), StoreRefused (another replica set)."""
     attempts = 3
     while True:
         attempts -= 1
         try:
             return await client.admin.command("hello")
-        except ServerSelectionTimeoutError:
+        except ServerSelectionTimeoutError as error:
             servers = client.topology_description.server_descriptions().values()
+            if not servers:  # those that are of no set, or of another one than the URL names, are struck out
+                raise StoreRefused(_OTHER_SET) from error
             if not attempts or all(each.error and not isinstance(each.error, NetworkTimeout) for each in servers):
-                raise  # nobody listens there
+                said = [str(each.error).partition(" (configured")[0] for each in servers if each.error]
+                raise StoreUnavailable("; ".join([_NO_PRIMARY, *said])) from error  # nobody listens there
+        except ConfigurationError as error:  # of mongodb+srv, whose nodes are looked up now
+            kind = StoreRefused if error.__cause__ is None else StoreUnavailable
+            raise kind(f"{_UNUSABLE}: {error}") from error
 
 
 @contextmanager
@@ -278,6 +288,11 @@ def _translated(error: PyMongoError, uncommitted: bool) -> StoreError | None:
 
 _NO_PRIMARY = "the cluster has no primary that answers"
 _UNCONFIRMED = "the cluster did not confirm the write in time"
+_OTHER_SET = (
+    "no server of the URL is in the replica set that it names: replicaSet=NAME must be what rs.status().set tells; "
+    "a mongod that stands alone is in none, start it with --replSet NAME and run rs.initiate() once"
+)
+_UNUSABLE = "the URL of the store cannot be used"
 
 
 def _code(error: PyMongoError) -> int | None:

@@ -24,7 +24,7 @@ from server.store.contract import (
     StoreRefused,
     StoreUnavailable,
 )
-from server.store.mongo.driver import Again, failures
+from server.store.mongo.driver import Again, connect, failures, first_answer
 
 Failure = TypeVar("Failure", bound=PyMongoError)
 
@@ -83,3 +83,25 @@ async def test_a_cancellation_that_the_driver_swallowed_ends_the_task() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("replicaSat=rs0", "Unknown option"),
+        ("maxPoolSize=many", "maxpoolsize must be an integer"),
+        ("tls=true&tlsCAFile=/no/such.pem", "tlscafile file is not readable"),
+        ("tls=true&tlsCAFile={here}", "certificate"),
+    ],
+)
+def test_an_option_of_the_url_that_cannot_be_used_is_refused(option: str, why: str) -> None:
+    with pytest.raises(StoreRefused, match=why) as refused:
+        connect(f"mongodb://user:secret@127.0.0.1/onecard?{option.format(here=__file__)}")
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_cluster_that_is_looked_up_by_a_wrong_name_is_refused() -> None:
+    client, _ = connect("mongodb+srv://127.0.0.1/onecard")
+    with pytest.raises(StoreRefused, match="IP address"):
+        await first_answer(client)
+    await client.close()

@@ -91,6 +91,8 @@ async def test_a_standalone_server_is_refused_with_what_to_do(mongod: Path, fold
         with pytest.raises(StoreRefused, match="--replSet"):
             await open_mongo(f"mongodb://{node.address}/onecard?serverSelectionTimeoutMS=60000", HandRules())
         store = ("--store", f"mongodb://{node.address}/onecard")
+        with pytest.raises(StoreRefused, match="--replSet"):
+            await open_mongo(f"mongodb://{node.address}/onecard?replicaSet=rs0", HandRules())
         for command in (("serve", "--port", "0", "--open"), ("store", "init"), ("store", "migrate")):
             done = await asyncio.to_thread(partial(onecard, *command, *store, cwd=folder))
             assert (done.returncode, "--replSet" in done.stderr) == (2, True), done.stderr
@@ -99,8 +101,15 @@ async def test_a_standalone_server_is_refused_with_what_to_do(mongod: Path, fold
 
 
 async def test_nobody_there_is_unavailable() -> None:
-    with pytest.raises(StoreUnavailable):
-        await open_mongo(f"mongodb://127.0.0.1:{free_port()}/onecard?serverSelectionTimeoutMS=300", HandRules())
+    port = free_port()
+    with pytest.raises(StoreUnavailable, match=f"no primary that answers; 127.0.0.1:{port}: .*failed"):
+        await open_mongo(f"mongodb://127.0.0.1:{port}/onecard?serverSelectionTimeoutMS=300", HandRules())
+
+
+async def test_a_set_of_another_name_is_refused_with_what_to_do(one_node: ReplicaSet) -> None:
+    url = one_node.url("onecard").replace("=rs0", "=other")
+    with pytest.raises(StoreRefused, match=r"replicaSet=NAME must be what rs\.status\(\)\.set tells"):
+        await open_mongo(url, HandRules())
 
 
 async def test_a_start_that_finds_nobody_fails_with_1_so_that_it_may_be_tried_again(tmp_path: Path) -> None:
