@@ -125,6 +125,34 @@ async def test_a_filled_store_without_an_index_is_refused_until_init_made_it(pla
     await store.close()
 
 
+@pytest.mark.mongo
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"name": "s", "hidden": True}, "index s of resource is not as OneCard made it"),
+        ({"name": "s", "partialFilterExpression": {"t": "Patient"}, "sparse": False}, "index s of resource is not"),
+        ({"name": "mine"}, "index mine of resource stands where OneCard's index s must be"),
+    ],
+)
+async def test_an_index_that_was_made_anew_by_hand_is_refused_with_what_to_do(
+    tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    url = ENGINES["mongo"](tmp_path)
+    await init_store(url, "Asia/Bangkok", Told())
+    with MongoClient[dict[str, Any]](url) as client:
+        resource = client.get_default_database().resource
+        resource.drop_index("s")
+        resource.create_index([("s", 1)], **{"sparse": True, **changed})
+        name = changed["name"]
+        for attempt in (open_store(url, HandRules()), init_store(url, "Asia/Bangkok", Told())):
+            with pytest.raises(StoreRefused, match=rf'{told}.*: drop it with db.resource.dropIndex\("{name}"\), then'):
+                await attempt
+        resource.drop_index(name)
+    assert await init_store(url, "Asia/Bangkok", Told()) == (14, 1)
+    store = await open_store(url, HandRules())
+    await store.close()
+
+
 def test_a_server_ends_with_2_and_what_to_do_where_an_index_is_missing_or_the_version_is_another(
     place: Place, tmp_path: Path
 ) -> None:

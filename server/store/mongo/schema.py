@@ -219,16 +219,30 @@ async def _missing(database: Database) -> list[tuple[str, str]]:
     for where, wanted in INDEXES.items():
         found = await database[where].index_information() if where in there else {}
         for name, (key, options) in wanted.items():
-            if name not in found:
-                missing.append((where, name))
-            elif [(field, int(way)) for field, way in found[name]["key"]] != key or any(
-                found[name].get(option) != value for option, value in options.items()
-            ):
-                raise StoreRefused(
-                    f'index {name} of {where} is not as OneCard made it: drop it with db.{where}.dropIndex("{name}"), '
-                    "then run `onecard store init`"
-                )
+            if name in found and not _is(found[name], key, options):
+                raise _other(where, name, f"index {name} of {where} is not as OneCard made it")
+            if name in found:
+                continue
+            for other in found:
+                if _is(found[other], key, options):  # beside it MongoDB makes none
+                    raise _other(where, other, f"index {other} of {where} stands where OneCard's index {name} must be")
+            missing.append((where, name))
     return missing
+
+
+def _is(found: Document, key: Key, options: dict[str, Any]) -> bool:
+    """Whether an index is this one. More than its options would be wrong too: one that is hidden finds nothing, one of
+    a part of the documents not all."""
+    said = {name: value for name, value in found.items() if value and name not in _NOT_ASKED}
+    return [(field, int(way)) for field, way in found["key"]] == key and said == options
+
+
+_NOT_ASKED = frozenset({"v", "key", "ns", "background", "storageEngine"})
+"""What an index says of itself that changes nothing of what it finds."""
+
+
+def _other(where: str, name: str, what: str) -> StoreRefused:
+    return StoreRefused(f'{what}: drop it with db.{where}.dropIndex("{name}"), then run `onecard store init`')
 
 
 async def _make(database: Database, missing: list[tuple[str, str]]) -> None:
