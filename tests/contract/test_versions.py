@@ -159,7 +159,7 @@ def test_a_server_ends_with_2_and_what_to_do_where_an_index_is_missing_or_the_ve
     asyncio.run(place.filled())
     known = KNOWN[place.engine]
     for damage, told in (
-        (lambda: place.set_version(known - 1), "onecard store migrate"),
+        (lambda: place.set_version(known - 1), "with the older program, stop all servers, then run `onecard store"),
         (lambda: place.set_version(known + 1), "use the newer program"),
         (lambda: (place.set_version(known), place.drop_index()), "onecard store init"),
     ):

@@ -94,8 +94,8 @@ def prepare(connection: Connection, zone: str, *, rezone: bool = False) -> None:
             migrate(connection, 0, MIGRATIONS)
         elif version < len(MIGRATIONS):
             raise StoreRefused(
-                f"the store has schema {version}, this program writes {len(MIGRATIONS)}: back it up, stop all servers, "
-                "then run `onecard store migrate` with the same --store"
+                f"the store has schema {version}, this program writes {len(MIGRATIONS)}: back it up with the "
+                "older program, stop all servers, then run `onecard store migrate` with the same --store"
             )
         elif missing := lacking(connection):
             raise StoreRefused(

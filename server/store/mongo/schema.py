@@ -181,8 +181,8 @@ def _refuse_other_version(state: Document) -> None:
     _refuse_newer(found, SCHEMA)
     if found < SCHEMA:
         raise StoreRefused(
-            f"the store has schema {found}, this program writes {SCHEMA}: back it up, stop all servers, then run "
-            "`onecard store migrate` with the same --store"
+            f"the store has schema {found}, this program writes {SCHEMA}: back it up with the older program, stop all "
+            "servers, then run `onecard store migrate` with the same --store"
         )
 
 
