@@ -48,7 +48,7 @@ def run_worker(settings: Settings, sockets: Sequence[socket.socket], place: Plac
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(settings, sockets, place, ready))
-        except (SettingRefused, StoreError, ssl.SSLError) as error:
+        except (SettingRefused, StoreError) as error:
             sys.stderr.write(f"onecard: {error}\n")
             # A cluster without a primary has one again in a moment: whoever started this may start it again.
             return FAILED if isinstance(error, StoreUnavailable) else REFUSED

@@ -7,7 +7,9 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from server.config import SettingRefused
 from server.tls import Certificate
 from tests.certificates import presented, write_pair
 from tests.unit.server.conftest import PATIENT, StartShell
@@ -76,5 +78,17 @@ def test_a_pair_that_does_not_fit_is_refused_at_the_start(tmp_path: Path) -> Non
     cert, _ = write_pair(tmp_path, "first")
     (tmp_path / "other").mkdir()
     _, key = write_pair(tmp_path / "other", "second")
-    with pytest.raises(ssl.SSLError):
-        Certificate(cert, key)
+    for wrong in ((cert, key), (key, key), (str(tmp_path), key), (cert, _locked(key))):
+        with pytest.raises(SettingRefused, match=r"tls-cert .* and tls-key .* must be a certificate"):
+            Certificate(*wrong)
+
+
+def _locked(key: str) -> str:
+    """The same key, in a file with a passphrase."""
+    locked = Path(key).with_name("locked.pem")
+    made = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    how = serialization.BestAvailableEncryption(b"secret")
+    locked.write_bytes(
+        made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, how)
+    )
+    return str(locked)
