@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         path = settings_of(args).token_file
         return {"add": _add, "list": _list, "revoke": _revoke}[args.action](path, args)
+    except OSError as error:
+        return refuse(f"the tokens cannot be written: {error.filename or args.data_folder}: {error.strerror}")
     except (SettingRefused, TokenFileError, ValueError) as error:
         return refuse(error)
 

@@ -83,6 +83,12 @@ def test_the_life_of_a_token(tmp_path: Path) -> None:
     assert onecard("token", "list", cwd=tmp_path).stdout == ""
 
 
+def test_a_data_folder_that_cannot_be_written_is_refused_in_plain_words(tmp_path: Path) -> None:
+    done = onecard("token", "add", "a", "--data-folder", "/proc/nobody", cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "the tokens cannot be written: /proc/nobody: No such file or directory" in done.stderr
+
+
 def test_tokens_live_in_the_data_folder_of_the_settings(tmp_path: Path) -> None:
     assert onecard("token", "add", "a", cwd=tmp_path, env={"ONECARD_DATA_FOLDER": "elsewhere"}).returncode == 0
     assert (tmp_path / "elsewhere" / "tokens.json").exists()
