@@ -155,6 +155,8 @@ def _decryptor(source: IO[bytes], head: str, passphrase: str | None, identities:
                 raise ArchiveError("this backup is for a public key: give its age identity file with --identity")
     except pyrage.DecryptError:
         raise ArchiveError("the passphrase does not fit this backup") from None
+    except (ValueError, IndexError):
+        raise ArchiveError("the backup is damaged: the key in its first line was changed or cut off") from None
     except pyrage.IdentityError:
         raise ArchiveError("the identity file holds no age identity (AGE-SECRET-KEY-1...)") from None
     return _decrypted(source, keys)

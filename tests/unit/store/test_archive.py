@@ -57,6 +57,13 @@ def test_a_wrong_passphrase_is_told() -> None:
         list(read_archive(io.BytesIO(data), passphrase="wrong"))
 
 
+@pytest.mark.parametrize("key", [b"", b" abcde", " ไทย".encode()])
+def test_a_key_that_was_changed_or_is_gone_is_told(key: bytes) -> None:
+    data = b"onecard-backup 1 passphrase" + key + b"\n" + archive(PROTECTIONS["passphrase"][0]).partition(b"\n")[2]
+    with pytest.raises(ArchiveError, match="damaged: the key in its first line"):
+        list(read_archive(io.BytesIO(data), passphrase="ข้าวหอมมะลิ"))
+
+
 def test_a_missing_passphrase_is_asked_for() -> None:
     data = archive(PROTECTIONS["passphrase"][0])
     with pytest.raises(ArchiveError, match="ONECARD_PASSPHRASE"):
