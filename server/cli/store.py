@@ -12,7 +12,7 @@ from typing import Any
 from server.cli import refuse
 from server.cli.progress import bar
 from server.cli.settings import STORE, add_settings, settings_of
-from server.config import SettingRefused, Settings, load
+from server.config import TABLE, SettingRefused, Settings
 from server.setting_kinds import without_password
 from server.store.archive import ArchiveError
 from server.store.contract import StoreError
@@ -38,13 +38,20 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         if args.action == "copy":
-            target = load({"store": [args.to]})
-            asyncio.run(_copy(settings, dataclasses.replace(settings, store=target.store)))
+            asyncio.run(_copy(settings, dataclasses.replace(settings, store=_target(args.to))))
         else:
             asyncio.run(_ACTIONS[args.action](settings))
     except (SettingRefused, ArchiveError, StoreError) as error:
         return refuse(error)
     return 0
+
+
+def _target(url: str) -> str:
+    """Raises: SettingRefused."""
+    try:
+        return str(TABLE["store"].kind.parse(url))
+    except ValueError as error:
+        raise SettingRefused(f"--to: {error}; found {without_password(url)!r}") from None
 
 
 async def _init(settings: Settings) -> None:

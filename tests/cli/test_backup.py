@@ -144,6 +144,13 @@ async def test_a_copy_is_equal_and_the_source_goes_on_serving(
     assert (await stored.client.get("Patient/1")).status == 200
 
 
+def test_a_copy_to_what_is_no_store_names_the_flag(tmp_path: Path) -> None:
+    done = onecard("store", "copy", "--store", "sqlite:///s.db", "--to", "mongo://user:secret@db1/copy", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "onecard: --to: sqlite:///PATH or mongodb://HOST/NAME is expected" in done.stderr
+    assert "secret" not in done.stderr
+
+
 @pytest.mark.parametrize("harm", ["changed", "cut off"])
 async def test_a_damaged_backup_is_refused_before_anything_is_written(
     harm: str, stored: Running, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
