@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from server.store.contract import StoreError
+
 Job = TypeVar("Job")
 
 PATIENCE = 60.0
@@ -96,9 +98,11 @@ def _telling() -> Iterator[None]:
         yield
     except (EOFError, OSError) as error:
         raise WorkerFailed(
-            "a worker process ended before its work was done; import the same again to go on"
-            " / โปรเซสที่ช่วยนำเข้าหยุดก่อนเสร็จ นำเข้าไฟล์เดิมอีกครั้งเพื่อทำต่อ"
+            f"a worker process ended before its work was done; {_GO_ON[0]} / โปรเซสที่ช่วยนำเข้าหยุดก่อนเสร็จ {_GO_ON[1]}"
         ) from error
+
+
+_GO_ON = ("import the same again to go on", "นำเข้าไฟล์เดิมอีกครั้งเพื่อทำต่อ")
 
 
 # --- in the worker ----------------------------------------------------------------------------------------------------
@@ -122,6 +126,8 @@ async def answers(work: Connection, answer: Callable[[Any], Awaitable[Any]]) -> 
 async def _answered(answer: Callable[[Any], Awaitable[Any]], job: Any) -> Any:
     try:
         return await answer(job)
+    except StoreError as error:
+        return _Failed(f"{error}; {' / '.join(_GO_ON)}")
     except Exception as error:  # whatever it was, the other side has to know
         return _Failed(f"{type(error).__name__}: {error}")
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from server.intake.team import WorkerFailed, answers, spread, workers
+from server.store.contract import StoreUnavailable
 from tests.turns import turns_beside
 
 LARGE = 2 << 20
@@ -66,6 +67,13 @@ def failing(work: Connection) -> None:
     asyncio.run(answers(work, answer))
 
 
+def without_a_store(work: Connection) -> None:
+    async def answer(job: int) -> int:
+        raise StoreUnavailable("nobody is there")
+
+    asyncio.run(answers(work, answer))
+
+
 def answered(target: Callable[[Connection], None], jobs: list[Any], number: int = 2) -> list[tuple[Any, Any]]:
     """What `spread` tells, in the time that a hang would not keep."""
     found: list[tuple[Any, Any]] = []
@@ -108,6 +116,11 @@ def test_a_worker_that_is_killed_ends_the_import_with_the_reason(target: Callabl
 def test_what_a_worker_cannot_do_ends_the_import_with_the_reason() -> None:
     with pytest.raises(WorkerFailed, match="no space left"):
         answered(failing, list(range(30)))
+
+
+def test_a_store_that_fails_ends_the_import_with_what_to_do() -> None:
+    with pytest.raises(WorkerFailed, match="nobody is there; import the same again to go on"):
+        answered(without_a_store, list(range(30)))
 
 
 async def test_the_loop_goes_on_while_workers_are_waited_for() -> None:
