@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = settings_of(args)
         report = asyncio.run(_import(args, settings, find_sources(args.paths)))
-    except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
+    except (SettingRefused, SourceError, StoreError, WorkerFailed, OSError) as error:
         return refuse(error)
     print(json.dumps(report.as_json(), ensure_ascii=False) if args.json else summary(report))
     return 1 if report.refused else 0

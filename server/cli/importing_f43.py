@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """0 if all is in, 1 if something was refused, 2 if nothing could be begun."""
     try:
         reports = _run(args, settings_of(args))
-    except (SettingRefused, SourceError, StoreError, WorkerFailed) as error:
+    except (SettingRefused, SourceError, StoreError, WorkerFailed, OSError) as error:
         return refuse(error)
     if args.json:
         print(json.dumps({"imports": [report.as_json() for report in reports]}, ensure_ascii=False))

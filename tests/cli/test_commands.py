@@ -89,6 +89,17 @@ def test_a_data_folder_that_cannot_be_written_is_refused_in_plain_words(tmp_path
     assert "the tokens cannot be written: /proc/nobody: No such file or directory" in done.stderr
 
 
+@pytest.mark.parametrize("kind", ["f43", "fhir"])
+def test_an_import_whose_data_folder_cannot_be_written_is_refused_in_plain_words(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "VILLAGE.txt").write_text("HOSPCODE|VID|D_UPDATE\r\n99999|99990109|25670115090000\r\n")
+    file = "bad.json" if kind == "fhir" else "VILLAGE.txt"
+    store = ("--store", "sqlite:///s.db", "--data-folder", "/proc/nobody")
+    done = onecard("import", kind, file, *store, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "No such file or directory: '/proc/nobody" in done.stderr
+
+
 def test_tokens_live_in_the_data_folder_of_the_settings(tmp_path: Path) -> None:
     assert onecard("token", "add", "a", cwd=tmp_path, env={"ONECARD_DATA_FOLDER": "elsewhere"}).returncode == 0
     assert (tmp_path / "elsewhere" / "tokens.json").exists()
