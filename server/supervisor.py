@@ -157,6 +157,8 @@ class Supervisor:
         if code == REFUSED or not self._answered:
             # An end by SIGTERM or SIGINT was asked for, by whoever asked the parent too; any other signal is a failure.
             self._code = code if code >= 0 else OK if -code in (signal.SIGTERM, signal.SIGINT) else FAILED
+            if code < 0 and self._code == FAILED:
+                sys.stderr.write(f"onecard: worker {pid} was ended by signal {-code} before it answered\n")
             self._stop()
             return
         young = time.monotonic() - slot.started < SHORT_LIFE_SECONDS

@@ -111,9 +111,11 @@ class Served:
         return self.process.wait(seconds)
 
 
-def serve(cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, log: IO[str] | None = None) -> Served:
-    """A server that has said that it listens; standard error goes to `log`."""
-    process = subprocess.Popen(
+def starting(
+    cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, log: IO[str] | int | None = None
+) -> subprocess.Popen[str]:
+    """A server that may not listen yet; standard error goes to `log`."""
+    return subprocess.Popen(
         [*ONECARD, "serve", "--port", "0", *arguments],
         cwd=cwd,
         env=_environment(env),
@@ -121,7 +123,11 @@ def serve(cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, log:
         stderr=log or subprocess.DEVNULL,
         text=True,
     )
-    served = Served(process)
+
+
+def serve(cwd: Path, *arguments: str, env: Mapping[str, str] | None = None, log: IO[str] | None = None) -> Served:
+    """A server that has said that it listens; standard error goes to `log`."""
+    served = Served(starting(cwd, *arguments, env=env, log=log))
     try:
         served.port = int(served.printed(r"listens at https?://\S+?:(\d+)/", START_SECONDS)[1])
     except AssertionError:

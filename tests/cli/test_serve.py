@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import presented, write_pair
-from tests.cli.serving import PATIENT, Served, onecard, serve, slow_body
+from tests.cli.serving import PATIENT, Served, onecard, serve, slow_body, starting
 
 Start = Callable[..., Served]
 
@@ -191,6 +192,15 @@ def test_a_dead_worker_is_started_again_and_nobody_is_turned_away(start: Start) 
         assert served.request("/fhir/Patient?_count=1")[0] == 200
     until(lambda: len(served.workers() - before) == 1 and len(served.workers()) == 2)
     assert served.stop() == 0
+
+
+def test_a_first_worker_that_is_killed_before_it_answers_is_a_failure(tmp_path: Path) -> None:
+    process = starting(tmp_path, "--open", "--workers", "2", log=subprocess.PIPE)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    until(lambda: bool(children.read_text()))
+    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, "by signal 9 before it answered" in told) == (1, True), told
 
 
 def test_workers_end_when_their_parent_is_killed(start: Start) -> None:
