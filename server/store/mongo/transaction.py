@@ -44,6 +44,9 @@ Pair = tuple[str, str]
 
 _FEW = 5
 """Resources that a failed condition names."""
+_MOST_PENDING = 1_000
+"""Resources that are written together. A transaction that is silent while it makes ten thousand would on a busy machine
+be taken for one whose process is gone (`end_abandoned`)."""
 _HEAD = {"v": 1, "q": 1, "l": 1, "m": 1, "n": 1, "t": 1, "x": 1}
 CURRENT = _HEAD | {"b": 1}
 
@@ -180,6 +183,8 @@ class Transaction:
         written, turn = [], Turn()
         for change, one, document in zip(commit.changes, known, earlier, strict=True):
             written.append(self._change(change, one, updated, document))
+            if len(self._pending.dirty) >= _MOST_PENDING:
+                await self.flush()
             if turn.is_over():
                 await asyncio.sleep(0)
         return written

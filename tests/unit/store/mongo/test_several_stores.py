@@ -29,6 +29,7 @@ from server.store.contract import (
 from server.store.mongo import MongoStore, open_mongo, order
 from server.store.mongo.driver import Document, Session
 from server.store.mongo.order import Stamp
+from server.store.mongo.transaction import Transaction
 from tests import mongod
 from tests.contract.resources import Clock, HandRules, put
 from tests.contract.test_conditions import IDENTIFIER
@@ -473,3 +474,21 @@ async def test_labels_that_another_store_gives_while_this_one_reindexes_stay(
     assert read.body == labelled.body.at(1, read.last_updated)
     new = Match(Parameter("status", "token"), "", (TokenOperand(None, "new", any_system=False),))
     assert await stores[0].count(Query(("Observation",), (new,))) == 1
+
+
+async def test_a_large_commit_is_written_in_parts(stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent until the end, it would be taken for that of a process that is gone; its parts are there together."""
+    parts: list[int] = []
+    flush = Transaction.flush
+
+    async def counted(self: Transaction) -> None:
+        parts.append(len(self._pending.dirty))
+        await flush(self)
+        if sum(parts) == 2_000:
+            assert await stores[1].read("Basic", "b0") is None
+
+    monkeypatch.setattr(Transaction, "flush", counted)
+    written = await stores[0].commit(Commit([put("Basic", f"b{n}") for n in range(2_500)]))
+    assert parts == [1_000, 1_000, 500]
+    assert [each.version.id for each in written] == [f"b{n}" for n in range(2_500)]
+    assert await stores[1].count(Query(("Basic",))) == 2_500
