@@ -35,6 +35,7 @@ from conformance.bench.workloads import WORKLOADS
 
 LOADED_PER_SECOND = {"embedded": 2_000, "mongod": 1_000}
 """Resources, on two cores; any other store or server is taken for the slower."""
+HAPI_LOADED_PER_SECOND = 100
 IMPORT = [sys.executable, "-m", "conformance.bench.imports", "--people", "80"]
 IMPORT_SECONDS = {"embedded": 30, "mongod": 50}
 """The engines it is measured on."""
@@ -120,6 +121,11 @@ def planned(args: argparse.Namespace, folder: Path) -> list[Part]:
         place = folder / f"{len(parts)}"
         run = partial(_in_folder, place, partial(targets.of_onecard, how, store, workers, size, place))
         parts.append(Part(name, _expected(how, store, size, how.turns), run))
+    if args.hapi:
+        rounds = 1 + targets.HAPI_WARM_UPS
+        for size in args.sizes:
+            seconds = 60 + size / HAPI_LOADED_PER_SECOND + rounds * _expected(how, "", 0, 0)
+            parts.append(Part(f"HAPI FHIR, {size:,} resources", seconds, partial(targets.of_hapi, how, size)))
     if not args.only and not args.no_imports:
         for store, seconds in IMPORT_SECONDS.items():
             if store in args.store:
@@ -192,6 +198,9 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         metavar="PERCENT",
         help="of a core that each process of OneCard gets at most while it is asked (control groups, as root): whether "
         "more workers do more where the machine is not full",
+    )
+    parser.add_argument(
+        "--hapi", action="store_true", help="HAPI FHIR on PostgreSQL too, built here (needs java, maven, postgresql)"
     )
     parser.add_argument("--url", help="FHIR base of another server to measure, already running and empty")
     parser.add_argument("--header", action="append", default=[], help="further header for --url, 'Name: value'")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from conformance.bench import limits
 from conformance.bench.database import mongod
+from conformance.bench.hapi import VERSION, hapi
 from conformance.bench.load import Target, repeating, run
 from conformance.bench.onecard import onecard
 from conformance.bench.processes import disk, family, free_port, pinned, rationed, started, usage
@@ -27,6 +28,9 @@ TURN = 0.5
 """Seconds of each side of a turn."""
 WARM_UP = 0.3
 """Seconds of a workload before the processes get a share of a core only."""
+HAPI_WARM_UPS = 2
+"""Rounds of all workloads before HAPI is measured: its virtual machine compiles what is often run, and only then has
+its speed."""
 STORES = ("embedded", "mongod")
 """Those that are started here; any other name is the URL of a store."""
 
@@ -164,3 +168,19 @@ def by_url(
     facts = {"size": size, "resources": bench.pools.counts.total(), "conditional_references": bench.conditional}
     bench.all()
     return _run(f"server at {target.host}:{target.port}", bench.measured, broken=bench.broken, **facts)
+
+
+def of_hapi(how: How, size: int) -> Run:
+    """HAPI FHIR on an empty database: loaded, weighed, warmed up, asked with standard REST."""
+    with hapi() as server:
+        bench = Bench(server.target, how.connections, how.seconds, server.pid, server.database_pid, only=how.only)
+        facts: Run = {"size": size, "idle_memory_mb": round(usage(server.pid).memory / 1e6, 1)}
+        empty = disk(server.data / "base")
+        bench.load(size)
+        facts["resources"] = loaded = bench.pools.counts.total()
+        facts["disk_bytes_per_resource"] = round((disk(server.data / "base") - empty) / loaded, 1)
+        for _ in range(HAPI_WARM_UPS):
+            replace(bench, measured=[], broken={}).all()
+        bench.all()
+        facts["load_memory_mb"] = round(usage(server.pid).memory / 1e6, 1)
+    return _run(f"HAPI FHIR {VERSION}, PostgreSQL", bench.measured, broken=bench.broken, **facts)
