@@ -183,8 +183,19 @@ def prepare(
 
 
 def about(resource: Resource) -> int:
-    """Bytes of JSON of a parsed resource; written out, which is four times as fast as adding them up."""
-    return len(write_json(resource))
+    """Bytes of JSON of a parsed resource, roughly; at least `LARGE` if it has that many. It is not written for that:
+    nothing large is gone through where others wait."""
+    size, waiting = 0, [resource]
+    while waiting and size < LARGE:
+        value: Any = waiting.pop()
+        if value.__class__ is dict:
+            size += 12 * len(value)
+            waiting += value.values()
+        elif value.__class__ is list:
+            waiting += value
+        else:
+            size += len(value) if value.__class__ is str else 8
+    return size
 
 
 async def beside(size: int, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

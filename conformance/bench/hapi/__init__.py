@@ -15,13 +15,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from conformance.bench.load import Target
 from conformance.bench.processes import free_port, wait_for
 
-VERSION = "8.8.0"
-HEAP = "3g"
 _HERE = Path(__file__).parent
+_POM = _HERE / "pom.xml"
+VERSION = ElementTree.parse(_POM).findtext(".//{*}hapi", "")
+HEAP = "3g"
 _BUILT = Path("build/hapi")
 _POSTGRESQL = ["-c", "shared_buffers=1GB", "-c", "max_wal_size=4GB", "-c", "listen_addresses=127.0.0.1"]
 """Else as PostgreSQL comes: what is acknowledged is durable, as with OneCard."""
@@ -29,11 +31,13 @@ _START_SECONDS = 300.0
 
 
 class Hapi(NamedTuple):
+    """Running."""
+
     target: Target
     pid: int
     database_pid: int
     data: Path
-    """Of PostgreSQL."""
+    """Folder of PostgreSQL."""
 
 
 @contextlib.contextmanager
@@ -63,7 +67,7 @@ def _build() -> None:
             raise RuntimeError(f"no {name}: install openjdk-17-jdk-headless and maven")
     lib, classes = _BUILT / "lib", _BUILT / "classes"
     if not (lib / f"hapi-fhir-base-{VERSION}.jar").exists():
-        fetched = ["mvn", "-q", "-B", "-f", str(_HERE / "pom.xml"), "dependency:copy-dependencies"]
+        fetched = ["mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies"]
         subprocess.run([*fetched, f"-DoutputDirectory={lib.absolute()}"], check=True)
     classes.mkdir(parents=True, exist_ok=True)
     compiled = ["javac", "-proc:none", "-nowarn", "-cp", f"{lib}/*", "-d", str(classes)]

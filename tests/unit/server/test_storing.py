@@ -55,5 +55,5 @@ async def test_other_requests_have_their_turn_while_a_large_bundle_is_read(ctx: 
         ({"resourceType": "ValueSet", "compose": {"include": [{"concept": [{"code": "1"}] * 6000}]}}, True),
     ],
 )
-def test_a_resource_is_known_to_be_large(resource: dict[str, Any], large: bool) -> None:
+def test_a_resource_is_known_to_be_large_without_being_written(resource: dict[str, Any], large: bool) -> None:
     assert (about(resource) >= LARGE) is large
