@@ -33,12 +33,13 @@ run: setup ## start OneCard at http://127.0.0.1:8080 with a small sample
 test: $(VENV)/.test ## every test that this machine can run; skipped groups are printed with what they need
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(VENV)/.check $(VENV)/.test ## format, lint, types, import contracts, files that commands make
+check: $(VENV)/.check $(VENV)/.test ## format, lint, types, import contracts, files that commands make, what is installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -k is_current tests/unit/conformance tests/unit/server/test_config.py tests/unit/mappers/test_own_definitions.py
+	@$(BIN)/python -m pytest -q tests/unit/test_packaging.py
 
 fmt: $(VENV)/.check ## format and mend what can be mended
 	@$(BIN)/ruff format .
