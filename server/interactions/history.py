@@ -16,10 +16,10 @@ from server.interactions.subsets import Subset, subset
 from server.messages import FhirRequest, FhirResponse
 from server.search.compile import LONGEST_COUNT
 from server.search.instant import interval
-from server.store.contract import Scope, Version, instant
+from server.store.contract import REMADE, Scope, Version, instant
 
 _PARAMETERS = frozenset({"_count", "_since", "_at", "_cursor", "_format", "_pretty", "_summary", "_elements"})
-_STATUS = {"POST": "201", "PUT": "200", "PATCH": "200", "DELETE": "204"}
+_STATUS = {"POST": "201", "PUT": "200", "PATCH": "200", "DELETE": "204", REMADE: "201"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,9 @@ def _bundle(
 def _entry(base: str, version: Version, cut: Subset | None) -> bytes:
     where = f"{version.type}/{version.id}"
     method = "DELETE" if version.body is None else version.method
-    url = version.type if method == "POST" else where
     status = "201" if version.version == 1 else _STATUS[method]
+    method = "PUT" if method == REMADE else method
+    url = version.type if method == "POST" else where
     response = (
         f'"request":{{"method":"{method}","url":"{url}"}},"response":{{"status":"{status}",'
         f'"etag":"W/\\"{version.version}\\"","lastModified":"{instant(version.last_updated)}"}}}}'

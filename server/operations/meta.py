@@ -29,6 +29,11 @@ _SECONDS = 20.0
 
 Meta = dict[str, Any]
 
+_NONE: Meta = {
+    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "not-applicable"}]
+}
+"""No label is in use: the output is mandatory, and no element may be empty (ele-1)."""
+
 
 async def meta(ctx: Context, request: FhirRequest) -> FhirResponse:
     """Meta of a resource or version; of a type or the system: every label in use.
@@ -43,7 +48,7 @@ async def meta(ctx: Context, request: FhirRequest) -> FhirResponse:
     used: Meta = {}
     async for version in _all(ctx, types):
         used = _added(used, _meta_of(version))
-    return returned("return", "valueMeta", {name: used[name] for name in _LABELS if used.get(name)})
+    return returned("return", "valueMeta", {name: used[name] for name in _LABELS if used.get(name)} or _NONE)
 
 
 async def meta_add(ctx: Context, request: FhirRequest) -> FhirResponse:

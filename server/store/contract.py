@@ -42,6 +42,12 @@ def instant(milliseconds: int) -> str:
     return f"{_whole_seconds(seconds)}.{ms:03d}Z"
 
 
+REMADE = "PUT again"
+METHODS = {0: "POST", 1: "PUT", 2: "PATCH", 3: "DELETE", -1: REMADE}
+"""Methods of versions by the numbers that both engines store. What is below the number of a deletion lives."""
+NUMBERS = {method: number for number, method in METHODS.items()}
+DELETED = NUMBERS["DELETE"]
+
 Labels = frozenset[tuple[str, str | None, str | None]]
 """("tag" or "security", system, code)"""
 NO_LABELS: Labels = frozenset()
@@ -171,13 +177,18 @@ class Version:
     seq: int
     """Place in the commit order, unique to this version; only comparable, may be larger than 64 bits."""
     method: str
-    """POST, PUT, PATCH or DELETE."""
+    """POST, PUT, PATCH or DELETE; REMADE: a PUT that brought a deleted resource back."""
     body: bytes | None
     """Compact JSON with meta; None for a deletion."""
 
     @property
     def deleted(self) -> bool:
         return self.body is None
+
+
+def put_number(change: Put, version: int, live: int) -> int:
+    """What is stored as the method of a Put.   version, live: numbers of the version before it, 0 for none."""
+    return NUMBERS[REMADE if change.method == "PUT" and version and not live else change.method]
 
 
 @dataclass(frozen=True, slots=True)

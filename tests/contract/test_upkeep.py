@@ -6,7 +6,7 @@ import pytest
 
 from server.search.query import Match, Parameter, Query, ReferenceOperand, TokenOperand
 from server.search.values import Index, Reference, Token
-from server.store.contract import Commit, Delete, Replayed, Scope, Store
+from server.store.contract import REMADE, Commit, Delete, Replayed, Scope, Store
 from tests.contract.conftest import OpenStore
 from tests.contract.resources import Clock, HandRules, put
 
@@ -27,18 +27,22 @@ async def test_replay_makes_the_same_versions(
         put("Patient", "p"),
         Delete("Basic", "b"),
         put("Basic", "a", index, method="PATCH"),
+        put("Basic", "c", index),
+        Delete("Basic", "c"),
+        put("Basic", "c", {}),
     ):
         await store.commit(Commit([change]))
         clock.forward(1000)
     told = [version async for version in store.changes(0)]
     other = await new_store(rules, clock=clock)
     try:
-        replayed = [Replayed(version, {} if version.deleted else index) for version in told]
+        replayed = [Replayed(version, {} if version.deleted or version.id == "c" else index) for version in told]
         await other.replay(replayed[:2])
         await other.replay(replayed[2:])
         again = [version async for version in other.changes(0)]
         strip = [(v.type, v.id, v.version, v.last_updated, v.method, v.body) for v in told]
         assert [(v.type, v.id, v.version, v.last_updated, v.method, v.body) for v in again] == strip
+        assert strip[-1][4] == REMADE
         assert [hit.version.id for hit in (await other.search(coded("x"))).hits] == ["a"]
         subject = Match(Parameter("subject", "reference"), "", (ReferenceOperand("Patient", "p", None, None),))
         assert await other.count(Query(("Basic",), (subject,))) == 1

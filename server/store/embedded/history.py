@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from server.store.asked import Asked
 from server.store.bodies import Bodies
-from server.store.contract import History, Version
+from server.store.contract import METHODS, History, Version
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.ids import id_key, id_text
-from server.store.embedded.schema import METHODS, VERSION_BITS
+from server.store.embedded.schema import VERSION_BITS
 from server.store.embedded.symbols import Symbols
 
 _WINDOW = 1000

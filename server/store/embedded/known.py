@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.store.contract import DELETED
 from server.store.embedded.rows import UNMADE, Made
-from server.store.embedded.schema import DELETED
 from server.store.embedded.tables import TableRow
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from server.store.bodies import Bodies
-from server.store.contract import Version
+from server.store.contract import METHODS, Version
 from server.store.embedded.driver import Connection, Row
 from server.store.embedded.ids import id_key
-from server.store.embedded.schema import METHODS, VERSION_BITS
+from server.store.embedded.schema import VERSION_BITS
 from server.store.embedded.symbols import Symbols
 
 _CURRENT = "SELECT vid, lu, seq, m, body FROM res WHERE t = ? AND id = ?"

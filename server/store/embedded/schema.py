@@ -12,12 +12,9 @@ import secrets
 from collections.abc import Sequence
 
 from server.store.bodies import SHIPPED, shipped_dictionary
-from server.store.contract import StoreRefused
+from server.store.contract import DELETED, StoreRefused
 from server.store.embedded.driver import ID, Connection, failures
 
-DELETED = 3
-"""Method code of a tombstone: index of DELETE in METHODS."""
-METHODS = ("POST", "PUT", "PATCH", "DELETE")
 VERSION_BITS = 24
 """hist.hk = rid << 24 | vid: sixteen million versions of a resource."""
 

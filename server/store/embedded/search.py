@@ -10,7 +10,7 @@ from typing import Any
 from server.search.query import Position, Query
 from server.store.asked import Page
 from server.store.bodies import Bodies
-from server.store.contract import Hit, Hits, SearchRules, Version
+from server.store.contract import METHODS, Hit, Hits, SearchRules, Version
 from server.store.embedded.checks import Checks
 from server.store.embedded.criteria import Criteria
 from server.store.embedded.driver import Connection, Row
@@ -20,7 +20,6 @@ from server.store.embedded.pages import Pages
 from server.store.embedded.place import Place
 from server.store.embedded.planner import Plan
 from server.store.embedded.ready import ReadyPlans
-from server.store.embedded.schema import METHODS
 from server.store.embedded.sorting import Sorter
 from server.store.embedded.statements import Made
 from server.store.embedded.symbols import Symbols

@@ -12,6 +12,9 @@ from typing import Any
 
 from server.store.bodies import Bodies
 from server.store.contract import (
+    DELETED,
+    METHODS,
+    NUMBERS,
     RECORDS,
     Change,
     Commit,
@@ -28,13 +31,14 @@ from server.store.contract import (
     VersionConflict,
     Written,
     labels_of,
+    put_number,
 )
 from server.store.embedded.ahead import Early, settled
 from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.known import Known, Pending, Step
 from server.store.embedded.rows import UNMADE, Builder, Rows, from_keys
-from server.store.embedded.schema import DELETED, METHODS, VERSION_BITS
+from server.store.embedded.schema import VERSION_BITS
 from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, zones
@@ -180,7 +184,7 @@ class Transaction:
             else:
                 made = settled(early, self.allocation, target)
             rid = known.rid or fresh[change.type, change.id]
-            method = METHODS.index(change.method)
+            method = put_number(change, known.vid, known.live)
             return Step(known, rid, known.vid + 1, method, body, self._bodies.compress(body), made, change.text)
         if isinstance(change, Relabel):
             return self._relabelled(change, known, target)
@@ -262,7 +266,7 @@ class Transaction:
             if version.body is not None:
                 made = self._builder.build(version.type, known.t, replayed.index, self.allocation.target)
                 frame = self._bodies.compress(version.body)
-            method = METHODS.index(version.method)
+            method = NUMBERS[version.method]
             step = Step(known, rid, version.version, method, version.body, frame, made, replayed.text)
             self._remember(step, version.last_updated)
 

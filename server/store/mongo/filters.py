@@ -30,11 +30,11 @@ from server.search.query import (
     ReferenceOperand,
 )
 from server.store.bounds import alternatives
+from server.store.contract import DELETED
 from server.store.mongo.dates import Dates, any_of, common
 from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
-from server.store.mongo.schema import DELETED
 from server.store.mongo.symbols import TYPES, Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 

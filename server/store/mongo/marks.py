@@ -17,9 +17,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
+from server.store.contract import DELETED
 from server.store.mongo.driver import Collection, Session, failures
 from server.store.mongo.order import Order
-from server.store.mongo.schema import DELETED
 
 NO_MARK = -1
 """That no resource has."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from server.store.contract import Version
+from server.store.contract import METHODS, Version
 from server.store.mongo.batches import Batches
 from server.store.mongo.driver import Document, failures
 from server.store.mongo.frames import Frames
 from server.store.mongo.order import read_seq
-from server.store.mongo.schema import METHODS, Collections
+from server.store.mongo.schema import Collections
 
 LARGEST_BATCH = 128
 AT_ONCE = 1

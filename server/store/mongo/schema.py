@@ -33,9 +33,6 @@ from server.store.mongo.driver import (
 )
 
 SCHEMA = 3
-DELETED = 3
-METHODS = ("POST", "PUT", "PATCH", "DELETE")
-"""`m` of a version is an index of these; DELETED is a tombstone."""
 REZONING = "?"
 """Before the zone of a store whose dates are just being read anew."""
 CLAIM_SECONDS = 3600

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from server.store.contract import (
+    DELETED,
+    METHODS,
+    NUMBERS,
     Change,
     Commit,
     ConditionFailed,
@@ -31,13 +34,14 @@ from server.store.contract import (
     VersionConflict,
     Written,
     labels_of,
+    put_number,
 )
 from server.store.mongo.driver import Again, Binary, Document, ReplaceOne, Session, UpdateOne
 from server.store.mongo.frames import Frames
 from server.store.mongo.marks import Marks
 from server.store.mongo.order import Order, Stamp, read_seq, stored_seq
 from server.store.mongo.referrers import MANY, referred
-from server.store.mongo.schema import DELETED, METHODS, Collections
+from server.store.mongo.schema import Collections
 from server.turn import Turn
 
 Pair = tuple[str, str]
@@ -288,7 +292,7 @@ class Transaction:
                 return Written(_version(known, None), created=False, changed=False)
             return self._remember(known, known.version + 1, updated, DELETED, None, None)
         body = change.body.at(known.version + 1, updated)
-        method = METHODS.index(change.method)
+        method = put_number(change, known.version, known.live)
         return self._remember(known, known.version + 1, updated, method, body, self._prepared[id(change)])
 
     def _remember(
@@ -349,7 +353,7 @@ class Transaction:
                 known,
                 version.version,
                 version.last_updated,
-                METHODS.index(version.method),
+                NUMBERS[version.method],
                 version.body,
                 prepared,
             )

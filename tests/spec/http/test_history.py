@@ -42,6 +42,18 @@ async def test_each_entry_says_how_the_version_came_about(fhir, clock):
     assert [each["response"]["status"] for each in entries] == ["204", "200", "201"]
 
 
+async def test_a_put_that_brings_a_deleted_resource_back_created_it(fhir, given):
+    await given(patient("1"))
+    await fhir.delete("Patient/1")
+    assert (await fhir.put("Patient/1", patient("1"))).status == 201
+    await fhir.put("Patient/1", patient("1", active=True))
+    entries = (await fhir.get("_history")).json["entry"]
+    assert [(each["request"]["method"], each["response"]["status"]) for each in entries] == [
+        ("PUT", "200"), ("PUT", "201"), ("DELETE", "204"), ("PUT", "201"),
+    ]  # fmt: skip
+    assert {each["request"]["url"] for each in entries} == {"Patient/1"}
+
+
 async def test_a_patched_version_says_patch(fhir, given):
     await given(patient("1"))
     patch = b'[{"op":"add","path":"/active","value":true}]'

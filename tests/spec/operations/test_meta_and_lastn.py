@@ -42,6 +42,11 @@ async def test_meta_of_a_type_and_of_the_system_is_what_is_in_use(fhir, given):
     assert sorted(each["code"] for each in returned(await fhir.get("$meta"))["tag"]) == ["a", "b"]
 
 
+async def test_meta_of_nothing_says_so_in_an_element_that_is_not_empty(fhir):
+    [extension] = returned(await fhir.get("Patient/$meta"))["extension"]
+    assert extension["url"].endswith("/data-absent-reason")
+
+
 async def test_meta_of_too_much_is_refused_with_advice(fhir, given, monkeypatch):
     await given(patient("1", meta={"tag": [A]}))
     monkeypatch.setattr(meta, "_SECONDS", 0.0)
