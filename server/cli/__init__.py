@@ -74,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("onecard: stopped / หยุดแล้ว", file=sys.stderr)
         return 130
+    except OSError as error:  # of a disk or folder, where no command has better words: a traceback helps nobody
+        if error.filename is None:
+            raise
+        return refuse(f"{error.filename}: {error.strerror} / ใช้แฟ้มหรือโฟลเดอร์นี้ไม่ได้")
     finally:
         os.umask(before)
 

@@ -55,8 +55,12 @@ def _target(url: str) -> str:
 
 
 async def _init(settings: Settings) -> None:
+    from server.app import build_context
+
     with _Steps("init") as steps:
         there, made = await init_store(settings.store, settings.timezone, steps.step)
+    ctx = await build_context(settings, must_exist=True)  # ready is what opens: not one that a restore left half filled
+    await ctx.store.close()
     print(f"ready: {there} indexes, {made} made now / พร้อมใช้: ดัชนี {there} สร้างใหม่ {made}")
 
 

@@ -184,6 +184,8 @@ async def test_a_store_whose_restore_was_broken_off_is_not_served(
     capsys.readouterr()
     assert await command("backup", tmp_path / "half", "--plain", "--store", target) == 2
     assert "broken off" in capsys.readouterr().err
+    assert await command("store", "init", "--store", target) == 2
+    assert "ready" not in capsys.readouterr().out
     assert await command("restore", file, "--store", target) == 2
 
 

@@ -51,6 +51,15 @@ except SystemExit:
         assert f"  {name} " in shown
 
 
+def test_a_file_that_cannot_be_used_is_named_without_a_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "quarantine" / "import-1.ndjson"
+    file.mkdir(parents=True)
+    assert main(["quarantine", "list", "--data-folder", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"onecard: {file}: Is a directory / ใช้แฟ้มหรือโฟลเดอร์นี้ไม่ได้\n"
+
+
 def test_who_reads_only_the_beginning_of_a_list_gets_no_trace(tmp_path: Path) -> None:
     script = f"{sys.executable} -m server.cli import jhcis - --show-tables | head -1"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)

@@ -56,8 +56,15 @@ _PATIENCE = 3.0
 _STRIKE_MS = 500
 _GIVE_UP_SECONDS = 0.5
 """Within which a process tries to take its name away: if the cluster is gone, others wait behind it to be told so."""
+_SILENT_MS = 3_600_000
 _FOREVER = 1 << 53
 _NEW: dict[str, Any] = {"return_document": True}
+
+
+async def forget_silent(writers: Collection) -> None:
+    """Whoever committed nothing for an hour has no transaction under way, and makes its document anew if it lives."""
+    before = {"$subtract": ["$$NOW", _SILENT_MS]}
+    await writers.delete_many({"$expr": {"$lt": ["$at", before]}})
 
 
 def stored_seq(seq: int) -> Binary:

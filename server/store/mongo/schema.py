@@ -31,6 +31,7 @@ from server.store.mongo.driver import (
     make_collection,
     others,
 )
+from server.store.mongo.order import forget_silent
 
 SCHEMA = 3
 REZONING = "?"
@@ -108,6 +109,7 @@ async def prepare(database: Database, zone: str, dictionary: tuple[int, bytes], 
                 "searches would read everything: run `onecard store init` once, with the same --store"
             )
         await _make(database, missing)
+        await forget_silent(collections.writer)
         number, data = dictionary
         await insert_if_absent(collections.dictionary, [{"_id": number, "data": Binary(data)}])
     if state["zone"] != zone:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,20 @@ async def stores(tmp_path: Path) -> AsyncIterator[list[MongoStore]]:
     opened = [await open_mongo(url, HandRules(), clock=Clock()) for _ in range(4)]
     yield opened
     for store in opened:
+        await store.close()
+    mongod.drop_all(tmp_path)
+
+
+async def test_a_process_that_died_long_ago_is_forgotten_when_a_store_is_opened(tmp_path: Path) -> None:
+    url = mongod.fresh_url(mongod.database_of(tmp_path))
+    one = await open_mongo(url, HandRules())
+    await one.commit(Commit([put("Patient", "a")]))
+    writers, now = one._collections.writer, datetime.now(UTC)
+    hours = {"dead": 2.0, "killed": 1.1, "resting": 0.5}
+    await writers.insert_many([{"_id": id, "at": now - timedelta(hours=ago)} for id, ago in hours.items()])
+    other = await open_mongo(url, HandRules())
+    assert set(await writers.distinct("_id")) == {"resting", one._order._id}
+    for store in (one, other):
         await store.close()
     mongod.drop_all(tmp_path)
 
