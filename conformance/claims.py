@@ -46,7 +46,12 @@ SECTIONS: tuple[Section, ...] = (
         ("XML Patch.",),
     ),
     Section("delete, conditional delete", ("http.html#delete",), ("spec/http/test_delete.py",)),
-    Section("history of instance, type and system", ("http.html#history",), ("spec/http/test_history.py",)),
+    Section(
+        "history of instance, type and system",
+        ("http.html#history",),
+        ("spec/http/test_history.py",),
+        ("`_list` is 400.",),
+    ),
     Section("batch", ("http.html#brules",), ("spec/http/test_batch.py",)),
     Section(
         "transaction",

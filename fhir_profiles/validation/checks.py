@@ -82,6 +82,7 @@ class NodeCheck:
         self.choices = choices_of(definitions, node) if errors else ()
         self.needs_content = errors and _needs_content(definitions, node)
         self._is_extension = errors and node == "Extension"
+        self._contains = errors and "contained" in definitions.properties(node)
         self.has_invariants = any(
             each.severity == severity for each in definitions.element(node).constraints if each.expression
         )
@@ -105,6 +106,8 @@ class NodeCheck:
             problems.append(
                 Problem("error", "invariant", "expected either extensions or a value, and not both (ext-1)")
             )
+        if self._contains and "contained" in value:
+            problems += repeated_ids(value["contained"])
         return problems
 
     def problems(self, value: Mapping[str, Any], environment: Environment) -> list[Problem]:
@@ -114,7 +117,7 @@ class NodeCheck:
             invariants = self._invariants = (
                 self._source.of_node(self._node, self._severity) if self.has_invariants else ()
             )
-        problems = self.structural(value) if self.choices or self.needs_content else []
+        problems = self.structural(value) if self.choices or self.needs_content or self._contains else []
         for invariant in invariants:
             guard = invariant.guard
             if (guard is None or not guard.isdisjoint(value)) and not invariant.holds(value, environment):
@@ -126,6 +129,20 @@ class NodeCheck:
         if problems:
             raise raised(problems)
         return value
+
+
+def repeated_ids(contained: Any) -> list[Problem]:
+    """Within a resource `#id` means one thing.   https://hl7.org/fhir/R4/references.html#contained"""
+    if not isinstance(contained, list) or len(contained) < 2:
+        return []
+    problems, met = [], set()
+    for index, each in enumerate(contained):
+        local = each.get("id") if isinstance(each, dict) else None
+        if isinstance(local, str) and local in met:
+            text = "an id was found that another contained resource has, expected one of its own"
+            problems.append(Problem("error", "duplicate", text, ("contained", index, "id")))
+        met.add(str(local))
+    return problems
 
 
 def has_content(value: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from fhir_profiles.fhirpath.values import deep_equal
 from fhir_profiles.terminology_protocol import Terminology
 from fhir_profiles.thai.rules import is_era_rule
 from fhir_profiles.validation.bindings import STRING_TYPES, binding_check, maximum_check
-from fhir_profiles.validation.checks import Invariant, NodeCheck
+from fhir_profiles.validation.checks import Invariant, NodeCheck, repeated_ids
 from fhir_profiles.validation.conformance import Profiles, is_type
 from fhir_profiles.validation.extensions import Holder, misplaced
 from fhir_profiles.validation.invariants import CHECKED_ELSEWHERE, FhirPathInvariants
@@ -415,7 +415,7 @@ class Sight:
 
     def _contained(self, value: Any, run: Run) -> bool:
         """The test of `contained`, of which no profile speaks: resources of known types that claim no profile."""
-        if value.__class__ is not list or not value:
+        if value.__class__ is not list or not value or repeated_ids(value):
             return False
         for each in value:
             if each.__class__ is not dict or "contained" in each or "profile" in each.get("meta", ()):

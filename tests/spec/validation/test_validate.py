@@ -161,6 +161,7 @@ async def test_nothing_to_validate_is_400(fhir):
         (patient(managingOrganization=reference("Patient/1")), "Patient.managingOrganization.reference"),
         (patient(contact=[{"gender": "male"}]), "Patient.contact[0]"),
         (patient(contained=[{"resourceType": "Organization", "id": "o", "active": 1}]), "Patient.contained[0].active"),
+        (patient(contained=[organization("o")] * 2, managingOrganization=reference("#o")), "Patient.contained[1].id"),
         ({"resourceType": "Observation", "code": {"text": "x"}}, "Observation.status"),
         ({"resourceType": "Observation", "status": "final"}, "Observation.code"),
         (observation(valueQuantity={"value": "1"}), "Observation.value.value"),
