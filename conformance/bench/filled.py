@@ -12,9 +12,11 @@ from urllib.parse import quote
 from conformance.bench.data import SEED, Pools, noted
 from mappers.population import resources
 from server.app import build_context
+from server.clock import now_ms
 from server.config import Settings
 from server.context import Context
 from server.interactions.storing import commit, prepare
+from server.store.contract import instant
 
 TOGETHER = 500
 """Resources of one commit while the store is filled."""
@@ -48,6 +50,14 @@ OTHERS = {
     ":not": "/Observation?category:not=vital-signs&_count=10",
     ":missing": "/Condition?abatement-date:missing=true&_count=10",
 }
+HISTORIES = {
+    "history of a resource": "/Observation/{observation}/_history?_count=10",
+    "history of a type": "/{type}/_history?_count=10",
+    "history of all": "/_history?_count={few}",
+    "nothing new since": "/_history?_since={now}",
+    "nothing new of a type since": "/{type}/_history?_since={now}",
+}
+"""A poller asks for what is new since it asked last, mostly nothing."""
 FIRST_PAGES = BUDGETED | OTHERS
 PLANNED = FIRST_PAGES | {
     "exact name": "/Patient?family:exact={family}&_count=10",
@@ -92,6 +102,9 @@ class Values(Pools):
             "month": date[:7],
             "family": family,
             "part": family[1:4],
+            "type": pick.choice(sorted(self.ids)),
+            "few": str(pick.randrange(5, 15)),
+            "now": instant(now_ms()),
             "born": f"{pick.randrange(1940, 2020)}-{pick.randrange(1, 13):02}",
         }
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conformance.bench.database import CACHE_GB, Database, mongod
-from conformance.bench.filled import BUDGETED, FIRST_PAGES, TOTALS, World, filled
+from conformance.bench.filled import BUDGETED, FIRST_PAGES, HISTORIES, TOTALS, World, filled
 from conformance.bench.plots import lines
 from conformance.bench.processes import disk
 from conformance.bench.profile import request
@@ -68,7 +68,7 @@ async def first_pages(worlds: Sequence[World], shape: str, clock: Clock, asked: 
                 times.append((clock() - began) * 1e6 if response.status == 200 else math.inf)
             first[number].append(times[0])
             again[number].append(times[2])
-            hits[number].append((response.body or b"").count(b'"search":'))
+            hits[number].append((response.body or b"").count(b'"fullUrl":'))
     return [
         Asked(math.inf if math.inf in each else statistics.median(each), statistics.median(more), statistics.median(of))
         for each, more, of in zip(first, again, hits, strict=True)
@@ -132,7 +132,7 @@ async def measured(worlds: Sequence[World], clock: Clock, asked: int, only: Sequ
     columns = " | ".join(f"{size:,}" for size in sizes)
     print(f"\n| us a first page | hits | {columns} | growth | budget | asked again: {columns} | growth |")
     print("|---|---|" + "---|" * (2 * len(sizes) + 3))
-    for name, shape in named(FIRST_PAGES, only).items():
+    for name, shape in named(FIRST_PAGES | HISTORIES, only).items():
         asks = await first_pages(worlds, shape, clock, asked)
         report["first_pages_us"][name] = [each.first for each in asks]
         report["asked_again_us"][name] = [each.again for each in asks]
@@ -179,7 +179,9 @@ def main() -> None:
     parser.add_argument("--cache", type=float, default=CACHE_GB, metavar="GB", help=f"of the mongod ({CACHE_GB:g})")
     parser.add_argument("--folder", type=Path, help="keep the stores there, and go on with those that are there")
     parser.add_argument("--asked", type=int, default=ASKED, help="requests of each shape and size")
-    parser.add_argument("--only", nargs="+", default=[], choices=sorted({*FIRST_PAGES, *TOTALS}), metavar="SHAPE")
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=sorted({*FIRST_PAGES, *HISTORIES, *TOTALS}), metavar="SHAPE"
+    )
     args = parser.parse_args()
     with contextlib.ExitStack() as stack:
         made = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-growth-"))

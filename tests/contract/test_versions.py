@@ -38,7 +38,7 @@ from tests.cli.serving import onecard, serve
 from tests.contract.resources import HandRules, put
 from tests.serving import ENGINES
 
-KNOWN = {"embedded": 2, "mongo": 3}
+KNOWN = {"embedded": 2, "mongo": 4}
 """Engine -> the version that this program writes."""
 
 
@@ -219,7 +219,7 @@ async def test_an_older_mongodb_store_is_refused_and_migrated_step_by_step(tmp_p
     with MongoClient[dict[str, Any]](url) as client:
         database = client.get_default_database()
         database.state.update_one({"_id": "onecard"}, {"$set": {"schema": 0}})
-        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 3: .* `onecard store migrate`"):
+        with pytest.raises(StoreRefused, match=r"schema 0, this program writes 4: .* `onecard store migrate`"):
             await open_store(url, HandRules())
         with pytest.raises(StoreRefused, match="cannot bring a store of version 0 up"):
             await migrate_store(url, Told())
@@ -250,7 +250,7 @@ SMOKES = Match(Parameter("code", "token"), "", (TokenOperand("http://a", "smokes
 
 
 @pytest.mark.mongo
-@pytest.mark.parametrize(("version", "breaks_at"), [(1, None), (1, 1), (1, 4), (2, None), (2, 1)])
+@pytest.mark.parametrize(("version", "breaks_at"), [(1, None), (1, 1), (1, 4), (2, None), (2, 1), (3, None), (3, 1)])
 async def test_an_older_mongodb_store_is_searched_like_a_new_one_after_its_migration(
     tmp_path: Path, version: int, breaks_at: int | None
 ) -> None:
@@ -274,22 +274,21 @@ async def test_an_older_mongodb_store_is_searched_like_a_new_one_after_its_migra
         database = client.get_default_database()
         new = {each["_id"]: _layout(each) for each in database.resource.find({})}
         indexes = database.resource.index_information()
-        _as_version_2(database)
-        if version == 1:
-            _as_version_1(database)
+        for older in (3, 2, 1)[: 4 - version]:
+            _AS_VERSION[older](database)
 
         def told(what: str, done: int, total: int) -> None:
-            if done == breaks_at and not what.startswith(("version", "keys", "ends", "1 ->", "2 ->")):
+            if done == breaks_at and not what.startswith(("version", "keys", "ends", "1 ->", "2 ->", "3 ->")):
                 raise OSError("the cable was pulled")
 
         if breaks_at is not None:
             with pytest.raises(OSError, match="cable"):
                 await migrate_store(url, told)
-        assert (await migrate_store(url, Told()))[1] == 3
+        assert (await migrate_store(url, Told()))[1] == 4
         assert {each["_id"]: _layout(each) for each in database.resource.find({})} == new
         made = database.resource.index_information()
         assert {name: each["key"] for name, each in made.items()} == {n: each["key"] for n, each in indexes.items()}
-        anew = made.keys() - {"_id_"} if version == 1 else {"c", "d"}
+        anew = {1: made.keys() - {"_id_"}, 2: {"c", "d", "q"}, 3: {"q"}}[version]
         assert all("block_compressor=zstd" in str(made[name]["storageEngine"]) for name in anew)
     store = await open_store(url, HandRules())
     await _found(store, (PATIENT,), ["day"])
@@ -304,6 +303,14 @@ async def test_an_older_mongodb_store_is_searched_like_a_new_one_after_its_migra
 
 def _layout(document: dict[str, Any]) -> dict[str, Any]:
     return {name: sorted(value) if name == "k" else value for name, value in document.items()}
+
+
+def _as_version_3(database: Any) -> None:
+    """The commit order of all types in one index."""
+    database.state.update_one({"_id": "onecard"}, {"$set": {"schema": 3}})
+    for collection in (database.resource, database.history):
+        collection.drop_index("q")
+        collection.create_index("q", name="q")
 
 
 def _as_version_2(database: Any) -> None:
@@ -331,6 +338,9 @@ def _as_version_1(database: Any) -> None:
     database.resource.update_many({"k": {"$exists": True}}, [{"$set": {"k": odd}}])  # symbols are odd, hashes even
     for name in ("a", "ca"):
         database.resource.drop_index(name)
+
+
+_AS_VERSION = {3: _as_version_3, 2: _as_version_2, 1: _as_version_1}
 
 
 async def _found(store: Store, where: tuple[Criterion, ...], ids: list[str]) -> None:

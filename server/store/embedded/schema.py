@@ -15,6 +15,8 @@ from server.store.bodies import SHIPPED, shipped_dictionary
 from server.store.contract import DELETED, StoreRefused
 from server.store.embedded.driver import ID, Connection, failures
 
+TICK = 1000
+"""Milliseconds at least from one row of `tick` to the next: whatever is below its seq was updated before its lu."""
 VERSION_BITS = 24
 """hist.hk = rid << 24 | vid: sixteen million versions of a resource."""
 

@@ -38,7 +38,7 @@ from server.store.embedded.driver import Connection, blobs, integers, texts
 from server.store.embedded.ids import id_key, id_text
 from server.store.embedded.known import Known, Pending, Step
 from server.store.embedded.rows import UNMADE, Builder, Rows, from_keys
-from server.store.embedded.schema import VERSION_BITS
+from server.store.embedded.schema import TICK, VERSION_BITS
 from server.store.embedded.superseded import rewrite, superseded
 from server.store.embedded.symbols import Allocation
 from server.store.embedded.tables import ByTable, delete, difference, insert, lead_date, spread, zones
@@ -78,8 +78,9 @@ class Transaction:
         self._there: dict[Pair, bool] = {}
         """Whether what must exist is live in the store; `_known` says it of what this transaction changes."""
         self._pending = Pending()
-        self._seq, self._high, self.epoch, self._rid = connection.execute(
-            "SELECT seq, hw, epoch, (SELECT coalesce(max(rid), 0) FROM res) FROM state"
+        self._seq, self._high, self.epoch, self._rid, self._ticked = connection.execute(
+            "SELECT seq, hw, epoch, (SELECT coalesce(max(rid), 0) FROM res), (SELECT coalesce(max(lu), 0) FROM tick) "
+            "FROM state"
         ).get
         self._first_seq = self._seq
 
@@ -240,8 +241,9 @@ class Transaction:
         known.said = True
         pending.log.append((known.t, self._seq, known.rid, known.vid, lu))
         pending.dirty[known.rid] = known
-        if lu >= self._high + 1000:
+        if lu > self._high and lu >= self._ticked + TICK:
             self.connection.execute("INSERT INTO tick VALUES(?, ?)", (lu, self._seq))
+            self._ticked = lu
         self._high = max(self._high, lu)
         return Written(_version(known, step.body), created)
 

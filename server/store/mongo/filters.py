@@ -35,7 +35,7 @@ from server.store.mongo.dates import Dates, any_of, common
 from server.store.mongo.documents import CONTENT, Hashes, shape_space, type_name
 from server.store.mongo.driver import Document
 from server.store.mongo.hashing import gram_keys
-from server.store.mongo.symbols import TYPES, Name, Symbols
+from server.store.mongo.symbols import Name, Symbols
 from server.store.principal import PATIENT_PARAMETERS
 
 _MANY_ALTERNATIVES = 100
@@ -348,7 +348,9 @@ class Filters:
         return found if found is NOTHING else Filter(found.where, f"{code}, judged by values", exact=False, finds=False)
 
     async def types(self) -> list[str]:
-        return [each["v"] for each in await self.symbols([TYPES], {})]
+        """See Symbols.types: there may be more another time."""
+        self.lasting = False
+        return await self._symbols.types()
 
     # -------------------------------------------------------------------------------- other resources
 

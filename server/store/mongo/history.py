@@ -1,6 +1,8 @@
 """Versions in commit order: of an instance, a type, the system, and the feed of changes.
 
-Current versions lie in one collection, superseded ones in another; both are read in one snapshot and merged.
+Current versions lie in one collection, superseded ones in another; both are read in one snapshot and merged. The index
+of the commit order has the type first, so a question about all types names them: the server merges their parts of the
+index, and one with `_since` may as well go by the instants of each type.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from server.store.mongo.frames import Frames
 from server.store.mongo.order import Order, read_seq, stored_seq
 from server.store.mongo.reader import FIELDS, version_of
 from server.store.mongo.schema import Collections
+from server.store.mongo.symbols import Symbols
 
 _ATTEMPTS = 3
 _STEP = 500
@@ -23,9 +26,12 @@ _STEP = 500
 
 
 class Histories:
-    def __init__(self, client: Client, collections: Collections, order: Order, frames: Frames) -> None:
+    def __init__(
+        self, client: Client, collections: Collections, symbols: Symbols, order: Order, frames: Frames
+    ) -> None:
         self._client = client
         self._collections = collections
+        self._symbols = symbols
         self._order = order
         self._frames = frames
 
@@ -47,6 +53,9 @@ class Histories:
             async with snapshot(self._client) as session:
                 horizon = await self._order.horizon(session) if asked.scope.id is None else None
                 current, superseded = self._filters(asked, horizon)
+                if asked.scope.type is None:
+                    current |= (types := await self._every_type())
+                    superseded |= types
                 found = await self._merged(current, superseded, -1, asked.limit + 1, session)
         return found, inf if horizon is None else horizon[1]
 
@@ -74,6 +83,10 @@ class Histories:
             superseded["x"] = {"$gt": asked.at[0]}
         return current, superseded
 
+    async def _every_type(self) -> Document:
+        """Of a snapshot that is there already: it has no version of a type that is not among them."""
+        return {"t": {"$in": await self._symbols.types()}}
+
     async def _merged(
         self, current: Document, superseded: Document, direction: int, limit: int, session: Session
     ) -> list[Document]:
@@ -99,6 +112,7 @@ class Histories:
                     where: Document = {"q": {"$gt": stored_seq(max(since, 0))}}
                     if horizon is not None:
                         where["q"]["$lt"] = stored_seq(horizon[0])
+                    where |= await self._every_type()
                     found = await self._merged(where, where, 1, _STEP, session)
             for document in found:
                 yield self._version(document)

@@ -6,6 +6,8 @@ so no resource is read anew.
 
 Version 2 -> 3: the highest end of the clinical dates, keys of the month in which it lies, and indexes that show it; the
 intervals of ordinary clinical dates are gone, for which the fields stand.
+
+Version 3 -> 4: the index of the commit order has the type first.
 """
 
 from __future__ import annotations
@@ -129,4 +131,12 @@ async def _ends_of_dates(collections: Collections, progress: Progress) -> None:
 _WITH_ENDS = ("c", "d")
 """Indexes that show where the clinical dates end."""
 
-MIGRATIONS: Migrations = {1: _keys_and_indexes, 2: _ends_of_dates}
+
+async def _order_by_type(collections: Collections, progress: Progress) -> None:
+    both = (collections.resource, collections.history)
+    for done, collection in enumerate(both):
+        progress(f"{collection.name}.q", done, len(both))
+        await _make_compressed(collection, "q")
+
+
+MIGRATIONS: Migrations = {1: _keys_and_indexes, 2: _ends_of_dates, 3: _order_by_type}

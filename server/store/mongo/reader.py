@@ -14,6 +14,7 @@ from server.store.mongo.driver import Document, failures
 from server.store.mongo.frames import Frames
 from server.store.mongo.order import read_seq
 from server.store.mongo.schema import Collections
+from server.store.mongo.symbols import Symbols
 
 LARGEST_BATCH = 128
 AT_ONCE = 1
@@ -39,8 +40,9 @@ def version_of(type: str, id: str, document: Document, frames: Frames, body: byt
 
 
 class Reader:
-    def __init__(self, collections: Collections, frames: Frames) -> None:
+    def __init__(self, collections: Collections, symbols: Symbols, frames: Frames) -> None:
         self._collections = collections
+        self._symbols = symbols
         self._frames = frames
         self._batches = Batches(self._documents, largest=LARGEST_BATCH, at_once=AT_ONCE)
         self._places: Batches[None, int] = Batches(self._newest, largest=LARGEST_BATCH, at_once=AT_ONCE)
@@ -73,7 +75,8 @@ class Reader:
 
     async def _newest(self, asked: list[None]) -> list[int]:
         with failures():
-            newest = await self._collections.resource.find_one({}, {"q": 1}, sort=[("q", -1)])
+            types = await self._symbols.types()
+            newest = await self._collections.resource.find_one({"t": {"$in": types}}, {"q": 1}, sort=[("q", -1)])
         return [read_seq(newest["q"]) if newest is not None else 0] * len(asked)
 
     async def _documents(self, keys: list[str]) -> list[Document | None]:

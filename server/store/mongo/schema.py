@@ -33,7 +33,7 @@ from server.store.mongo.driver import (
 )
 from server.store.mongo.order import forget_silent
 
-SCHEMA = 3
+SCHEMA = 4
 REZONING = "?"
 """Before the zone of a store whose dates are just being read anew."""
 CLAIM_SECONDS = 3600
@@ -50,10 +50,10 @@ INDEXES: dict[str, dict[str, tuple[Key, dict[str, Any]]]] = {
         "d": ([("t", 1), ("d", -1), ("n", 1), ("e", 1)], {"partialFilterExpression": {"d": {"$exists": True}}}),
         "ca": ([("c", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
         "a": ([("t", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"a": {"$exists": True}}}),
-        "q": ([("q", 1)], {}),
+        "q": ([("t", 1), ("q", 1)], {}),
     },
     "history": {
-        "q": ([("q", 1)], {}),
+        "q": ([("t", 1), ("q", 1)], {}),
         "l": ([("t", 1), ("l", 1)], {}),
     },
     "symbol": {"k": ([("k", 1), ("v", 1)], {})},

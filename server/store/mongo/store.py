@@ -36,7 +36,7 @@ from server.store.mongo.reader import Reader
 from server.store.mongo.referrers import Referrers
 from server.store.mongo.schema import Collections, State, set_zone
 from server.store.mongo.search import Searcher
-from server.store.mongo.symbols import TYPES, Symbols
+from server.store.mongo.symbols import Symbols
 from server.store.mongo.transaction import Work
 from server.store.mongo.writer import Writer
 
@@ -68,8 +68,8 @@ class MongoStore:
         self._hashes = Hashes(hash)
         self._symbols = Symbols(self._collections.symbol, hash, state.secret)
         self._order = Order(client, self._collections.writer, clock)
-        self._reader = Reader(self._collections, self._frames)
-        self._histories = Histories(client, self._collections, self._order, self._frames)
+        self._reader = Reader(self._collections, self._symbols, self._frames)
+        self._histories = Histories(client, self._collections, self._symbols, self._order, self._frames)
         self._searcher = Searcher(
             client, self._collections, self._symbols, self._hashes, self._frames, rules, search_seconds
         )
@@ -144,7 +144,7 @@ class MongoStore:
         with failures():
             state = await self._collections.state.find_one({"_id": "onecard"})
             assert state is not None, "made when the store was opened"
-            types = sorted(each["v"] for each in await self._symbols.find([TYPES], {}))
+            types = await self._symbols.types()
             await self._symbols.load(map(type_name, types))
             counts = {
                 type: await self._collections.resource.count_documents({"k": self._symbols.key(type_name(type))})

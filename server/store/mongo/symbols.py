@@ -146,6 +146,10 @@ class Symbols:
             self._links.clear()
         self._links.update((text, code) for text, codes in fresh.items() for code in codes)
 
+    async def types(self) -> list[str]:
+        """Of all resources that a snapshot taken before shows, and of some that they refer to."""
+        return sorted(each["v"] for each in await self.find([TYPES], {}))
+
     async def find(self, spaces: Sequence[str], where: Document) -> list[Document]:
         """Symbols of these spaces for which more holds: {_id, k, s, v, of}."""
         async with self._at_once:
