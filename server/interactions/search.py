@@ -81,7 +81,7 @@ async def _count_only(ctx: Context, request: FhirRequest, plan: SearchRequest) -
 async def _answer(ctx: Context, request: FhirRequest, plan: SearchRequest, *, first: bool) -> FhirResponse:
     hits = await (confirmed(ctx, plan) if plan.needs_confirming else ctx.store.search(plan.query))
     if first and plan.query.sort and hits.more:
-        plan = replace(plan, seen_to=await ctx.store.place())
+        plan = replace(plan, seen_to=await ctx.store.place(plan.query.types))
     seen_to = None if first else plan.seen_to
     versions = [hit.version for hit in hits.hits if seen_to is None or hit.version.seq <= seen_to]
     included = Included(ctx, plan, versions)

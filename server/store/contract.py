@@ -388,8 +388,8 @@ class Store(Protocol):
     async def explain(self, query: Query) -> dict[str, object]:
         """Which index drives, estimates, what is rechecked: for the plan table and the docs."""
 
-    async def place(self) -> int:
-        """Where the commit order is now: no search that has ended found a version with a larger `seq`."""
+    async def place(self, types: Sequence[str]) -> int:
+        """Where the commit order is now: no search for these types that has ended found a larger `seq`."""
 
     def changes(self, since: int) -> AsyncIterator[Version]:
         """Versions with seq > since, in commit order, up to now: nothing is missed beside concurrent writers."""

@@ -100,11 +100,11 @@ async def test_since_finds_what_was_written_while_the_clock_was_wrong(store: Sto
 
 
 async def test_the_place_in_the_commit_order_is_that_of_the_newest_version(store: Store) -> None:
-    before = await store.place()
+    before = await store.place(["Patient"])
     [first] = await store.commit(Commit([put("Patient", "a")]))
-    assert before < first.version.seq <= await store.place()
+    assert before < first.version.seq <= await store.place(["Patient"])
     [gone] = await store.commit(Commit([Delete("Patient", "a")]))
-    place = await store.place()
+    place = await store.place(["Patient"])
     assert first.version.seq < gone.version.seq <= place
     [second] = await store.commit(Commit([put("Patient", "b")]))
     assert place < second.version.seq

@@ -190,7 +190,7 @@ class EmbeddedStore:
     async def explain(self, query: Query) -> dict[str, object]:
         return await self._in_thread(lambda session: session.searcher.explain(query))
 
-    async def place(self) -> int:
+    async def place(self, types: Sequence[str]) -> int:
         return int(self._inline.connection.execute("SELECT seq FROM state").get)
 
     async def changes(self, since: int) -> AsyncIterator[Version]:

@@ -15,7 +15,7 @@ from server.store.asked import Asked
 from server.store.contract import History, Version
 from server.store.mongo.driver import Client, Document, Session, failures, snapshot
 from server.store.mongo.frames import Frames
-from server.store.mongo.order import Order, read_seq, stored_seq
+from server.store.mongo.order import FIRST, Order, read_seq, stored_seq
 from server.store.mongo.reader import FIELDS, version_of
 from server.store.mongo.schema import Collections
 from server.store.mongo.symbols import Symbols
@@ -65,9 +65,9 @@ class Histories:
         before = [one for one in (seq, asked.before) if one is not None]
         at = asked.at[1] if asked.at is not None else None
         latest = [one for one in (instant, asked.until, at) if one is not None]
-        where: Document = {}
+        where: Document = {"q": {"$gt": FIRST}}
         if before:
-            where["q"] = {"$lt": stored_seq(min(before))}
+            where["q"]["$lt"] = stored_seq(min(before))
         if latest:
             where["l"] = {"$lte": min(latest)}
         if asked.since is not None:

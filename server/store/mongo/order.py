@@ -72,6 +72,10 @@ def stored_seq(seq: int) -> Binary:
     return Binary(seq.to_bytes(_SEQ_BYTES, "big"))
 
 
+FIRST = stored_seq(0)
+"""Below all places; a question that speaks of places may go by their index."""
+
+
 def read_seq(stored: bytes) -> int:
     return int.from_bytes(stored, "big")
 

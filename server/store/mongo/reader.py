@@ -12,9 +12,8 @@ from server.store.contract import METHODS, Version
 from server.store.mongo.batches import Batches
 from server.store.mongo.driver import Document, failures
 from server.store.mongo.frames import Frames
-from server.store.mongo.order import read_seq
+from server.store.mongo.order import FIRST, read_seq
 from server.store.mongo.schema import Collections
-from server.store.mongo.symbols import Symbols
 
 LARGEST_BATCH = 128
 AT_ONCE = 1
@@ -40,12 +39,11 @@ def version_of(type: str, id: str, document: Document, frames: Frames, body: byt
 
 
 class Reader:
-    def __init__(self, collections: Collections, symbols: Symbols, frames: Frames) -> None:
+    def __init__(self, collections: Collections, frames: Frames) -> None:
         self._collections = collections
-        self._symbols = symbols
         self._frames = frames
         self._batches = Batches(self._documents, largest=LARGEST_BATCH, at_once=AT_ONCE)
-        self._places: Batches[None, int] = Batches(self._newest, largest=LARGEST_BATCH, at_once=AT_ONCE)
+        self._places: Batches[Sequence[str], int] = Batches(self._newest, largest=LARGEST_BATCH, at_once=AT_ONCE)
 
     async def read(self, type: str, id: str) -> Version | None:
         document = await self._batches.ask(f"{type}/{id}")
@@ -69,14 +67,14 @@ class Reader:
             document = await self._collections.history.find_one({"_id": f"{type}/{id}/{version:08d}"}, FIELDS)
         return None if document is None else version_of(type, id, document, self._frames)
 
-    async def place(self) -> int:
+    async def place(self, types: Sequence[str]) -> int:
         """Those who ask together share the answer: it is looked up after all of them asked."""
-        return await self._places.ask(None)
+        return await self._places.ask(types)
 
-    async def _newest(self, asked: list[None]) -> list[int]:
+    async def _newest(self, asked: list[Sequence[str]]) -> list[int]:
         with failures():
-            types = await self._symbols.types()
-            newest = await self._collections.resource.find_one({"t": {"$in": types}}, {"q": 1}, sort=[("q", -1)])
+            where = {"t": {"$in": sorted(set().union(*asked))}, "q": {"$gt": FIRST}}
+            newest = await self._collections.resource.find_one(where, {"q": 1}, sort=[("q", -1)])
         return [read_seq(newest["q"]) if newest is not None else 0] * len(asked)
 
     async def _documents(self, keys: list[str]) -> list[Document | None]:

@@ -50,7 +50,8 @@ INDEXES: dict[str, dict[str, tuple[Key, dict[str, Any]]]] = {
         "d": ([("t", 1), ("d", -1), ("n", 1), ("e", 1)], {"partialFilterExpression": {"d": {"$exists": True}}}),
         "ca": ([("c", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"c": {"$exists": True}}}),
         "a": ([("t", 1), ("a", 1), ("n", 1)], {"partialFilterExpression": {"a": {"$exists": True}}}),
-        "q": ([("t", 1), ("q", 1)], {}),
+        # Of all, but only for questions that speak of q: to the others it would be one more plan to weigh.
+        "q": ([("t", 1), ("q", 1)], {"partialFilterExpression": {"q": {"$exists": True}}}),
     },
     "history": {
         "q": ([("t", 1), ("q", 1)], {}),

@@ -68,7 +68,7 @@ class MongoStore:
         self._hashes = Hashes(hash)
         self._symbols = Symbols(self._collections.symbol, hash, state.secret)
         self._order = Order(client, self._collections.writer, clock)
-        self._reader = Reader(self._collections, self._symbols, self._frames)
+        self._reader = Reader(self._collections, self._frames)
         self._histories = Histories(client, self._collections, self._symbols, self._order, self._frames)
         self._searcher = Searcher(
             client, self._collections, self._symbols, self._hashes, self._frames, rules, search_seconds
@@ -126,8 +126,8 @@ class MongoStore:
     async def search(self, query: Query) -> Hits:
         return await self._searcher.search(query)
 
-    async def place(self) -> int:
-        return await self._reader.place()
+    async def place(self, types: Sequence[str]) -> int:
+        return await self._reader.place(types)
 
     async def count(self, query: Query, *, estimate: bool = False) -> int:
         return await (self._searcher.estimate(query) if estimate else self._searcher.count(query))
