@@ -56,7 +56,7 @@ def peak(folder: Path, people: int) -> tuple[int, int]:
     (folder / "watched.py").write_text(WATCHED)
     command = [sys.executable, "watched.py"]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return rows, sum(map(int, re.findall(r"^peak (\d+)$", done.stdout, re.MULTILINE)))

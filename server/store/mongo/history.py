@@ -27,13 +27,21 @@ _STEP = 500
 
 class Histories:
     def __init__(
-        self, client: Client, collections: Collections, symbols: Symbols, order: Order, frames: Frames
+        self,
+        client: Client,
+        collections: Collections,
+        symbols: Symbols,
+        order: Order,
+        frames: Frames,
+        seconds: float,
     ) -> None:
+        """seconds: after which a history ends as QueryTooCostly; the feed of changes reads a step at a time."""
         self._client = client
         self._collections = collections
         self._symbols = symbols
         self._order = order
         self._frames = frames
+        self._most_ms = int(seconds * 1000)
 
     async def history(self, asked: Asked) -> History:
         came = self._order.now()
@@ -95,7 +103,7 @@ class Histories:
         parts = []
         for collection, where in ((collections.resource, current), (collections.history, superseded)):
             cursor = collection.find(where, fields, session=session).sort("q", direction).limit(limit)
-            parts.append(await cursor.to_list(None))
+            parts.append(await cursor.max_time_ms(self._most_ms).to_list(None))
         merged = heapq.merge(*parts, key=lambda document: bytes(document["q"]), reverse=direction < 0)
         return [document for _, document in zip(range(limit), merged, strict=False)]
 

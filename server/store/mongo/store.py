@@ -69,7 +69,7 @@ class MongoStore:
         self._symbols = Symbols(self._collections.symbol, hash, state.secret)
         self._order = Order(client, self._collections.writer, clock)
         self._reader = Reader(self._collections, self._frames)
-        self._histories = Histories(client, self._collections, self._symbols, self._order, self._frames)
+        self._histories = Histories(client, self._collections, self._symbols, self._order, self._frames, search_seconds)
         self._searcher = Searcher(
             client, self._collections, self._symbols, self._hashes, self._frames, rules, search_seconds
         )

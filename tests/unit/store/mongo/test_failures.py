@@ -305,7 +305,7 @@ async def test_a_read_that_another_try_may_answer_is_unavailable(store: MongoSto
     assert not answered
 
 
-async def test_guessed_counts_and_looks_through_all_texts_have_a_time_limit_too(
+async def test_histories_guessed_counts_and_looks_through_all_texts_have_a_time_limit_too(
     store: MongoStore, serving: ReplicaSet
 ) -> None:
     """The node is told that whatever has a limit is over it."""
@@ -316,6 +316,8 @@ async def test_guessed_counts_and_looks_through_all_texts_have_a_time_limit_too(
             await store.count(Query(("Patient",)), estimate=True)
         with pytest.raises(QueryTooCostly):
             await store._symbols.find(["Observation.code:text"], {})
+        with pytest.raises(QueryTooCostly):
+            await store.history(Scope("Patient", "a"))
     finally:
         serving.nodes[0].ask(over | {"mode": "off"})
     assert await store.count(Query(("Patient",)), estimate=True) == 1
