@@ -35,7 +35,7 @@ class Histories:
         frames: Frames,
         seconds: float,
     ) -> None:
-        """seconds: after which a history ends as QueryTooCostly; the feed of changes reads a step at a time."""
+        """seconds: after which a history ends as QueryTooCostly; the feed of changes, of backups, never."""
         self._client = client
         self._collections = collections
         self._symbols = symbols
@@ -64,7 +64,7 @@ class Histories:
                 if asked.scope.type is None:
                     current |= (types := await self._every_type())
                     superseded |= types
-                found = await self._merged(current, superseded, -1, asked.limit + 1, session)
+                found = await self._merged(current, superseded, -1, asked.limit + 1, session, self._most_ms)
         return found, inf if horizon is None else horizon[1]
 
     def _filters(self, asked: Asked, horizon: tuple[int, int] | None) -> tuple[Document, Document]:
@@ -96,14 +96,20 @@ class Histories:
         return {"t": {"$in": await self._symbols.types()}}
 
     async def _merged(
-        self, current: Document, superseded: Document, direction: int, limit: int, session: Session
+        self,
+        current: Document,
+        superseded: Document,
+        direction: int,
+        limit: int,
+        session: Session,
+        most_ms: int | None = None,
     ) -> list[Document]:
         fields = {**FIELDS, "t": 1}
         collections = self._collections
         parts = []
         for collection, where in ((collections.resource, current), (collections.history, superseded)):
             cursor = collection.find(where, fields, session=session).sort("q", direction).limit(limit)
-            parts.append(await cursor.max_time_ms(self._most_ms).to_list(None))
+            parts.append(await cursor.max_time_ms(most_ms).to_list(None))
         merged = heapq.merge(*parts, key=lambda document: bytes(document["q"]), reverse=direction < 0)
         return [document for _, document in zip(range(limit), merged, strict=False)]
 
